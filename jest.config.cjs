@@ -1,0 +1,17 @@
+const { jestOptions, moduleNameMapper } = require('./scripts/swc.cjs');
+
+/** One jest process for the repository: far faster than one per project. */
+module.exports = {
+  roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/scripts'],
+  testMatch: ['**/*.spec.ts'],
+  testEnvironment: 'node',
+  // Specs start real child processes and worker threads from dist/.
+  globalSetup: '<rootDir>/scripts/jest-setup.cjs',
+  moduleFileExtensions: ['ts', 'js', 'cjs', 'mjs', 'json', 'node'],
+  moduleNameMapper,
+  transform: { '\\.[jt]s$': ['@swc/jest', jestOptions] },
+  // Published as ES modules only, which jest on Node 20 cannot require(): these are transformed too.
+  transformIgnorePatterns: ['/node_modules/(?!(content-disposition|temporal-polyfill|temporal-utils|temporal-spec)/)'],
+  maxWorkers: 2,
+  testTimeout: 30_000,
+};

@@ -1,0 +1,4 @@
+module.exports = async () => {
+  const { build } = await import('./build.mjs');
+  await build({ quiet: true });
+};
