@@ -1,0 +1,57 @@
+/**
+ * Exact decimals: every amount, quantity and rate is a whole number of 10⁻⁹ parts held in a bigint, and a decimal text
+ * on every wire. `number` never takes part (INV-AMT-1).
+ */
+
+/** Digits after the decimal point that an amount, a quantity or a rate may have. */
+export const SCALE = 9;
+
+/** One whole unit in parts of 10⁻⁹. */
+export const ONE = 1_000_000_000n;
+
+/** The largest magnitude an amount may have: 9·10¹⁷ units (api.md, Conventions). */
+export const LARGEST = 900_000_000_000_000_000n * ONE;
+
+/** Why a text is no decimal, as the code an API answer carries. */
+export type DecimalFault = 'invalid_amount' | 'amount_too_precise' | 'amount_out_of_range';
+
+/** Longest text worth looking at: sign, 18 whole digits, point, and far too many decimals. */
+const LONGEST_TEXT = 64;
+
+const DECIMAL = /^(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?$/;
+const PLAIN_WHOLE = /^(?:0|[1-9][0-9]{0,14})$/;
+
+/**
+ * Reads a decimal text into parts of 10⁻⁹, or says why it is none. Accepts exactly one spelling of a sign (`-`), no
+ * exponent, no leading zero, no bare point; `"1.50"` is read as 1.5. `"-0"` is refused as `invalid_amount`.
+ */
+export const parseDecimal = (text: string): bigint | DecimalFault => {
+  if (PLAIN_WHOLE.test(text)) return BigInt(text) * ONE;
+  if (text.length > LONGEST_TEXT && !DECIMAL.test(text)) return 'invalid_amount';
+  const match = DECIMAL.exec(text);
+  if (match === null) return 'invalid_amount';
+  const [, sign, whole = '0', fraction = ''] = match;
+  if (fraction.length > SCALE) return 'amount_too_precise';
+  if (whole.length > 18) return 'amount_out_of_range';
+  const magnitude = BigInt(whole) * ONE + BigInt(fraction.padEnd(SCALE, '0'));
+  if (sign === '-' && magnitude === 0n) return 'invalid_amount';
+  if (magnitude > LARGEST) return 'amount_out_of_range';
+  return sign === '-' ? -magnitude : magnitude;
+};
+
+/** The one text of a value (INV-AMT-2): no exponent, no `+`, no `-0`, no trailing zero, no needless leading zero. */
+export const formatDecimal = (parts: bigint): string => {
+  const magnitude = parts < 0n ? -parts : parts;
+  const whole = magnitude / ONE;
+  const rest = magnitude - whole * ONE;
+  const sign = parts < 0n ? '-' : '';
+  if (rest === 0n) return sign + whole.toString();
+  let fraction = rest.toString().padStart(SCALE, '0');
+  let end = SCALE;
+  while (fraction.charCodeAt(end - 1) === 48) end--;
+  fraction = fraction.slice(0, end);
+  return `${sign}${whole.toString()}.${fraction}`;
+};
+
+/** True where a value may be stored as an amount (INV-AMT-3). */
+export const isInRange = (parts: bigint): boolean => parts <= LARGEST && parts >= -LARGEST;

@@ -1,0 +1,57 @@
+export {
+  type Credits,
+  credits,
+  format,
+  larger,
+  minus,
+  NO_CREDITS,
+  ONE_CREDIT,
+  parseCredits,
+  parseQuantity,
+  plus,
+  type Quantity,
+  quantity,
+  smaller,
+  storedCredits,
+  storedQuantity,
+  sum,
+} from './amounts';
+export { type DecimalFault, formatDecimal, isInRange, LARGEST, ONE, parseDecimal, SCALE } from './decimal';
+export { accept, type Decision, refuse, unreachable, type View } from './decision';
+export {
+  type EventDeclaration,
+  type EventOf,
+  type EventType,
+  eventType,
+  type Json,
+  type JsonObject,
+  UnreadableEvent,
+} from './event-type';
+export {
+  CALLER_ID,
+  chargeId,
+  derivedId,
+  DRAWDOWN_NAMESPACE,
+  identityOf,
+  organizationNamespace,
+  uuidText,
+  uuidV5Bytes,
+} from './ids';
+export {
+  DAY_MICROS,
+  earliest,
+  fromMicros,
+  HOUR_MICROS,
+  type Instant,
+  latest,
+  microsBetween,
+  NEVER,
+  parseInstant,
+  shift,
+  storedInstant,
+  toMicros,
+} from './instant';
+export { exponentOf, formatMoney, type Money, type MoneyFault, parseMoney } from './money';
+export { CATALOGUE, coverBoth, formatPosition, parsePosition, type Position, positionOf } from './position';
+export { addExact, type ExactCredits, multiply, type Rate, ratePer, ratio, type Rounding, roundCharge } from './rate';
+export { divide, ROUNDING_MODES, type RoundingMode } from './rounding';
