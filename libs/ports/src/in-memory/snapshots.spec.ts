@@ -1,0 +1,4 @@
+import { snapshotsConformance } from '../snapshots.conformance';
+import { inMemorySnapshots } from './snapshots';
+
+snapshotsConformance(async () => inMemorySnapshots());

@@ -1,0 +1,75 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { SNAPSHOTS_KEPT, type SnapshotStore } from './snapshots';
+
+/** What every snapshot store must do. `open` may give a new store each time or the same one: names are not reused. */
+export const snapshotsConformance = (open: () => Promise<SnapshotStore>): void => {
+  describe('as a snapshot store', () => {
+    const freshName = (): string => `conformance-${randomUUID()}`;
+
+    test('gives back the bytes', async () => {
+      const [store, name] = [await open(), freshName()];
+      const contents = [new Uint8Array(0), randomBytes(3_000_000), randomBytes(100).subarray(10, 20)];
+      for (const [revision, bytes] of contents.entries()) await store.save(name, revision, bytes);
+      for (const [revision, bytes] of contents.entries()) {
+        const loaded = await store.load(name, revision);
+        expect(loaded && Buffer.from(loaded).equals(bytes)).toBe(true);
+      }
+    });
+
+    test('keeps its own copy of what it was given', async () => {
+      const [store, name] = [await open(), freshName()];
+      const bytes = Buffer.from('before');
+      await store.save(name, 1, bytes);
+      bytes.fill('x');
+      (await store.load(name, 1))?.fill(0);
+      expect(Buffer.from((await store.load(name, 1)) ?? []).toString()).toBe('before');
+    });
+
+    test('has nothing under a name or a revision that was not saved', async () => {
+      const [store, name] = [await open(), freshName()];
+      expect(await store.list(name)).toEqual([]);
+      expect(await store.load(name, 0)).toBeUndefined();
+      await store.save(name, 5, Buffer.from('five'));
+      expect(await store.load(name, 4)).toBeUndefined();
+      expect(await store.load(`${name}-`, 5)).toBeUndefined();
+    });
+
+    test('keeps the newest, by revision, and lists them newest first', async () => {
+      const [store, name] = [await open(), freshName()];
+      const revisions = [9, 100, 20, 3, 1_000_000, 11];
+      for (const revision of revisions) await store.save(name, revision, Buffer.from(String(revision)));
+      expect(SNAPSHOTS_KEPT).toBe(3);
+      expect(await store.list(name)).toEqual([1_000_000, 100, 20]);
+      expect(Buffer.from((await store.load(name, 100)) ?? []).toString()).toBe('100');
+      expect(await store.load(name, 11)).toBeUndefined();
+    });
+
+    test('replaces a snapshot of the same revision', async () => {
+      const [store, name] = [await open(), freshName()];
+      await store.save(name, 7, Buffer.from('first'));
+      await store.save(name, 7, Buffer.from('second'));
+      expect(await store.list(name)).toEqual([7]);
+      expect(Buffer.from((await store.load(name, 7)) ?? []).toString()).toBe('second');
+    });
+
+    test('keeps names apart, whatever characters are in them', async () => {
+      const store = await open();
+      const base = freshName();
+      const names = ['', '/', '/..', '/../..', '%2F', '.tmp', ' é😀', '\\', ':*?"<>|'].map((end) => `${base}${end}`);
+      names.push(`../${base}`, `..`, `.`);
+      for (const name of names) await store.save(name, 1, Buffer.from(name));
+      for (const name of names) {
+        expect(await store.list(name)).toEqual([1]);
+        expect(Buffer.from((await store.load(name, 1)) ?? []).toString()).toBe(name);
+      }
+    });
+
+    test('takes saves that overlap', async () => {
+      const [store, name] = [await open(), freshName()];
+      const save = (revision: number) => store.save(name, revision, Buffer.alloc(100_000, revision));
+      await Promise.all([1, 2, 3, 4, 4, 5].map(save));
+      expect(await store.list(name)).toEqual([5, 4, 3]);
+      expect((await store.load(name, 4))?.every((byte) => byte === 4)).toBe(true);
+    });
+  });
+};
