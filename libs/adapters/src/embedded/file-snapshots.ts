@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { type Log, NO_LOG, SNAPSHOTS_KEPT, type SnapshotStore } from '@drawdown/ports';
+
+/** First bytes of a snapshot file; another form of file gets another. Then SHA-256, then the bytes. */
+const MAGIC = Buffer.from('drawdown snapshot 1\n');
+const HEADER_BYTES = MAGIC.byteLength + 32;
+/** Hashed in one go: about 1 ms, then others have their turn. */
+const HASH_BYTES = 512 * 1024;
+const FILE = /^(\d{16})\.snapshot$/;
+
+/** Snapshots as files, `<folder>/<name>/<revision>.snapshot`. One that does not fit its checksum counts as missing. */
+export const openFileSnapshots = async (folder: string, log: Log = NO_LOG): Promise<SnapshotStore> => {
+  await mkdir(folder, { recursive: true });
+  return new FileSnapshots(folder, log);
+};
+
+class FileSnapshots implements SnapshotStore {
+  /** One save at a time: they are work for the background, and none meets the temporary file of another. */
+  private saving: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly folder: string,
+    private readonly log: Log,
+  ) {}
+
+  save(name: string, revision: number, bytes: Uint8Array): Promise<void> {
+    const own = new Uint8Array(bytes);
+    const saved = this.saving.then(() => this.write(name, revision, own));
+    this.saving = saved.catch(() => undefined); // the caller has the rejection; the next save does not depend on it
+    return saved;
+  }
+
+  async list(name: string): Promise<readonly number[]> {
+    const files = await this.filesOf(name);
+    return files
+      .flatMap((file) => FILE.exec(file)?.[1] ?? [])
+      .map(Number)
+      .sort((a, b) => b - a);
+  }
+
+  async load(name: string, revision: number): Promise<Uint8Array | undefined> {
+    try {
+      const file = await readFile(this.fileOf(name, revision)).catch(undefinedWhereMissing);
+      if (file === undefined) return undefined;
+      const bytes = file.subarray(HEADER_BYTES);
+      const header = Buffer.concat([MAGIC, await checksum(name, revision, bytes)]);
+      if (header.equals(file.subarray(0, HEADER_BYTES))) return bytes;
+      this.log.warn({ name, revision }, 'a snapshot is damaged and counts as missing');
+    } catch (error) {
+      // The disk's own check failed, say. Whoever asked goes on with an older snapshot, or without one.
+      this.log.warn({ name, revision, error }, 'a snapshot cannot be read and counts as missing');
+    }
+    return undefined;
+  }
+
+  private async write(name: string, revision: number, bytes: Uint8Array): Promise<void> {
+    const folder = this.folderOf(name);
+    const isNew = (await mkdir(folder, { recursive: true })) !== undefined;
+    if (isNew) await syncFolder(this.folder);
+    const temporary = path.join(folder, 'saving.tmp');
+    try {
+      const sum = await checksum(name, revision, bytes);
+      const handle = await open(temporary, 'w');
+      try {
+        await handle.writeFile(MAGIC);
+        await handle.writeFile(sum);
+        await handle.writeFile(bytes);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await rename(temporary, this.fileOf(name, revision));
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+    await syncFolder(folder);
+    for (const old of (await this.list(name)).slice(SNAPSHOTS_KEPT)) await rm(this.fileOf(name, old), { force: true });
+  }
+
+  private async filesOf(name: string): Promise<readonly string[]> {
+    return (await readdir(this.folderOf(name)).catch(undefinedWhereMissing)) ?? [];
+  }
+
+  private folderOf(name: string): string {
+    // A letter in front, so that no name is `.` or `..`; what file systems do not take, as `%xx`.
+    const encoded = encodeURIComponent(name).replace(/[.*!'()~]/g, (c) => `%${c.charCodeAt(0).toString(16)}`);
+    return path.join(this.folder, `s-${encoded}`);
+  }
+
+  private fileOf(name: string, revision: number): string {
+    return path.join(this.folderOf(name), `${String(revision).padStart(16, '0')}.snapshot`);
+  }
+}
+
+/** Over the place too: a file copied under another name is not that shard's. */
+const checksum = async (name: string, revision: number, bytes: Uint8Array): Promise<Buffer> => {
+  const hash = createHash('sha256').update(`${JSON.stringify([name, revision])}\n`);
+  for (let start = 0; start < bytes.byteLength; start += HASH_BYTES) {
+    hash.update(bytes.subarray(start, start + HASH_BYTES));
+    await turn();
+  }
+  return hash.digest();
+};
+
+/** A new or renamed file survives a power loss only once its folder was written. */
+const syncFolder = async (folder: string): Promise<void> => {
+  if (process.platform === 'win32') return; // a folder cannot be opened there
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+};
+
+const undefinedWhereMissing = (error: unknown): undefined => {
+  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+  throw error;
+};

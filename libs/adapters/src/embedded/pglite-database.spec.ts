@@ -1,0 +1,4 @@
+import { readDatabaseConformance } from '@drawdown/ports/testing';
+import { openPgliteDatabase } from './pglite-database';
+
+readDatabaseConformance(() => openPgliteDatabase(undefined));

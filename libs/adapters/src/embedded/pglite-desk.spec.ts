@@ -1,0 +1,92 @@
+import { IDLE_TRANSACTION_MS } from '../transactions';
+import { PgliteDesk } from './pglite-desk';
+
+/** A session that writes down what it is asked, and answers when the test lets it. */
+const scripted = (answers: Readonly<Record<string, string | Error>> = {}) => {
+  const asked: string[] = [];
+  const answer = async (text: string): Promise<string> => {
+    asked.push(text);
+    await Promise.resolve();
+    const given = answers[text] ?? text;
+    if (given instanceof Error) throw given;
+    return given;
+  };
+  const session = {
+    query: async (text: string) => [{ asked: await answer(text) }],
+    run: answer,
+    forgetStatements: async () => undefined,
+  };
+  return { session, asked };
+};
+
+const statement = (text: string, transaction?: number) => ({
+  statement: text,
+  parameters: [],
+  ...(transaction === undefined ? {} : { transaction }),
+});
+
+describe('the desk of the embedded database', () => {
+  beforeEach(() => jest.useFakeTimers());
+  afterEach(() => jest.useRealTimers());
+
+  test('has everything wait that comes while a transaction is open, and serves it in order', async () => {
+    const { session, asked } = scripted();
+    const desk = new PgliteDesk(session, undefined, fail);
+    await desk.begin(1);
+    const waiting = [desk.query(statement('outside')), desk.begin(2), desk.run('script')];
+    await desk.query(statement('inside 1', 1));
+    await desk.end({ transaction: 1, commit: true });
+    await waiting[1];
+    await desk.query(statement('inside 2', 2));
+    await desk.end({ transaction: 2, commit: false });
+    await Promise.all(waiting);
+    expect(asked).toEqual(['BEGIN', 'inside 1', 'COMMIT', 'outside', 'BEGIN', 'inside 2', 'ROLLBACK', 'script']);
+  });
+
+  test('rolls back a transaction that runs no statement, so that what waits behind it goes on', async () => {
+    const { session, asked } = scripted();
+    const desk = new PgliteDesk(session, undefined, fail);
+    await desk.begin(1);
+    const behind = desk.query(statement('behind'));
+    await jest.advanceTimersByTimeAsync(IDLE_TRANSACTION_MS - 1);
+    await desk.query(statement('inside', 1)); // begins the wait anew
+    await jest.advanceTimersByTimeAsync(IDLE_TRANSACTION_MS - 1);
+    expect(asked).toEqual(['BEGIN', 'inside']);
+    await jest.advanceTimersByTimeAsync(1);
+    await behind;
+    expect(asked).toEqual(['BEGIN', 'inside', 'ROLLBACK', 'behind']);
+    await expect(desk.query(statement('late', 1))).rejects.toMatchObject({ code: 'transaction_lost' });
+    await expect(desk.end({ transaction: 1, commit: true })).rejects.toMatchObject({ code: 'transaction_lost' });
+    await desk.end({ transaction: 1, commit: false });
+    expect(asked).toEqual(['BEGIN', 'inside', 'ROLLBACK', 'behind']);
+  });
+
+  test('knows no transaction that another thread had begun', async () => {
+    const { session, asked } = scripted();
+    const desk = new PgliteDesk(session, undefined, fail);
+    await expect(desk.query(statement('late', 7))).rejects.toMatchObject({ code: 'transaction_lost' });
+    expect(asked).toEqual([]);
+  });
+
+  test('gives the turn back after whatever fails', async () => {
+    const broken = new Error('broken');
+    const { session } = scripted({ bad: broken, BEGIN: broken, script: broken });
+    const desk = new PgliteDesk(session, undefined, fail);
+    await expect(desk.query(statement('bad'))).rejects.toBe(broken);
+    await expect(desk.begin(1)).rejects.toBe(broken);
+    await expect(desk.run('script')).rejects.toBe(broken);
+    expect(await desk.query(statement('good'))).toEqual([{ asked: 'good' }]);
+  });
+
+  test('says so where the server rolled back what was to be committed', async () => {
+    const { session } = scripted({ COMMIT: 'ROLLBACK' });
+    const desk = new PgliteDesk(session, undefined, fail);
+    await desk.begin(1);
+    await expect(desk.end({ transaction: 1, commit: true })).rejects.toMatchObject({ code: '25P02' });
+    expect(await desk.query(statement('next'))).toEqual([{ asked: 'next' }]);
+  });
+});
+
+const fail = (error: unknown): void => {
+  throw error;
+};

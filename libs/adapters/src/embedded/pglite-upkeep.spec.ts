@@ -1,0 +1,39 @@
+import { PgliteUpkeep } from './pglite-upkeep';
+
+const MB = 1024 * 1024;
+
+/** An engine that has written so many bytes, with one worn table; gives what the upkeep had it do. */
+const engine = () => {
+  const done: string[] = [];
+  const state = { written: 0 };
+  const upkeep = new PgliteUpkeep({
+    query: async (statement) =>
+      statement.includes('pg_wal_lsn_diff') ? [{ bytes: String(state.written) }] : [{ name: 'public.worn' }],
+    run: async (script) => {
+      done.push(script);
+      return '';
+    },
+  });
+  return { state, done, upkeep };
+};
+
+describe('the upkeep of the embedded database', () => {
+  test('makes a checkpoint once enough was written since the last', async () => {
+    const { state, done, upkeep } = engine();
+    for (const megabytes of [1, 31, 32, 40, 63, 64, 65]) {
+      state.written = megabytes * MB;
+      await upkeep.run();
+    }
+    expect(done).toEqual(['CHECKPOINT', 'CHECKPOINT']);
+  });
+
+  test('cleans the tables that need it, less often', async () => {
+    const { state, done, upkeep } = engine();
+    for (let megabytes = 32; megabytes <= 512; megabytes += 32) {
+      state.written = megabytes * MB;
+      await upkeep.run();
+    }
+    expect(done.filter((script) => script === 'CHECKPOINT')).toHaveLength(16);
+    expect(done.filter((script) => script === 'VACUUM (ANALYZE) public.worn')).toHaveLength(2);
+  });
+});

@@ -1,0 +1,216 @@
+import {
+  DatabaseUnavailable,
+  type Log,
+  type Metrics,
+  NO_LOG,
+  NO_METRICS,
+  type ReadDatabase,
+  type Row,
+  type Sql,
+  type SqlValue,
+} from '@drawdown/ports';
+import { DatabaseError, Pool, type PoolClient, type QueryConfig, type QueryResult } from 'pg';
+import { readerOf, sqlText, WORTH_A_NAME } from '../sql-values';
+import { IDLE_TRANSACTION_MS, type Session, TransactionAborted, Transactions } from '../transactions';
+
+/** Two projectors and the queries of one api process; PostgreSQL allows 100 connections in all unless told otherwise. */
+const POOL_SIZE = 10;
+/** How long a caller waits for a connection, free or new; then it is told that the database is unavailable. */
+const CONNECT_MAX_MS = 2_000;
+const STATEMENT_MAX_MS = 60_000;
+/** Scripts make tables and indexes, also over tables that are full. */
+const SCRIPT_MAX_MS = 600_000;
+/** How much longer than the server's limit this side waits: for a server or a network that has gone silent. */
+const SILENCE_MS = 5_000;
+/** Statement texts that get a name; programs have some dozens, more means texts that are put together at run time. */
+const NAMED_MAX = 300;
+
+/** Scripts of several processes that start at once run one after the other: two `CREATE TABLE IF NOT EXISTS` can collide. */
+const SCRIPT_LOCK = '4919831407';
+
+export interface PgOptions {
+  /** Connections at most; a transaction holds one. */
+  readonly poolSize?: number;
+  readonly log?: Log;
+  readonly metrics?: Metrics;
+}
+
+/** A PostgreSQL server (14 or later). Connects when first used, so that a start does not depend on it. */
+export const openPgDatabase = (url: string, options: PgOptions = {}): ReadDatabase => new PgDatabase(url, options);
+
+class PgDatabase implements ReadDatabase {
+  private readonly pool: Pool;
+  private readonly transactions = new Transactions();
+  private readonly log: Log;
+  private readonly metrics: Metrics;
+  private closing: Promise<void> | undefined;
+  /** Statement text → name; each connection parses a named statement once. */
+  private readonly names = new Map<string, string>();
+  private named = 0;
+
+  constructor(url: string, { poolSize = POOL_SIZE, log = NO_LOG, metrics = NO_METRICS }: PgOptions) {
+    this.log = log;
+    this.metrics = metrics;
+    this.pool = new Pool({
+      connectionString: url,
+      application_name: 'drawdown',
+      max: poolSize,
+      connectionTimeoutMillis: CONNECT_MAX_MS,
+      statement_timeout: STATEMENT_MAX_MS,
+      query_timeout: STATEMENT_MAX_MS + SILENCE_MS,
+      idle_in_transaction_session_timeout: IDLE_TRANSACTION_MS,
+      keepAlive: true,
+      types: { getTypeParser: readerOf },
+    });
+    // A connection that breaks while nobody uses it; the pool has dropped it already.
+    this.pool.on('error', (error) => this.log.warn({ error: String(error) }, 'an idle database connection was lost'));
+  }
+
+  async query<R extends Row>(statement: string, parameters: readonly SqlValue[] = []): Promise<readonly R[]> {
+    this.transactions.refuseInside();
+    return this.onConnection(async (connection) => {
+      const ask = () => this.execute<R>(connection, statement, parameters);
+      try {
+        return await ask();
+      } catch (error) {
+        // Somebody else changed a table under a parsed statement; now it is parsed again. A transaction has to be done again.
+        if (isStale(error)) return await ask();
+        throw error;
+      }
+    });
+  }
+
+  async transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T> {
+    this.transactions.refuseInside();
+    return this.onConnection((connection) => this.transactions.run(this.session(connection), work));
+  }
+
+  async run(script: string): Promise<void> {
+    this.transactions.refuseInside();
+    const limits = `SET LOCAL statement_timeout = ${String(SCRIPT_MAX_MS)}; SELECT pg_advisory_xact_lock(${SCRIPT_LOCK});`;
+    const all: QueryConfig & { query_timeout: number } = {
+      text: `${limits}\n${script}`,
+      query_timeout: SCRIPT_MAX_MS + SILENCE_MS,
+    };
+    await this.onConnection((connection) => connection.ask(all));
+    this.names.clear(); // a parsed statement may not return what it did; new names have it parsed again
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.pool.end();
+    return this.closing;
+  }
+
+  private session(connection: Connection): Session {
+    return {
+      query: (statement, parameters) => this.execute(connection, statement, parameters),
+      begin: async () => {
+        await connection.ask('BEGIN');
+      },
+      commit: async () => {
+        // After a failed statement PostgreSQL answers a COMMIT with a rollback, and no error.
+        const { command } = await connection.ask('COMMIT');
+        if (command !== 'COMMIT') throw new TransactionAborted();
+      },
+      rollback: async () => {
+        try {
+          await connection.ask('ROLLBACK');
+        } catch (error) {
+          connection.broken = true;
+          this.log.warn({ error: String(error) }, 'a transaction was rolled back by the end of its connection');
+        }
+      },
+    };
+  }
+
+  private async execute<R extends Row>(
+    connection: Connection,
+    statement: string,
+    parameters: readonly SqlValue[],
+  ): Promise<R[]> {
+    const name = this.nameOf(statement);
+    const named = name === undefined ? {} : { name };
+    try {
+      const { rows } = await connection.ask({ ...named, text: statement, values: parameters.map(sqlText) });
+      return rows as R[];
+    } catch (error) {
+      if (isStale(error)) this.names.clear();
+      throw error;
+    }
+  }
+
+  private nameOf(statement: string): string | undefined {
+    if (!WORTH_A_NAME.test(statement)) return undefined;
+    let name = this.names.get(statement);
+    if (name === undefined && this.names.size < NAMED_MAX) {
+      name = `s${String((this.named += 1))}`;
+      this.names.set(statement, name);
+    }
+    return name;
+  }
+
+  /** Gives the connection back whatever happens, and never one that is broken. */
+  private async onConnection<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    const connection = await this.connect();
+    try {
+      return await work(connection);
+    } finally {
+      connection.release();
+      this.metrics.gauge('database_pool_waiting', this.pool.waitingCount);
+    }
+  }
+
+  private async connect(): Promise<Connection> {
+    if (this.closing !== undefined) throw new DatabaseUnavailable('the database is closed');
+    try {
+      const connected = this.pool.connect();
+      this.metrics.gauge('database_pool_waiting', this.pool.waitingCount);
+      return new Connection(await connected);
+    } catch (error) {
+      throw asUnavailable(error);
+    }
+  }
+}
+
+/** A client of the pool, while it is ours. */
+class Connection {
+  broken = false;
+
+  constructor(private readonly client: PoolClient) {
+    client.on('error', this.onError);
+  }
+
+  async ask(query: string | QueryConfig): Promise<QueryResult> {
+    try {
+      return await this.client.query(query);
+    } catch (error) {
+      if (isAnswer(error)) throw error;
+      this.broken = true;
+      throw asUnavailable(error);
+    }
+  }
+
+  release(): void {
+    this.client.off('error', this.onError);
+    this.client.release(this.broken);
+  }
+
+  /** Without a listener the loss of a connection between two statements would end the process; the next statement rejects. */
+  private readonly onError = (): void => {
+    this.broken = true;
+  };
+}
+
+const isStale = (error: unknown): boolean => error instanceof DatabaseError && error.code === '0A000';
+
+/** Classes and codes by which the server says that it, and not the statement, is the trouble (PostgreSQL, appendix A). */
+const UNAVAILABLE = /^(?:080(?:00|01|03|04|06)|53300|57P0[1235]|25P03)$/;
+
+/** True for what the server answered to a statement; anything else says that it could not be asked. */
+const isAnswer = (error: unknown): boolean =>
+  error instanceof DatabaseError && error.code !== undefined && !UNAVAILABLE.test(error.code);
+
+const asUnavailable = (error: unknown): DatabaseUnavailable =>
+  new DatabaseUnavailable(`the database is unavailable: ${error instanceof Error ? error.message : String(error)}`, {
+    cause: error,
+  });

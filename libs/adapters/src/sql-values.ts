@@ -1,0 +1,96 @@
+/** How values travel between TypeScript and PostgreSQL's text format: one form for every adapter, so that all answer alike. */
+import { parseInstant } from '@drawdown/kernel';
+import type { SqlValue } from '@drawdown/ports';
+
+/** Statements that a server should parse and plan once; others are rare, and may change what parsed ones return. */
+export const WORTH_A_NAME = /^\s*(?:select|insert|update|delete|with)\b/i;
+
+/** A parameter as PostgreSQL reads it; the server works out its type from the statement. */
+export const sqlText = (value: SqlValue): string | null => {
+  if (value === null || typeof value === 'string') return value;
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  return value instanceof Date ? value.toISOString() : arrayText(value);
+};
+
+const SPECIAL = /["\\]/;
+
+const arrayText = (items: readonly (string | number | boolean | null)[]): string => {
+  let text = '{';
+  let separator = '';
+  for (const item of items) {
+    text += separator;
+    separator = ',';
+    if (typeof item !== 'string') text += item === null ? 'NULL' : String(item);
+    else text += `"${SPECIAL.test(item) ? item.replace(/["\\]/g, '\\$&') : item}"`;
+  }
+  return `${text}}`;
+};
+
+export type ReadText = (text: string) => unknown;
+
+const asIs: ReadText = (text) => text;
+const asNumber: ReadText = (text) => Number(text);
+
+/** `2026-03-01 10:00:00.5+00` as the kernel writes instants; what is none (`infinity`, years past 9999) stays as it is. */
+const asInstant: ReadText = (text) => {
+  const spelled = text.replace(' ', 'T');
+  return parseInstant(/[+-]\d\d$/.test(spelled) ? `${spelled}:00` : spelled) ?? text;
+};
+
+/** By type oid (pg_type.dat). What is not listed arrives as text: bigint, numeric, date, uuid, text … */
+const READERS: ReadonlyMap<number, ReadText> = new Map<number, ReadText>([
+  [16, (text) => text === 't'], // boolean
+  [17, (text) => Uint8Array.from(Buffer.from(text.slice(2), 'hex'))], // bytea
+  [21, asNumber], // smallint
+  [23, asNumber], // integer
+  [26, asNumber], // oid
+  [700, asNumber], // real
+  [701, asNumber], // double precision
+  [114, (text) => JSON.parse(text) as unknown], // json
+  [3802, (text) => JSON.parse(text) as unknown], // jsonb
+  [1184, asInstant], // timestamptz
+]);
+
+/** Array types and the type of their elements. */
+const ELEMENTS: ReadonlyMap<number, number> = new Map([
+  ...[[1000, 16], [1001, 17], [1005, 21], [1007, 23], [1016, 20], [1021, 700], [1022, 701], [1231, 1700]], // prettier-ignore
+  ...[
+    [1009, 25],
+    [1015, 1043],
+    [1182, 1082],
+    [1115, 1114],
+    [1185, 1184],
+    [199, 114],
+    [3807, 3802],
+    [2951, 2950],
+  ],
+] as [number, number][]);
+
+/** How a column of this type is read from PostgreSQL's text format. */
+export const readerOf = (oid: number): ReadText => {
+  const element = ELEMENTS.get(oid);
+  if (element === undefined) return READERS.get(oid) ?? asIs;
+  const read = READERS.get(element) ?? asIs;
+  return (text) => readArray(text, read);
+};
+
+/** One item of an array literal: an opening or closing brace, a quoted item, or a bare one. */
+const TOKEN = /[{}]|"((?:[^"\\]|\\.)*)"|([^,{}"]+)/gsy;
+
+const readArray = (text: string, read: ReadText): unknown => {
+  // `[2:4]={…}` is how an array that does not begin at 1 is written.
+  TOKEN.lastIndex = text.startsWith('[') ? text.indexOf('=') + 1 : 0;
+  const open: unknown[][] = [[]];
+  for (let token = TOKEN.exec(text); token !== null; token = TOKEN.exec(text)) {
+    const [all, quoted, bare] = token;
+    const innermost = open.at(-1) ?? [];
+    if (all === '{') open.push([]);
+    else if (all === '}') {
+      open.pop();
+      open.at(-1)?.push(innermost);
+    } else if (quoted !== undefined) innermost.push(read(quoted.replace(/\\(.)/gs, '$1')));
+    else innermost.push(bare === 'NULL' ? null : read(bare ?? ''));
+    if (text[TOKEN.lastIndex] === ',') TOKEN.lastIndex += 1;
+  }
+  return open[0]?.[0] ?? [];
+};
