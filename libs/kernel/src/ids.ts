@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** Ids that callers choose (api.md, Conventions). */
 export const CALLER_ID = /^[A-Za-z0-9._:-]{1,128}$/;
@@ -20,7 +20,7 @@ export const uuidText = (bytes: Uint8Array): string => {
 
 /** The 16 bytes of a version 5 UUID: SHA-1 over the namespace and the name (RFC 9562 §5.5). */
 export const uuidV5Bytes = (namespace: Uint8Array, name: string): Buffer => {
-  const bytes = createHash('sha1').update(namespace).update(name, 'utf8').digest().subarray(0, 16);
+  const bytes = hash('sha1', Buffer.concat([namespace, Buffer.from(name, 'utf8')]), 'buffer').subarray(0, 16);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x50;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
   return bytes;
@@ -38,6 +38,16 @@ export const identityOf = (namespace: Uint8Array, source: string, id: string): B
 export const chargeId = (namespace: Uint8Array, source: string, id: string): string =>
   `txn_${uuidText(identityOf(namespace, source, id))}`;
 
-/** An id that follows from what it belongs to, so that deciding the same thing twice names it the same. */
+const derivedBytes = (prefix: string, parts: readonly string[]): Buffer =>
+  uuidV5Bytes(DRAWDOWN_NAMESPACE, `${prefix}\n${parts.join('\n')}`);
+
+/**
+ * An id that follows from what it belongs to, so that deciding the same thing twice names it the same. 20 hex digits
+ * (74 free bits), because such ids are unique within one organization and some stand in every charge.
+ */
 export const derivedId = (prefix: string, ...parts: readonly string[]): string =>
-  `${prefix}_${uuidText(uuidV5Bytes(DRAWDOWN_NAMESPACE, `${prefix}\n${parts.join('\n')}`))}`;
+  `${prefix}_${derivedBytes(prefix, parts).toString('hex', 6)}`;
+
+/** As {@link derivedId}, for transactions: a whole UUID, as the ids of charges are. */
+export const derivedTransactionId = (...parts: readonly string[]): string =>
+  `txn_${uuidText(derivedBytes('txn', parts))}`;

@@ -31,6 +31,7 @@ export {
   CALLER_ID,
   chargeId,
   derivedId,
+  derivedTransactionId,
   DRAWDOWN_NAMESPACE,
   identityOf,
   organizationNamespace,

@@ -1,4 +1,26 @@
+import { type ReadDatabase } from '@drawdown/ports';
 import { readDatabaseConformance } from '@drawdown/ports/testing';
 import { openPgliteDatabase } from './pglite-database';
 
 readDatabaseConformance(() => openPgliteDatabase(undefined));
+
+describe('the embedded database', () => {
+  let db: ReadDatabase;
+  beforeAll(async () => {
+    db = await openPgliteDatabase(undefined);
+  });
+  afterAll(() => db.close());
+
+  test('plans follow their tables, and memory is used with restraint', async () => {
+    const [row] = await db.query(`SELECT current_setting('plan_cache_mode') AS plans,
+                                         current_setting('shared_buffers') AS buffers`);
+    expect(row).toEqual({ plans: 'force_custom_plan', buffers: '32MB' });
+  });
+
+  test('knows more statement texts than it keeps parsed', async () => {
+    for (let i = 0; i < 700; i++) expect(await db.query(`SELECT ${String(i)} AS i`)).toEqual([{ i }]);
+    expect(await db.query('SELECT 0 AS i')).toEqual([{ i: 0 }]);
+    const [row] = await db.query('SELECT count(*) < 700 AS bounded FROM pg_prepared_statements');
+    expect(row).toEqual({ bounded: true });
+  });
+});

@@ -14,7 +14,7 @@ const scripted = (answers: Readonly<Record<string, string | Error>> = {}) => {
   const session = {
     query: async (text: string) => [{ asked: await answer(text) }],
     run: answer,
-    forgetStatements: async () => undefined,
+    forgetStatements: () => undefined,
   };
   return { session, asked };
 };

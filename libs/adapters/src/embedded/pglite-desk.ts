@@ -85,7 +85,7 @@ export class PgliteDesk implements PgliteCalls {
   readonly run = (script: string): Promise<void> =>
     this.inTurn(async () => {
       await this.session.run(script);
-      await this.session.forgetStatements();
+      this.session.forgetStatements();
     });
 
   readonly upkeep = (): Promise<void> => this.inTurn(() => this.keeper.run());

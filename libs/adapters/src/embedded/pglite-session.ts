@@ -1,15 +1,15 @@
 /** One PGlite instance, spoken to in PostgreSQL's protocol. Runs inside the database's thread. */
 import { PGlite, protocol, type messages } from '@electric-sql/pglite';
 import type { Row } from '@drawdown/ports';
-import { type ReadText, readerOf, WORTH_A_NAME } from '../sql-values';
+import { PLAN_EACH_TIME, type ReadText, readerOf, WORTH_A_NAME } from '../sql-values';
 
 const { serialize } = protocol;
 
 /**
- * Besides PGlite's own: 32 MB instead of 128 MB of page buffers (the operating system keeps the files in memory as
+ * Besides PGlite's own: {@link PLAN_EACH_TIME}; 32 MB instead of 128 MB of page buffers (the operating system keeps the files in memory as
  * well; it saves 100 MB of resident memory), and a log that is reused instead of growing to a gigabyte.
  */
-const START_PARAMETERS = ['shared_buffers=32MB', 'max_wal_size=64MB', 'min_wal_size=32MB'];
+const START_PARAMETERS = [PLAN_EACH_TIME, 'shared_buffers=32MB', 'max_wal_size=64MB', 'min_wal_size=32MB'];
 
 /** Prepared statements kept; programs have some dozens, more means texts that are put together at run time. */
 const NAMED_MAX = 300;
@@ -30,6 +30,8 @@ export class PgliteSession {
   /** Statement text → the name under which the server has it parsed. */
   private readonly names = new Map<string, string>();
   private named = 0;
+  /** Names that are not used again and that the server still knows. */
+  private readonly dropped: string[] = [];
 
   private broken = false;
 
@@ -52,8 +54,7 @@ export class PgliteSession {
       serialize.execute({}),
       serialize.sync(),
     );
-    // Anything else may have changed a table, and with it what a parsed statement returns.
-    if (!cached) this.names.clear();
+    if (!cached) this.forgetStatements();
     return rowsOf(answers);
   }
 
@@ -66,10 +67,9 @@ export class PgliteSession {
     return tags.at(-1)?.text ?? '';
   }
 
-  /** Drops what the server keeps of parsed statements. Only outside a transaction. */
-  async forgetStatements(): Promise<void> {
-    this.names.clear();
-    await this.run('DEALLOCATE ALL');
+  /** Has every statement parsed again: a table may have changed, and with it what a statement returns. */
+  forgetStatements(): void {
+    this.dropNames(this.names.size);
   }
 
   close(): Promise<void> {
@@ -79,11 +79,20 @@ export class PgliteSession {
   private async nameOf(statement: string): Promise<string> {
     const known = this.names.get(statement);
     if (known !== undefined) return known;
-    if (this.names.size >= NAMED_MAX) this.names.clear();
-    const name = `s${(this.named += 1)}`; // never used twice, so that a name left on the server is in nobody's way
-    await this.exchange(serialize.parse({ name, text: statement }), serialize.sync());
+    if (this.names.size >= NAMED_MAX) this.dropNames(1);
+    const name = `s${(this.named += 1)}`;
+    const closed = this.dropped.splice(0).map((spare) => serialize.close({ type: 'S', name: spare }));
+    await this.exchange(...closed, serialize.parse({ name, text: statement }), serialize.sync());
     this.names.set(statement, name);
     return name;
+  }
+
+  /** Forgets so many of the oldest; the server is told with the next new one. */
+  private dropNames(count: number): void {
+    for (const [statement, name] of [...this.names].slice(0, count)) {
+      this.names.delete(statement);
+      this.dropped.push(name);
+    }
   }
 
   private async exchange(...parts: readonly Uint8Array[]): Promise<Answer[]> {

@@ -104,10 +104,11 @@ function onServer(server: string): void {
       expect(await db.transaction(read)).toEqual([{ n: 1 }]);
     });
 
-    test('statements and idle transactions have a limit', async () => {
-      const [row] = await db.query(`SELECT current_setting('statement_timeout') AS statement,
+    test('statements and idle transactions have a limit, and plans follow their tables', async () => {
+      const [row] = await db.query(`SELECT current_setting('plan_cache_mode') AS plans,
+                                           current_setting('statement_timeout') AS statement,
                                            current_setting('idle_in_transaction_session_timeout') AS idle`);
-      expect(row).toEqual({ statement: '1min', idle: '30s' });
+      expect(row).toEqual({ plans: 'force_custom_plan', statement: '1min', idle: '30s' });
     });
 
     test('FLT-43: a serialization failure keeps its code, which asks for the whole transaction again', async () => {
