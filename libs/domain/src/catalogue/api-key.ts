@@ -1,0 +1,34 @@
+import { accept, type Decision, refuse } from '@drawdown/kernel';
+import type { ApiScope, CatalogueEvent } from '../events';
+import type { Refusal } from '../wallet/commands';
+
+/** A key as the log knows it: what it may do, and the hash of its secret. */
+export interface ApiKeyRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly scopes: readonly ApiScope[];
+  /** Null for keys of the whole installation. */
+  readonly organizationId: string | null;
+  readonly secretHash: string;
+  readonly revoked: boolean;
+}
+export type ApiKeyEvent = Extract<CatalogueEvent, { type: 'ApiKeyCreated' | 'ApiKeyRevoked' }>;
+
+export const createApiKey = (
+  existing: ApiKeyRecord | undefined,
+  key: Omit<ApiKeyRecord, 'revoked'>,
+): Decision<ApiKeyEvent, Refusal> =>
+  existing === undefined
+    ? accept({ type: 'ApiKeyCreated', data: key })
+    : refuse({ code: 'already_exists', detail: `there is a key ${key.id} already` });
+
+export const revokeApiKey = (existing: ApiKeyRecord | undefined): Decision<ApiKeyEvent, Refusal> => {
+  if (existing === undefined) return refuse({ code: 'not_found', detail: 'there is no such key' });
+  return existing.revoked ? accept() : accept({ type: 'ApiKeyRevoked', data: { id: existing.id } });
+};
+
+export const evolveApiKey = (existing: ApiKeyRecord | undefined, event: ApiKeyEvent): ApiKeyRecord => {
+  if (event.type === 'ApiKeyCreated') return { ...event.data, revoked: false };
+  if (existing === undefined) throw new Error(`key ${event.data.id} was revoked but never made`);
+  return { ...existing, revoked: true };
+};

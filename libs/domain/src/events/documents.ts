@@ -1,0 +1,203 @@
+import {
+  type Credits,
+  credits,
+  divide,
+  format,
+  formatDecimal,
+  type Instant,
+  type JsonObject,
+  NO_CREDITS,
+  ONE,
+} from '@drawdown/kernel';
+import type { LotTerms } from './wallet-events';
+import type { ConsumptionCap, Scope } from './wire';
+
+/**
+ * The documents in which lots, holds and wallets are shown (api.md). The owner of a shard makes them from memory, the
+ * read models from their rows; both from here, so that they cannot differ.
+ */
+export interface LotFigures {
+  readonly id: string;
+  readonly creditType: string;
+  readonly amount: Credits;
+  readonly remaining: Credits;
+  readonly held: Credits;
+  readonly voided: Credits;
+  readonly expired: Credits;
+  readonly forfeited: Credits;
+  readonly priority: number;
+  readonly effectiveAt: Instant;
+  readonly expiresAt: Instant | null;
+  readonly scope: Scope | null;
+  readonly cap: ConsumptionCap | null;
+  readonly capWindow: string;
+  readonly capUsed: Credits;
+  readonly costBasis: LotTerms['costBasis'];
+  readonly funding: LotTerms['funding'];
+}
+
+export const LOT_STATES = ['active', 'scheduled', 'dormant', 'spent', 'expired', 'voided'] as const;
+export type LotState = (typeof LOT_STATES)[number];
+
+/** What a lot is at `now`, booked or not. `dormant` where the organization's closure keeps it. */
+export const lotStateOf = (lot: LotFigures, now: Instant, dormant: boolean): LotState => {
+  if (lot.voided > 0n && lot.remaining === NO_CREDITS) return 'voided';
+  if (lot.expiresAt !== null && lot.expiresAt <= now) {
+    return lot.remaining > 0n || lot.expired > 0n ? 'expired' : 'spent';
+  }
+  if (lot.remaining === NO_CREDITS) return lot.forfeited > 0n ? 'voided' : 'spent';
+  if (dormant) return 'dormant';
+  return lot.effectiveAt > now ? 'scheduled' : 'active';
+};
+
+export const lotDocument = (lot: LotFigures, now: Instant, dormant = false): JsonObject => ({
+  id: lot.id,
+  credit_type: lot.creditType,
+  amount: format(lot.amount),
+  remaining: format(lot.remaining),
+  held: format(lot.held),
+  priority: lot.priority,
+  effective_at: lot.effectiveAt,
+  expires_at: lot.expiresAt,
+  scope: lot.scope === null ? null : ({ ...lot.scope } as JsonObject),
+  cap: lot.cap === null ? null : { amount: format(lot.cap.amount), per: lot.cap.per },
+  cost_basis: lot.costBasis === null ? null : { ...lot.costBasis },
+  funding: lot.funding,
+  state: lotStateOf(lot, now, dormant),
+});
+
+export interface HoldFigures {
+  readonly id: string;
+  readonly wallet: string;
+  readonly total: Credits;
+  readonly captured: Credits;
+  readonly state: 'open' | 'captured' | 'released' | 'expired';
+  readonly expiresAt: Instant;
+  readonly serviceType: string | null;
+  readonly reference: string | null;
+}
+
+export const holdDocument = (hold: HoldFigures): JsonObject => ({
+  id: hold.id,
+  wallet: hold.wallet,
+  amount: format(hold.total),
+  captured: format(hold.captured),
+  state: hold.state,
+  expires_at: hold.expiresAt,
+  service_type: hold.serviceType,
+  reference: hold.reference,
+});
+
+export interface WalletFigures {
+  readonly key: string;
+  readonly unit: string;
+  readonly settled: Credits;
+  /** Lots' held and what open holds may overdraw. */
+  readonly held: Credits;
+  readonly debt: Credits;
+  readonly lowBalanceThreshold: Credits | null;
+  readonly lifetimeAdded: Credits;
+  readonly lifetimePurchased: Credits;
+  readonly lifetimeSpent: Credits;
+  readonly policyVersion: number;
+  /** Lots with something remaining. */
+  readonly live: readonly LotFigures[];
+  /** True where the organization is closed: what it kept cannot be spent. */
+  readonly dormant: boolean;
+}
+
+export type WalletStatus = 'healthy' | 'low_balance' | 'critical' | 'overdrawn';
+
+/** Above the threshold, at or below it, below half of it, below zero (spec.md §7). Without a threshold only the last. */
+export const statusOf = (available: Credits, threshold: Credits | null): WalletStatus => {
+  if (available < 0n) return 'overdrawn';
+  if (threshold === null || available > threshold) return 'healthy';
+  return available * 2n < threshold ? 'critical' : 'low_balance';
+};
+
+/** Balances of a wallet at `now`: what has expired or is not yet effective counts by the clock, booked or not (INV-TIM-3). */
+export interface Balances {
+  readonly settled: Credits;
+  readonly held: Credits;
+  readonly available: Credits;
+  readonly dormant: Credits;
+  readonly debt: Credits;
+  /** Free credits that only some charges can draw, by lot. */
+  readonly restricted: readonly { readonly scope: Scope | null; readonly amount: Credits }[];
+  /** Σ amount and Σ remaining of the lots that are effective, unexpired and not used up: what the bar shows. */
+  readonly allocation: Credits;
+  readonly remaining: Credits;
+}
+
+export const balancesOf = (wallet: WalletFigures, now: Instant): Balances => {
+  let [notSpendable, dormant, allocation, remaining, expired] = [0n, 0n, 0n, 0n, 0n];
+  const restricted: { scope: Scope | null; amount: Credits }[] = [];
+  for (const lot of wallet.live) {
+    const free = lot.remaining - lot.held;
+    const state = lotStateOf(lot, now, wallet.dormant);
+    if (state === 'expired') expired += free;
+    if (state === 'dormant') dormant += free;
+    if (state !== 'active') {
+      notSpendable += free;
+      continue;
+    }
+    allocation += lot.amount;
+    remaining += lot.remaining;
+    const forAny = lot.scope === null ? (lot.cap === null ? free : least(free, capRoom(lot, now))) : 0n;
+    if (forAny < free) restricted.push({ scope: lot.scope, amount: credits(free - forAny) });
+    notSpendable += free - forAny;
+  }
+  return {
+    settled: credits(wallet.settled - expired),
+    held: wallet.held,
+    available: credits(wallet.settled - wallet.held - notSpendable),
+    dormant: credits(dormant),
+    debt: wallet.debt,
+    restricted,
+    allocation: credits(allocation),
+    remaining: credits(remaining),
+  };
+};
+
+const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
+
+const capRoom = (lot: LotFigures, now: Instant): bigint => {
+  if (lot.cap === null) return lot.remaining;
+  const window = now.slice(0, lot.cap.per === 'day' ? 10 : 7);
+  // What is held counts: it may still be captured in this window.
+  const used = lot.held + (lot.capWindow === window ? lot.capUsed : 0n);
+  return used >= lot.cap.amount ? 0n : lot.cap.amount - used;
+};
+
+export const balanceDocument = (balances: Balances): JsonObject => ({
+  settled: format(balances.settled),
+  held: format(balances.held),
+  available: format(balances.available),
+  dormant: format(balances.dormant),
+  debt: format(balances.debt),
+  restricted: balances.restricted.map(({ scope, amount }) => ({
+    scope: scope === null ? null : ({ ...scope } as JsonObject),
+    amount: format(amount),
+  })),
+});
+
+/** Everything api.md shows of a wallet but `as_of`. */
+export const walletDocument = (wallet: WalletFigures, now: Instant): JsonObject => {
+  const balances = balancesOf(wallet, now);
+  const share = balances.allocation === 0n ? 0n : (balances.remaining * 100n * ONE) / balances.allocation;
+  const percent = divide(share, ONE / 100n, 'down') * (ONE / 100n);
+  return {
+    id: wallet.key,
+    unit: wallet.unit,
+    balance: balanceDocument(balances),
+    status: statusOf(balances.available, wallet.lowBalanceThreshold),
+    low_balance_threshold: wallet.lowBalanceThreshold === null ? null : format(wallet.lowBalanceThreshold),
+    remaining_percent: formatDecimal(percent),
+    bar: percent > 50n * ONE ? 'green' : percent >= 25n * ONE ? 'yellow' : 'red',
+    lifetime_added: format(wallet.lifetimeAdded),
+    lifetime_purchased: format(wallet.lifetimePurchased),
+    lifetime_spent: format(wallet.lifetimeSpent),
+    next_refresh_at: null,
+    policy_version: wallet.policyVersion,
+  };
+};

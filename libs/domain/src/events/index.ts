@@ -1,0 +1,65 @@
+export { type ApiScope, type CatalogueEvent, type SavedRate, SCOPES } from './catalogue-events';
+export { ChargeColumns } from './charge-columns';
+export {
+  balanceDocument,
+  type Balances,
+  balancesOf,
+  holdDocument,
+  type HoldFigures,
+  LOT_STATES,
+  lotDocument,
+  type LotFigures,
+  type LotState,
+  lotStateOf,
+  statusOf,
+  walletDocument,
+  type WalletFigures,
+} from './documents';
+export { type Effects, effectsOf, movesOf, type OwnEvent } from './effects';
+export {
+  type Actor,
+  bookedAtOf,
+  type CommandRecord,
+  type Metadata,
+  readMetadata,
+  type Recorded,
+  SYSTEM,
+} from './envelope';
+export {
+  CATALOGUE_EVENT_TYPES,
+  LEDGER_EVENT_TYPES,
+  type LedgerEvent,
+  ledgerStream,
+  readCatalogueEvent,
+  readLedgerEvent,
+  readRecorded,
+  writeCatalogueEvent,
+  writeLedgerEvent,
+} from './ledger-events';
+export { type NewWallet, type OrganizationEvent, type Role, ROLES } from './organization-events';
+export {
+  AT_ZERO,
+  DRAW_ORDER_KEYS,
+  type DrawOrderKey,
+  ON_CLOSE,
+  ON_SHORTFALL,
+  OVER_CAPTURE,
+  readPolicy,
+  REFUND_EXPIRED,
+  type WalletPolicy,
+  WireWalletPolicy,
+  writePolicy,
+} from './policy';
+export { type AppliedRate, canonicalContent, type Charge, readUsage, type UsageEvent, writeUsage } from './usage';
+export { QUARANTINE_CODES, type QuarantineCode, type UsageLedgerEvent } from './usage-events';
+export { type CaptureUsage, type LotTerms, type WalletEvent } from './wallet-events';
+export {
+  type Booking,
+  type ConsumptionCap,
+  type LotMove,
+  type Quantities,
+  type Scope,
+  type Slice,
+  TRANSACTION_KINDS,
+  type TransactionKind,
+} from './wire';

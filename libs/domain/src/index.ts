@@ -1,0 +1,55 @@
+export { type AccessDecision, type AccessRequest, accessView, checkAccess } from './access/check';
+export { type ApiKeyEvent, type ApiKeyRecord, createApiKey, evolveApiKey, revokeApiKey } from './catalogue/api-key';
+export {
+  advanceTestClock,
+  createTestClock,
+  evolveTestClock,
+  type TestClock,
+  type TestClockEvent,
+} from './catalogue/test-clock';
+export * from './events';
+export {
+  acceptedTimes,
+  type AcceptedTimes,
+  decideUsage,
+  namespaceOf,
+  presetWallet,
+  type UsageDecision,
+  walletFor,
+} from './metering/charge';
+export { explainPrice } from './metering/explain';
+export { isRejection, parseUsageEvent, type Rejection, structuredOf, UsageCloudEvent } from './metering/usage-event';
+export { answer, decide, nextDue, settleNext } from './organization/rules';
+export type { Preset } from './presets/preset';
+export { presetView, SHIPPED_PRESETS } from './presets/presets';
+export { CompiledCard, type CompiledRate, CompiledVersion } from './rating/compiled-card';
+export { isUnpriced, type PriceFault, type Unpriced } from './rating/price-model';
+export { compilePrice, isCompiled } from './rating/price-models';
+export {
+  activateVersion,
+  createRateCard,
+  DEFAULT_ROUNDING,
+  evolveRateCard,
+  type RateCard,
+  type RateCardEvent,
+  type RateCardVersion,
+  rateCardVersionView,
+  rateCardView,
+  saveVersion,
+} from './rating/rate-card';
+export {
+  type CommandOf,
+  type CommandType,
+  type Context,
+  type OrganizationCommand,
+  REFUSAL_CODES,
+  type RefundableCharge,
+  type Refusal,
+  type RefusalCode,
+} from './wallet/commands';
+export { drawOrder } from './wallet/draw-order';
+export { availableTo, type ChargeScope, drawDown, spendable } from './wallet/draw-down';
+export { createdOrganization, evolve, evolveCharge } from './wallet/evolve';
+export { bookingViolations, lotViolations, violations } from './wallet/invariants';
+export { type Hold, type Lot, type Organization, type Wallet } from './wallet/state';
+export { organizationView, policyView, walletBalances, walletFiguresOf, walletView } from './wallet/views';

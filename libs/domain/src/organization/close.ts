@@ -1,0 +1,43 @@
+import { accept, derivedTransactionId, sum } from '@drawdown/kernel';
+import { movesOf, type OwnEvent } from '../events';
+import { book } from '../wallet/booking';
+import type { CommandRule } from '../wallet/commands';
+import { withoutReason } from '../wallet/refusals';
+import { freeOf } from '../wallet/state';
+import { organizationView } from '../wallet/views';
+
+/** Ends an organization: open holds are given free, then each wallet forfeits its lots or keeps them dormant, by policy. */
+export const closeOrganization: CommandRule<'CloseOrganization'> = {
+  decide: (organization, { reason }, { now, commandId }) => {
+    const reasonless = withoutReason(reason);
+    if (reasonless !== null) return reasonless;
+    const released: OwnEvent[] = [];
+    const freed = new Map<string, bigint>();
+    for (const hold of organization.holds.values()) {
+      if (hold.state !== 'open') continue;
+      const slices = hold.slices.map((slice) => ({ ...slice }));
+      for (const { lotId, amount } of slices) freed.set(lotId, (freed.get(lotId) ?? 0n) + amount);
+      const { id: holdId, wallet, overdraft } = hold;
+      released.push({ type: 'HoldReleased', data: { holdId, wallet, slices, overdraft, effectiveAt: now } });
+    }
+    const forfeitures = [...organization.wallets.values()].flatMap((wallet) => {
+      if (wallet.policy.onClose === 'keep') return [];
+      const slices = wallet.live
+        .map((lot) => ({
+          lotId: lot.id,
+          amount: sum([freeOf(lot), (freed.get(lot.id) ?? 0n) as ReturnType<typeof sum>]),
+        }))
+        .filter((slice) => slice.amount > 0n);
+      if (slices.length === 0) return [];
+      const booking = book(wallet, 'forfeiture', {
+        transactionId: derivedTransactionId(organization.id, commandId, wallet.key),
+        debited: sum(slices.map((slice) => slice.amount)),
+        slices,
+        eventTime: now,
+      });
+      return [{ moves: movesOf('forfeit', slices), booking }];
+    });
+    return accept(...released, { type: 'OrganizationClosed', data: { reason, forfeitures } });
+  },
+  answer: (organization, _, __, { now }) => organizationView(organization, now),
+};

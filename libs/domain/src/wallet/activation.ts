@@ -1,0 +1,28 @@
+import { earliest, type Instant, NO_CREDITS, smaller } from '@drawdown/kernel';
+import type { DueRule } from './commands';
+import { freeOf, isExpired } from './state';
+
+/** A lot granted for later takes effect; a wallet in debt is paid from it at that moment (INV-LOT-7). */
+export const lotActivation: DueRule = {
+  dueAt: (organization) => {
+    let first: Instant | null = null;
+    for (const wallet of organization.wallets.values()) {
+      for (const lot of wallet.live) {
+        if (!lot.activated) first = first === null ? lot.effectiveAt : earliest(first, lot.effectiveAt);
+      }
+    }
+    return first;
+  },
+  settle: (organization, due) => {
+    for (const wallet of organization.wallets.values()) {
+      for (const lot of wallet.live) {
+        if (lot.activated || lot.effectiveAt > due) continue;
+        const debtPaid = isExpired(lot, due) ? NO_CREDITS : smaller(freeOf(lot), wallet.debt);
+        return [
+          { type: 'LotActivated', data: { wallet: wallet.key, lotId: lot.id, debtPaid, effectiveAt: lot.effectiveAt } },
+        ];
+      }
+    }
+    return [];
+  },
+};

@@ -1,0 +1,33 @@
+import { type Credits, credits, type Instant, NO_CREDITS } from '@drawdown/kernel';
+import type { Booking, Slice, TransactionKind } from '../events';
+import type { Wallet } from './state';
+
+/** What a booking moves; whatever is left out is nothing. */
+export interface Movement {
+  readonly transactionId: string;
+  readonly credited?: Credits;
+  readonly debited?: Credits;
+  readonly slices?: readonly Slice[];
+  readonly debt?: Credits;
+  readonly eventTime: Instant;
+}
+
+/** The wallet's next transaction: its number, and the settled balance before and after (INV-LED-1). */
+export const book = (wallet: Wallet, kind: TransactionKind, movement: Movement): Booking => {
+  const credited = movement.credited ?? NO_CREDITS;
+  const debited = movement.debited ?? NO_CREDITS;
+  return {
+    transactionId: movement.transactionId,
+    kind,
+    wallet: wallet.key,
+    sequence: wallet.sequence + 1,
+    credited,
+    debited,
+    balanceBefore: wallet.settled,
+    balanceAfter: credits(wallet.settled + credited - debited),
+    slices: movement.slices ?? [],
+    debt: movement.debt ?? NO_CREDITS,
+    policyVersion: wallet.policyVersion,
+    eventTime: movement.eventTime,
+  };
+};

@@ -1,0 +1,356 @@
+import { type Credits, credits, type Instant, NO_CREDITS, plus, unreachable } from '@drawdown/kernel';
+import { type Charge, effectsOf, type LotMove, type LotTerms, type NewWallet, type OwnEvent } from '../events';
+import { drawOrder, insertInOrder } from './draw-order';
+import {
+  capWindowOf,
+  chargedWallet,
+  drawnLot,
+  holdOf,
+  type Lot,
+  lotOf,
+  type Organization,
+  type Wallet,
+  walletOf,
+} from './state';
+
+/** The state that an `OrganizationCreated` begins. */
+export const createdOrganization = (
+  id: string,
+  event: Extract<OwnEvent, { type: 'OrganizationCreated' }>,
+  at: Instant,
+): Organization => {
+  const walletList = event.data.wallets.map(emptyWallet);
+  return {
+    id,
+    name: event.data.name,
+    preset: event.data.preset,
+    presetVersion: event.data.presetVersion,
+    plan: event.data.plan,
+    testClock: event.data.testClock,
+    modelTiers: event.data.modelTiers,
+    createdAt: at,
+    status: 'active',
+    rateCard: null,
+    wallets: new Map(walletList.map((wallet) => [wallet.key, wallet])),
+    walletList,
+    lots: new Map(),
+    holds: new Map(),
+    members: new Map(),
+    refunded: new Map(),
+    lastBookedAt: at,
+  };
+};
+
+const emptyWallet = (wallet: NewWallet): Wallet => ({
+  key: wallet.key,
+  unit: wallet.unit,
+  serviceTypes: wallet.serviceTypes,
+  policy: wallet.policy,
+  policyVersion: 1,
+  live: [],
+  settled: NO_CREDITS,
+  held: NO_CREDITS,
+  debt: NO_CREDITS,
+  sequence: 0,
+  grants: 0,
+  lifetimeAdded: NO_CREDITS,
+  lifetimePurchased: NO_CREDITS,
+  lifetimeSpent: NO_CREDITS,
+  debtPayments: [],
+});
+
+/** Puts a fact into the state, in place. Never refuses, reads no clock; what cannot be is a bug, so it throws. */
+export const evolve = (organization: Organization, event: OwnEvent, at: Instant): void => {
+  organization.lastBookedAt = at;
+  if (event.type === 'CreditsGranted') addLot(organization, event.data.lot, at);
+  const effects = effectsOf(event);
+  for (const move of effects.moves) applyMove(organization, move, effects.drawnAt ?? at);
+  if (effects.debt !== null) applyDebt(organization, effects.debt.wallet, effects.debt.change);
+  for (const { lotId, expiresAt } of effects.extended) extendLot(organization, lotId, expiresAt);
+  for (const booking of effects.bookings) {
+    const wallet = walletOf(organization, booking.wallet);
+    wallet.sequence = booking.sequence;
+    if (booking.kind === 'consumption') wallet.lifetimeSpent = plus(wallet.lifetimeSpent, booking.debited);
+  }
+  applyOwn(organization, event);
+};
+
+/** What is particular to an event beside the amounts it moves. */
+const applyOwn = (organization: Organization, event: OwnEvent): void => {
+  switch (event.type) {
+    case 'OrganizationCreated':
+    case 'CommandAnswered':
+    case 'LotExpired':
+    case 'GrantVoided':
+    case 'BalanceReduced':
+      return;
+    case 'MemberRoleSet':
+      organization.members.set(event.data.userId, event.data.role);
+      return;
+    case 'RateCardAssigned':
+      organization.rateCard = event.data.rateCard;
+      return;
+    case 'WalletPolicyChanged': {
+      const wallet = walletOf(organization, event.data.wallet);
+      wallet.policy = event.data.policy;
+      wallet.policyVersion = event.data.version;
+      wallet.live.sort(drawOrder(wallet.policy.drawOrder));
+      return;
+    }
+    case 'CreditsGranted': {
+      const { lot, debtPaid } = event.data;
+      if (debtPaid > 0n) walletOf(organization, lot.wallet).debtPayments.push({ lotId: lot.lotId, amount: debtPaid });
+      return;
+    }
+    case 'LotActivated': {
+      const { wallet, lotId, debtPaid } = event.data;
+      lotOf(organization, lotId).activated = true;
+      if (debtPaid > 0n) walletOf(organization, wallet).debtPayments.push({ lotId, amount: debtPaid });
+      return;
+    }
+    case 'HoldAuthorized':
+    case 'HoldExtended':
+    case 'HoldCaptured':
+    case 'HoldReleased':
+    case 'HoldExpired':
+      applyHold(organization, event);
+      return;
+    case 'ChargeRefunded': {
+      const { chargeId, amount, wallet, debtRepaid } = event.data;
+      organization.refunded.set(chargeId, plus(organization.refunded.get(chargeId) ?? NO_CREDITS, amount));
+      takeBackDebtPayments(walletOf(organization, wallet), debtRepaid);
+      return;
+    }
+    case 'OrganizationClosed':
+      organization.status = 'closed';
+      return;
+    default:
+      unreachable(event);
+  }
+};
+
+type HoldEvent = Extract<
+  OwnEvent,
+  { type: 'HoldAuthorized' | 'HoldExtended' | 'HoldCaptured' | 'HoldReleased' | 'HoldExpired' }
+>;
+
+const applyHold = (organization: Organization, event: HoldEvent): void => {
+  const wallet = walletOf(organization, event.data.wallet);
+  switch (event.type) {
+    case 'HoldAuthorized': {
+      const { holdId, slices, overdraft, expiresAt, serviceType, reference } = event.data;
+      const amount = credits(slices.reduce((total, slice) => total + slice.amount, 0n) + overdraft);
+      if (organization.holds.has(holdId)) throw new Error(`${organization.id} has a hold ${holdId} already`);
+      organization.holds.set(holdId, {
+        id: holdId,
+        wallet: wallet.key,
+        amount,
+        total: amount,
+        slices: slices.map((slice) => ({ ...slice })),
+        overdraft,
+        captured: NO_CREDITS,
+        state: 'open',
+        expiresAt,
+        serviceType,
+        reference,
+        authorizedAt: organization.lastBookedAt,
+      });
+      wallet.held = plus(wallet.held, overdraft);
+      return;
+    }
+    case 'HoldExtended': {
+      const hold = holdOf(organization, event.data.holdId);
+      hold.expiresAt = event.data.expiresAt;
+      for (const slice of event.data.slices) {
+        hold.slices.push({ ...slice });
+        hold.total = plus(hold.total, slice.amount);
+      }
+      hold.overdraft = plus(hold.overdraft, event.data.overdraft);
+      hold.total = plus(hold.total, event.data.overdraft);
+      wallet.held = plus(wallet.held, event.data.overdraft);
+      return;
+    }
+    case 'HoldCaptured': {
+      const hold = holdOf(organization, event.data.holdId);
+      for (const move of event.data.moves) {
+        if (move.move === 'release') takeFromHold(hold.slices, move.lotId, move.amount);
+      }
+      hold.slices = hold.slices.filter((slice) => slice.amount > 0n);
+      hold.overdraft = credits(hold.overdraft - event.data.overdraftReleased);
+      wallet.held = credits(wallet.held - event.data.overdraftReleased);
+      hold.captured = plus(hold.captured, event.data.booking.debited);
+      if (event.data.final) hold.state = 'captured';
+      return;
+    }
+    case 'HoldReleased':
+    case 'HoldExpired': {
+      const hold = holdOf(organization, event.data.holdId);
+      hold.state = event.type === 'HoldReleased' ? 'released' : 'expired';
+      hold.slices = [];
+      wallet.held = credits(wallet.held - event.data.overdraft);
+      hold.overdraft = NO_CREDITS;
+      return;
+    }
+    default:
+      unreachable(event);
+  }
+};
+
+const takeFromHold = (slices: { readonly lotId: string; amount: Credits }[], lotId: string, amount: Credits): void => {
+  let left: bigint = amount;
+  for (const slice of slices) {
+    if (slice.lotId !== lotId || left === 0n) continue;
+    const part = slice.amount < left ? slice.amount : left;
+    slice.amount = credits(slice.amount - part);
+    left -= part;
+  }
+  if (left !== 0n) throw new Error(`a hold releases more of ${lotId} than it holds`);
+};
+
+/** A refund of debt that had been paid since goes back to the lots that paid it; they paid that much less debt then. */
+const takeBackDebtPayments = (
+  wallet: Wallet,
+  repaid: readonly { readonly lotId: string; readonly amount: Credits }[],
+): void => {
+  for (const { lotId, amount } of repaid) {
+    let left: bigint = amount;
+    for (let i = wallet.debtPayments.length - 1; i >= 0 && left > 0n; i--) {
+      const payment = wallet.debtPayments[i];
+      if (payment?.lotId !== lotId) continue;
+      const part = payment.amount < left ? payment.amount : left;
+      payment.amount = credits(payment.amount - part);
+      left -= part;
+    }
+  }
+  wallet.debtPayments = wallet.debtPayments.filter((payment) => payment.amount > 0n);
+};
+
+const addLot = (organization: Organization, terms: LotTerms, at: Instant): void => {
+  const wallet = walletOf(organization, terms.wallet);
+  if (organization.lots.has(terms.lotId)) throw new Error(`${organization.id} has a lot ${terms.lotId} already`);
+  const lot: Lot = {
+    id: terms.lotId,
+    wallet: terms.wallet,
+    creditType: terms.creditType,
+    amount: terms.amount,
+    priority: terms.priority,
+    effectiveAt: terms.effectiveAt,
+    expiresAt: terms.expiresAt,
+    scope: terms.scope,
+    cap: terms.cap,
+    costBasis: terms.costBasis,
+    funding: terms.funding,
+    sequence: terms.sequence,
+    remaining: terms.amount,
+    held: NO_CREDITS,
+    returned: NO_CREDITS,
+    consumed: NO_CREDITS,
+    expired: NO_CREDITS,
+    voided: NO_CREDITS,
+    forfeited: NO_CREDITS,
+    activated: terms.effectiveAt <= at,
+    capWindow: '',
+    capUsed: NO_CREDITS,
+  };
+  organization.lots.set(lot.id, lot);
+  insertInOrder(wallet.live, lot, wallet.policy.drawOrder);
+  wallet.grants = terms.sequence;
+  wallet.settled = plus(wallet.settled, terms.amount);
+  wallet.lifetimeAdded = plus(wallet.lifetimeAdded, terms.amount);
+  if (terms.funding === 'payment') wallet.lifetimePurchased = plus(wallet.lifetimePurchased, terms.amount);
+};
+
+/** `drawnAt`: when that was drawn which the move draws, or gives back. */
+const applyMove = (organization: Organization, { lotId, move, amount }: LotMove, drawnAt: Instant): void => {
+  const lot = lotOf(organization, lotId);
+  const wallet = walletOf(organization, lot.wallet);
+  switch (move) {
+    case 'consume':
+      consume(wallet, lot, amount, drawnAt);
+      return;
+    case 'return':
+      lot.returned = plus(lot.returned, amount);
+      if (lot.remaining === NO_CREDITS && amount > 0n) insertInOrder(wallet.live, lot, wallet.policy.drawOrder);
+      lot.remaining = plus(lot.remaining, amount);
+      wallet.settled = plus(wallet.settled, amount);
+      giveCapBack(lot, amount, drawnAt);
+      return;
+    case 'forfeit_return':
+      lot.returned = plus(lot.returned, amount);
+      lot.forfeited = plus(lot.forfeited, amount);
+      return;
+    case 'expire':
+      lot.expired = plus(lot.expired, amount);
+      takeAway(wallet, lot, amount);
+      return;
+    case 'void':
+      lot.voided = plus(lot.voided, amount);
+      takeAway(wallet, lot, amount);
+      return;
+    case 'forfeit':
+      lot.forfeited = plus(lot.forfeited, amount);
+      takeAway(wallet, lot, amount);
+      return;
+    case 'hold':
+      lot.held = plus(lot.held, amount);
+      wallet.held = plus(wallet.held, amount);
+      return;
+    case 'release':
+      lot.held = credits(lot.held - amount);
+      wallet.held = credits(wallet.held - amount);
+      return;
+    default:
+      unreachable(move);
+  }
+};
+
+const consume = (wallet: Wallet, lot: Lot, amount: Credits, at: Instant): void => {
+  lot.consumed = plus(lot.consumed, amount);
+  if (lot.cap !== null) {
+    const window = capWindowOf(lot.cap, at);
+    lot.capUsed = lot.capWindow === window ? plus(lot.capUsed, amount) : amount;
+    lot.capWindow = window;
+  }
+  takeAway(wallet, lot, amount);
+};
+
+/** A refund gives its cap back in the window in which it was drawn; a past window no longer counts (INV-LOT-5). */
+const giveCapBack = (lot: Lot, amount: Credits, drawnAt: Instant): void => {
+  if (lot.cap === null || lot.capWindow !== capWindowOf(lot.cap, drawnAt)) return;
+  lot.capUsed = lot.capUsed > amount ? credits(lot.capUsed - amount) : NO_CREDITS;
+};
+
+const takeAway = (wallet: Wallet, lot: Lot, amount: Credits): void => {
+  lot.remaining = credits(lot.remaining - amount);
+  wallet.settled = credits(wallet.settled - amount);
+  if (lot.remaining === NO_CREDITS && amount > 0n) wallet.live.splice(wallet.live.indexOf(lot), 1);
+};
+
+const applyDebt = (organization: Organization, key: string, change: Credits): void => {
+  const wallet = walletOf(organization, key);
+  wallet.debt = plus(wallet.debt, change);
+  wallet.settled = credits(wallet.settled - change);
+};
+
+const extendLot = (organization: Organization, lotId: string, expiresAt: Instant): void => {
+  const lot = lotOf(organization, lotId);
+  const wallet = walletOf(organization, lot.wallet);
+  lot.expiresAt = expiresAt;
+  // Its place in the draw order depends on the expiry.
+  const place = wallet.live.indexOf(lot);
+  if (place >= 0) wallet.live.splice(place, 1);
+  if (lot.remaining > 0n) insertInOrder(wallet.live, lot, wallet.policy.drawOrder);
+};
+
+/** Puts one charge into the state; the same as any other event, without the detour over effects: it is the hot path. */
+export const evolveCharge = (organization: Organization, charge: Charge, at: Instant): void => {
+  const wallet = chargedWallet(organization, charge.wallet);
+  for (const { lotId, amount } of charge.slices) consume(wallet, drawnLot(organization, wallet, lotId), amount, at);
+  if (charge.debt !== NO_CREDITS) {
+    wallet.debt = plus(wallet.debt, charge.debt);
+    wallet.settled = credits(wallet.settled - charge.debt);
+  }
+  wallet.sequence = charge.sequence;
+  wallet.lifetimeSpent = plus(wallet.lifetimeSpent, credits(charge.price - charge.uncovered));
+  organization.lastBookedAt = at;
+};

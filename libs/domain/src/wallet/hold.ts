@@ -1,0 +1,267 @@
+import {
+  accept,
+  type Credits,
+  credits,
+  derivedId,
+  derivedTransactionId,
+  format,
+  type Instant,
+  NO_CREDITS,
+  refuse,
+  shift,
+  sum,
+} from '@drawdown/kernel';
+import { holdDocument, type LotMove, movesOf, type Slice } from '../events';
+import { book } from './booking';
+import type { CommandRule, DueRule, Refusal } from './commands';
+import { ANY_CHARGE, availableTo, type ChargeScope, drawDown } from './draw-down';
+import { notFound } from './refusals';
+import { type Hold, holdOf, type Organization, type Wallet, walletOf } from './state';
+
+const scopeOf = (organization: Organization, serviceType: string | null): ChargeScope => ({
+  ...ANY_CHARGE,
+  serviceType,
+  modelTiers: organization.modelTiers,
+});
+
+/** What is set aside for `amount`: lots in draw order, the rest against the overdraft limit; or the refusal (INV-HLD-2). */
+const setAside = (
+  wallet: Wallet,
+  amount: Credits,
+  charge: ChargeScope,
+  now: Instant,
+): { slices: Slice[]; overdraft: Credits } | { refusal: Refusal } => {
+  const available = availableTo(wallet, charge, now);
+  const allowed = credits(available + wallet.policy.overdraftLimit);
+  if (amount > allowed) {
+    const figures = { required: format(amount), available: format(available) };
+    const detail = `${figures.required} ${wallet.unit} are required, ${figures.available} are available; top up or hold less`;
+    return { refusal: { code: 'out_of_credits', detail, more: figures } };
+  }
+  // What open holds may overdraw already counts against the lots that are still free.
+  const slices = drawDown(wallet, amount, charge, now);
+  return { slices, overdraft: credits(amount - sum(slices.map((slice) => slice.amount))) };
+};
+
+const latestEnd = (wallet: Wallet, now: Instant): Instant =>
+  shift(now, BigInt(wallet.policy.maxHoldSeconds) * 1_000_000n);
+
+const refusedEnd = (wallet: Wallet, expiresAt: Instant, now: Instant): Refusal | null => {
+  if (expiresAt > now && expiresAt <= latestEnd(wallet, now)) return null;
+  const detail = `expires_at must lie within ${String(wallet.policy.maxHoldSeconds)} s from now`;
+  return { code: 'invalid_interval', pointer: '/expires_at', detail };
+};
+
+/** Sets credits aside, so that they can be neither drawn nor held by another until they are captured or given free. */
+export const authorizeHold: CommandRule<'AuthorizeHold'> = {
+  decide: (organization, command, { now, commandId }) => {
+    const wallet = organization.wallets.get(command.wallet);
+    if (wallet === undefined) return notFound('wallet');
+    if (command.amount <= 0n) {
+      return refuse({ code: 'amount_out_of_range', pointer: '/amount', detail: 'a hold is for more than 0 credits' });
+    }
+    const expiresAt = command.expiresAt ?? latestEnd(wallet, now);
+    const badEnd = refusedEnd(wallet, expiresAt, now);
+    if (badEnd !== null) return refuse(badEnd);
+    const aside = setAside(wallet, command.amount, scopeOf(organization, command.serviceType), now);
+    if ('refusal' in aside) return refuse(aside.refusal);
+    const holdId = derivedId('hold', organization.id, commandId);
+    const { serviceType, reference } = command;
+    return accept({
+      type: 'HoldAuthorized',
+      data: { holdId, wallet: wallet.key, ...aside, expiresAt, serviceType, reference },
+    });
+  },
+  answer: (organization, _, events) => {
+    const [event] = events;
+    if (event?.type !== 'HoldAuthorized') throw new Error('a hold without its event');
+    return holdDocument(holdOf(organization, event.data.holdId));
+  },
+};
+
+/** A hold ends once; what comes later is refused and changes nothing (INV-HLD-1). */
+const openHold = (organization: Organization, holdId: string): Hold | { refusal: Refusal } => {
+  const hold = organization.holds.get(holdId);
+  if (hold === undefined) return { refusal: notFound('hold').refusal };
+  if (hold.state === 'open') return hold;
+  return { refusal: { code: 'hold_closed', detail: `the hold is ${hold.state} already`, more: { state: hold.state } } };
+};
+
+/** Moves a hold's end, and sets more aside where an amount is given. */
+export const extendHold: CommandRule<'ExtendHold'> = {
+  decide: (organization, command, { now }) => {
+    const hold = openHold(organization, command.holdId);
+    if ('refusal' in hold) return refuse(hold.refusal);
+    const wallet = walletOf(organization, hold.wallet);
+    const badEnd = refusedEnd(wallet, command.expiresAt, now);
+    if (badEnd !== null) return refuse(badEnd);
+    if (command.amount !== null && command.amount <= 0n) {
+      return refuse({
+        code: 'amount_out_of_range',
+        pointer: '/amount',
+        detail: 'extend by more than 0 credits, or leave it out',
+      });
+    }
+    const aside =
+      command.amount === null
+        ? { slices: [], overdraft: NO_CREDITS }
+        : setAside(wallet, command.amount, scopeOf(organization, hold.serviceType), now);
+    if ('refusal' in aside) return refuse(aside.refusal);
+    return accept({
+      type: 'HoldExtended',
+      data: {
+        holdId: hold.id,
+        wallet: hold.wallet,
+        ...aside,
+        expiresAt: command.expiresAt,
+        previousExpiresAt: hold.expiresAt,
+      },
+    });
+  },
+  answer: (organization, { holdId }) => holdDocument(holdOf(organization, holdId)),
+};
+
+/** The slices of a hold up to an amount, in the order in which they were set aside. */
+const upTo = (slices: Hold['slices'], amount: Credits): Slice[] => {
+  const taken: Slice[] = [];
+  let left: bigint = amount;
+  for (const { lotId, amount: held } of slices) {
+    if (left <= 0n) break;
+    const part = held < left ? held : credits(left);
+    taken.push({ lotId, amount: part });
+    left -= part;
+  }
+  return taken;
+};
+
+/** Several slices of one lot as one. */
+const merged = (slices: readonly Slice[]): Slice[] => {
+  const byLot = new Map<string, Credits>();
+  for (const { lotId, amount } of slices) byLot.set(lotId, credits((byLot.get(lotId) ?? 0n) + amount));
+  return [...byLot].map(([lotId, amount]) => ({ lotId, amount }));
+};
+
+interface Excess {
+  readonly slices: readonly Slice[];
+  readonly debt: Credits;
+  readonly uncovered: Credits;
+}
+
+/** What an excess over the hold draws: by `over_capture`, and what the lots do not cover by `on_shortfall` (INV-HLD-4). */
+const drawExcess = (wallet: Wallet, excess: Credits, charge: ChargeScope, now: Instant): Excess | null => {
+  const nothing: Excess = { slices: [], debt: NO_CREDITS, uncovered: NO_CREDITS };
+  const { overCapture, onShortfall } = wallet.policy;
+  if (excess === NO_CREDITS || overCapture === 'cap') return nothing;
+  if (overCapture === 'refuse') return null;
+  const slices = drawDown(wallet, excess, charge, now);
+  const rest = credits(excess - sum(slices.map((slice) => slice.amount)));
+  if (rest === NO_CREDITS) return { ...nothing, slices };
+  if (onShortfall === 'refuse') return null;
+  return onShortfall === 'debt' ? { ...nothing, slices, debt: rest } : { ...nothing, slices, uncovered: rest };
+};
+
+/** Spends part of a hold, or more than it, as a transaction of kind `consumption`; `final` gives the rest free. */
+export const captureHold: CommandRule<'CaptureHold'> = {
+  decide: (organization, command, { now, commandId }) => {
+    const hold = openHold(organization, command.holdId);
+    if ('refusal' in hold) return refuse(hold.refusal);
+    if (command.amount <= 0n) {
+      return refuse({
+        code: 'amount_out_of_range',
+        pointer: '/amount',
+        detail: 'capture more than 0 credits, or release the hold',
+      });
+    }
+    const wallet = walletOf(organization, hold.wallet);
+    const heldInLots = sum(hold.slices.map((slice) => slice.amount));
+    const rest = credits(heldInLots + hold.overdraft);
+    const excess = command.amount > rest ? credits(command.amount - rest) : NO_CREDITS;
+    const { usage } = command;
+    const charge: ChargeScope = {
+      ...scopeOf(organization, usage.serviceType ?? hold.serviceType),
+      model: usage.model,
+      workspaceId: usage.workspaceId,
+    };
+    const extra = drawExcess(wallet, excess, charge, now);
+    if (extra === null) {
+      const detail = `${format(command.amount)} is more than the ${format(rest)} still held; extend the hold first`;
+      return refuse({ code: 'exceeds_hold', pointer: '/amount', detail, more: { held: format(rest) } });
+    }
+    const within = credits(command.amount - excess);
+    const fromHold = upTo(hold.slices, within);
+    const overdraftUsed = credits(within - sum(fromHold.map((slice) => slice.amount)));
+    const slices = merged([...fromHold, ...extra.slices]);
+    const debt = credits(overdraftUsed + extra.debt);
+    const moves: LotMove[] = [
+      ...movesOf('release', command.final ? merged(hold.slices) : merged(fromHold)),
+      ...movesOf('consume', slices),
+    ];
+    return accept({
+      type: 'HoldCaptured',
+      data: {
+        holdId: hold.id,
+        wallet: hold.wallet,
+        asked: command.amount,
+        excess,
+        overCapture: excess === NO_CREDITS ? null : wallet.policy.overCapture,
+        uncovered: extra.uncovered,
+        overdraftReleased: command.final ? hold.overdraft : overdraftUsed,
+        moves,
+        final: command.final,
+        usage: { ...usage, serviceType: charge.serviceType },
+        booking: book(wallet, 'consumption', {
+          transactionId: derivedTransactionId(organization.id, commandId),
+          debited: credits(sum(slices.map((slice) => slice.amount)) + debt),
+          slices,
+          debt,
+          eventTime: now,
+        }),
+      },
+    });
+  },
+  answer: (organization, { holdId }, events) => {
+    const [event] = events;
+    const captured = event?.type === 'HoldCaptured' ? event.data : undefined;
+    return {
+      ...holdDocument(holdOf(organization, holdId)),
+      transaction_id: captured?.booking.transactionId ?? null,
+      credits_debited: captured === undefined ? '0' : format(captured.booking.debited),
+    };
+  },
+};
+
+/** Gives the open rest of a hold free. */
+export const releaseHold: CommandRule<'ReleaseHold'> = {
+  decide: (organization, { holdId }, { now }) => {
+    const hold = openHold(organization, holdId);
+    if ('refusal' in hold) return refuse(hold.refusal);
+    return accept({ type: 'HoldReleased', data: { ...restOf(hold), effectiveAt: now } });
+  },
+  answer: (organization, { holdId }) => holdDocument(holdOf(organization, holdId)),
+};
+
+const restOf = (hold: Hold): { holdId: string; wallet: string; slices: Slice[]; overdraft: Credits } => ({
+  holdId: hold.id,
+  wallet: hold.wallet,
+  slices: merged(hold.slices),
+  overdraft: hold.overdraft,
+});
+
+/** Holds end by time (INV-HLD-5). */
+export const holdExpiry: DueRule = {
+  dueAt: (organization) => {
+    let first: Instant | null = null;
+    for (const hold of organization.holds.values()) {
+      if (hold.state === 'open' && (first === null || hold.expiresAt < first)) first = hold.expiresAt;
+    }
+    return first;
+  },
+  settle: (organization, due) => {
+    for (const hold of organization.holds.values()) {
+      if (hold.state === 'open' && hold.expiresAt <= due) {
+        return [{ type: 'HoldExpired', data: { ...restOf(hold), effectiveAt: hold.expiresAt } }];
+      }
+    }
+    return [];
+  },
+};

@@ -1,0 +1,120 @@
+import type { Credits } from '@drawdown/kernel';
+import type { Booking } from '../events';
+import { drawOrder } from './draw-order';
+import type { Lot, Organization, Wallet } from './state';
+
+/**
+ * What does not add up in an organization's books; empty where all is well. With a wallet: only it and its live lots,
+ * in time proportional to those. Without: every wallet, every lot ever, and every hold.
+ */
+export const violations = (organization: Organization, wallet?: Wallet): string[] => {
+  if (wallet !== undefined) return walletViolations(organization, wallet);
+  return [
+    ...[...organization.wallets.values()].flatMap((each) => walletViolations(organization, each)),
+    ...[...organization.lots.values()].flatMap((lot) => (lot.remaining > 0n ? [] : lotViolations(lot))),
+    ...liveViolations(organization),
+    ...holdViolations(organization),
+  ];
+};
+
+/** INV-LOT-1 for one lot. */
+export const lotViolations = (lot: Lot): string[] => {
+  const found: string[] = [];
+  const gone = lot.consumed + lot.expired + lot.voided + lot.forfeited;
+  if (lot.amount + lot.returned !== lot.remaining + gone) {
+    found.push(
+      `INV-LOT-1: lot ${lot.id}: amount + returned is not remaining + consumed + expired + voided + forfeited`,
+    );
+  }
+  for (const term of ['amount', 'returned', 'remaining', 'consumed', 'expired', 'voided', 'forfeited'] as const) {
+    if (lot[term] < 0n) found.push(`INV-LOT-1: lot ${lot.id}: ${term} is below 0`);
+  }
+  if (lot.held < 0n || lot.held > lot.remaining) {
+    found.push(`INV-LOT-1: lot ${lot.id}: held is not between 0 and remaining`);
+  }
+  return found;
+};
+
+/** INV-LED-1 for a booking about to be made: its number and its balances follow from the wallet as it is. */
+export const bookingViolations = (wallet: Wallet, booking: Booking): string[] => {
+  const found: string[] = [];
+  const name = `INV-LED-1: ${wallet.key} transaction ${String(booking.sequence)}`;
+  if (booking.sequence !== wallet.sequence + 1) found.push(`${name}: the last number was ${String(wallet.sequence)}`);
+  if (booking.balanceBefore !== wallet.settled) found.push(`${name}: balance_before is not the settled balance`);
+  if (booking.balanceAfter - booking.balanceBefore !== booking.credited - booking.debited) {
+    found.push(`${name}: the balances differ by something else than what was credited and debited`);
+  }
+  return found;
+};
+
+const walletViolations = (organization: Organization, wallet: Wallet): string[] => {
+  const found: string[] = [];
+  const inOrder = drawOrder(wallet.policy.drawOrder);
+  let [remaining, held] = [0n, 0n];
+  let before: Lot | undefined;
+  for (const lot of wallet.live) {
+    found.push(...lotViolations(lot));
+    remaining += lot.remaining;
+    held += lot.held;
+    if (lot.wallet !== wallet.key || organization.lots.get(lot.id) !== lot) {
+      found.push(`INV-LOT-2: ${wallet.key}: live lot ${lot.id} is not one of its lots`);
+    }
+    if (lot.remaining <= 0n) found.push(`INV-LOT-2: ${wallet.key}: lot ${lot.id} is live with nothing left`);
+    if (before !== undefined && inOrder(before, lot) >= 0) {
+      found.push(`INV-LOT-3: ${wallet.key}: lot ${lot.id} is out of its place in the draw order`);
+    }
+    before = lot;
+  }
+  if (wallet.debt < 0n) found.push(`INV-LOT-2: ${wallet.key}: debt is below 0`);
+  if (wallet.settled !== remaining - wallet.debt) {
+    found.push(`INV-LOT-2: ${wallet.key}: settled is not what its lots have left less its debt`);
+  }
+  if (wallet.held < held) found.push(`INV-LOT-2: ${wallet.key}: held is less than its lots hold`);
+  if (!Number.isSafeInteger(wallet.sequence) || wallet.sequence < wallet.grants) {
+    found.push(`INV-LED-1: ${wallet.key}: it has more grants than transactions`);
+  }
+  return found;
+};
+
+/** Every lot with something left is live, once. */
+const liveViolations = (organization: Organization): string[] => {
+  const live = new Set([...organization.wallets.values()].flatMap((wallet) => wallet.live));
+  const listed = [...organization.wallets.values()].reduce((count, wallet) => count + wallet.live.length, 0);
+  const found = live.size === listed ? [] : ['INV-LOT-2: a lot is live twice'];
+  for (const lot of organization.lots.values()) {
+    if (lot.remaining > 0n && !live.has(lot)) found.push(`INV-LOT-2: lot ${lot.id} has something left and is not live`);
+  }
+  return found;
+};
+
+/** INV-HLD-3: Σ open rests = Σ lots' held, per lot; with what they may overdraw, per wallet. */
+const holdViolations = (organization: Organization): string[] => {
+  const found: string[] = [];
+  const perLot = new Map<string, bigint>();
+  const perWallet = new Map<string, bigint>();
+  const add = (sums: Map<string, bigint>, key: string, amount: Credits): void => {
+    sums.set(key, (sums.get(key) ?? 0n) + amount);
+  };
+  for (const hold of organization.holds.values()) {
+    if (hold.state !== 'open' && (hold.slices.length > 0 || hold.overdraft !== 0n)) {
+      found.push(`INV-HLD-1: hold ${hold.id} has ended and still holds`);
+    }
+    add(perWallet, hold.wallet, hold.overdraft);
+    if (hold.overdraft < 0n) found.push(`INV-HLD-3: hold ${hold.id} may overdraw less than nothing`);
+    for (const slice of hold.slices) {
+      add(perLot, slice.lotId, slice.amount);
+      add(perWallet, hold.wallet, slice.amount);
+    }
+  }
+  for (const lot of organization.lots.values()) {
+    if (lot.held !== (perLot.get(lot.id) ?? 0n)) {
+      found.push(`INV-HLD-3: lot ${lot.id} holds something else than the open holds say`);
+    }
+  }
+  for (const wallet of organization.wallets.values()) {
+    if (wallet.held !== (perWallet.get(wallet.key) ?? 0n)) {
+      found.push(`INV-HLD-3: wallet ${wallet.key} holds something else than the open holds say`);
+    }
+  }
+  return found;
+};

@@ -1,0 +1,150 @@
+import type { WalletPolicy } from '../events';
+import {
+  authorizeHold,
+  captureHold,
+  holdAuthorized,
+  TestLedger,
+  afterwards,
+  amount,
+  at,
+  event,
+  given,
+  granted,
+  inOrganization,
+  instant,
+  later,
+  policy,
+  preset,
+  refundCharge,
+  Scenario,
+  used,
+  voidGrant,
+  wallet,
+  partly,
+} from '../testing';
+
+const under = (changes: Partial<WalletPolicy>) =>
+  inOrganization({ preset: preset({ wallets: [wallet({ policy: policy(changes) })] }) });
+
+describe('a refund to a lot that ended meanwhile', () => {
+  const expiresAt = instant('2026-03-10');
+  const spent = (changes: Partial<WalletPolicy>): Scenario =>
+    under(changes).given(
+      granted('lot', '10', { expiresAt }),
+      granted('open', '10', { priority: 99 }),
+      used('12', { id: 'u' }),
+    );
+
+  test('INV-LOT-9: extends it by the grace of the policy, once, and it is spendable until then', () => {
+    const until = later(instant('2026-03-20'), { days: 30 });
+    spent({ refundExpired: 'extend', refundGraceDays: 30 })
+      .given(at('2026-03-20'))
+      .when(refundCharge('u', '5'))
+      .then(
+        event('ChargeRefunded', {
+          forfeited: 0n,
+          extended: [{ lotId: 'lot', expiresAt: until, previousExpiresAt: expiresAt }],
+        }),
+      )
+      .lot('lot', { remaining: '3', returned: '3' })
+      .balance({ available: '13' })
+      .given(at('2026-03-25'))
+      .when(refundCharge('u', '1'))
+      .then(event('ChargeRefunded', { extended: [] }))
+      .given(at(later(until, { micros: -1 })))
+      .when(used('1'))
+      .thenCharged({ slices: [['lot', '1']] })
+      .given(at(until))
+      .lot('lot', { remaining: '0', expired: '3' });
+  });
+
+  test('INV-LOT-3: finds its new place in the draw order', () => {
+    given(
+      granted('lot', '10', { expiresAt }),
+      granted('middle', '10', { expiresAt: instant('2026-04-01') }),
+      used('10', { id: 'u' }),
+      at('2026-03-15'),
+      refundCharge('u'),
+    )
+      .when(used('12'))
+      .thenCharged({
+        slices: [
+          ['middle', '10'],
+          ['lot', '2'],
+        ],
+      });
+  });
+
+  test('INV-LOT-9: forfeits the part that belongs to it, where the policy says so, and the answer tells', () => {
+    spent({ refundExpired: 'forfeit' })
+      .given(at('2026-03-20'))
+      .when(refundCharge('u', '5'))
+      .then(
+        event('ChargeRefunded', {
+          forfeited: amount('3'),
+          booking: partly({ credited: amount('2') }),
+        }),
+      )
+      .answered({ credits: '5', forfeited: '3' })
+      .lot('lot', { remaining: '0', returned: '3', forfeited: '3' })
+      .lot('open', { remaining: '10' })
+      .given(refundCharge('u'))
+      .lot('lot', { returned: '10', forfeited: '10' })
+      .balance({ settled: '10', available: '10' });
+  });
+
+  test('INV-TIM-5: has ended at its expiry, and not one microsecond before', () => {
+    spent({ refundExpired: 'forfeit' })
+      .given(at(later(expiresAt, { micros: -1 })), refundCharge('u', '3'))
+      .lot('lot', { remaining: '1', forfeited: '0' })
+      .given(at(expiresAt), refundCharge('u', '1'))
+      .lot('lot', { remaining: '0', expired: '1', forfeited: '1' });
+  });
+
+  test('forfeits what belongs to a voided lot, under either policy', () => {
+    for (const refundExpired of ['extend', 'forfeit'] as const) {
+      under({ refundExpired })
+        .given(granted('lot', '10'), used('4', { id: 'u' }), voidGrant('lot'))
+        .given(refundCharge('u'))
+        .lot('lot', { remaining: '0', voided: '6', returned: '4', forfeited: '4' })
+        .balance({ settled: '0' });
+    }
+  });
+
+  test('of debt that an ended lot had paid follows the same rule', () => {
+    under({ refundExpired: 'forfeit' })
+      .given(used('4', { id: 'u' }), granted('lot', '4', { expiresAt }), afterwards({ days: 20 }))
+      .given(refundCharge('u'))
+      .lot('lot', { remaining: '0', returned: '4', forfeited: '4' })
+      .balance({ settled: '0', debt: '0' });
+  });
+});
+
+test('the example of the README: a hold over an expiry, captured in part, refunded in part', () => {
+  for (const refundExpired of ['extend', 'forfeit'] as const) {
+    under({ refundExpired })
+      .given(granted('promo', '3', { priority: 10, expiresAt: instant('2026-03-10') }), granted('bought', '10'))
+      .when(authorizeHold('h', '5'))
+      .then(
+        holdAuthorized('h', [
+          ['promo', '3'],
+          ['bought', '2'],
+        ]),
+      )
+      .given(at('2026-03-10'))
+      .lot('promo', { remaining: '3', expired: '0' })
+      .given(at('2026-03-12'), captureHold('h', '4'))
+      .balance({ settled: '9', held: '0' })
+      .given(at('2026-03-13'), (ledger) => refundCharge(lastTransaction(ledger), '2')(ledger))
+      .lot('bought', { remaining: '10', returned: '1' })
+      .lot('promo', {
+        remaining: refundExpired === 'extend' ? '1' : '0',
+        forfeited: refundExpired === 'extend' ? '0' : '1',
+      });
+  }
+});
+
+const lastTransaction = ({ log }: TestLedger): string => {
+  const fact = log.at(-1);
+  return fact?.kind === 'event' && fact.event.type === 'HoldCaptured' ? fact.event.data.booking.transactionId : '';
+};

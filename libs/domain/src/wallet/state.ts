@@ -1,0 +1,154 @@
+import { type Credits, credits, DAY_MICROS, type Instant, NO_CREDITS, shift, storedInstant } from '@drawdown/kernel';
+import type { ConsumptionCap, LotTerms, Role, Scope, WalletPolicy } from '../events';
+
+/** What is left of a grant. At every event: amount + returned = remaining + consumed + expired + voided + forfeited (INV-LOT-1). */
+export interface Lot {
+  readonly id: string;
+  readonly wallet: string;
+  readonly creditType: string;
+  readonly amount: Credits;
+  readonly priority: number;
+  readonly effectiveAt: Instant;
+  expiresAt: Instant | null;
+  readonly scope: Scope | null;
+  readonly cap: ConsumptionCap | null;
+  readonly costBasis: LotTerms['costBasis'];
+  readonly funding: LotTerms['funding'];
+  readonly sequence: number;
+  remaining: Credits;
+  held: Credits;
+  returned: Credits;
+  consumed: Credits;
+  expired: Credits;
+  voided: Credits;
+  forfeited: Credits;
+  /** False while the lot waits for its `effectiveAt`. */
+  activated: boolean;
+  /** Consumption in the cap's present window; of another window than the present one it means nothing. */
+  capWindow: string;
+  capUsed: Credits;
+}
+
+/** Credits set aside: per lot, and the part no lot covers. */
+export interface Hold {
+  readonly id: string;
+  readonly wallet: string;
+  readonly amount: Credits;
+  slices: { readonly lotId: string; amount: Credits }[];
+  overdraft: Credits;
+  captured: Credits;
+  state: 'open' | 'captured' | 'released' | 'expired';
+  expiresAt: Instant;
+  readonly serviceType: string | null;
+  readonly reference: string | null;
+  readonly authorizedAt: Instant;
+  /** The hold's amount with what extensions added. */
+  total: Credits;
+}
+
+export interface Wallet {
+  readonly key: string;
+  readonly unit: string;
+  readonly serviceTypes: readonly string[];
+  policy: WalletPolicy;
+  policyVersion: number;
+  /** Lots with something left, in draw order. */
+  live: Lot[];
+  /** Σ remaining − debt. */
+  settled: Credits;
+  /** Σ lots' held + what open holds may overdraw. */
+  held: Credits;
+  debt: Credits;
+  /** Number of the last transaction. */
+  sequence: number;
+  /** Number of the last grant. */
+  grants: number;
+  lifetimeAdded: Credits;
+  lifetimePurchased: Credits;
+  lifetimeSpent: Credits;
+  /** Lots that paid debt, oldest first, less what refunds of that debt gave back: where such refunds go. */
+  debtPayments: { readonly lotId: string; amount: Credits }[];
+}
+
+/** Everything the ledger keeps in memory of one organization. `decide` reads it, only `evolve` writes it. */
+export interface Organization {
+  readonly id: string;
+  readonly name: string;
+  readonly preset: string;
+  readonly presetVersion: number;
+  readonly plan: string;
+  readonly testClock: string | null;
+  readonly modelTiers: Readonly<Record<string, readonly string[]>>;
+  readonly createdAt: Instant;
+  status: 'active' | 'closed';
+  rateCard: string | null;
+  readonly wallets: Map<string, Wallet>;
+  /** The same wallets as a list: they are few, and looking through it is quicker than hashing on the hot path. */
+  readonly walletList: readonly Wallet[];
+  /** All lots ever: a refund may come back to a spent one. */
+  readonly lots: Map<string, Lot>;
+  readonly holds: Map<string, Hold>;
+  readonly members: Map<string, Role>;
+  /** Per charge that was refunded at all: how much of it. */
+  readonly refunded: Map<string, Credits>;
+  /** Booking times never decrease. */
+  lastBookedAt: Instant;
+}
+
+/** What a lot has free: neither spent nor held. */
+export const freeOf = (lot: Lot): Credits => credits(lot.remaining - lot.held);
+
+export const isExpired = (lot: Lot, now: Instant): boolean => lot.expiresAt !== null && lot.expiresAt <= now;
+export const isEffective = (lot: Lot, now: Instant): boolean => lot.effectiveAt <= now;
+
+/** Name of the cap window that `now` lies in: a UTC day or month. */
+export const capWindowOf = (cap: ConsumptionCap, now: Instant): string => now.slice(0, cap.per === 'day' ? 10 : 7);
+
+/** When that window ends and the cap begins anew: the next midnight, or the first of the next month. */
+export const capWindowEnd = (cap: ConsumptionCap, now: Instant): Instant => {
+  const days = cap.per === 'day' ? 1n : 32n;
+  const inNext = shift(startOf(capWindowOf(cap, now)), days * DAY_MICROS);
+  return startOf(capWindowOf(cap, inNext));
+};
+
+const startOf = (window: string): Instant => storedInstant(`${window.padEnd(10, '-01')}T00:00:00.000000Z`);
+
+/** How much more the lot's cap lets it pay or hold in the present window, held parts counted as paid; null without a cap. */
+export const capRoomOf = (lot: Lot, now: Instant): Credits | null => {
+  if (lot.cap === null) return null;
+  const used = lot.held + (lot.capWindow === capWindowOf(lot.cap, now) ? lot.capUsed : 0n);
+  return used >= lot.cap.amount ? NO_CREDITS : credits(lot.cap.amount - used);
+};
+
+/** A wallet's lot; a missing one is a bug or a damaged log, so it throws. */
+export const lotOf = (organization: Organization, lotId: string): Lot => {
+  const lot = organization.lots.get(lotId);
+  if (lot === undefined) throw new Error(`${organization.id} has no lot ${lotId}`);
+  return lot;
+};
+
+/** As {@link lotOf}, looking first where a drawn lot nearly always is: at the head of the wallet's live lots. */
+export const drawnLot = (organization: Organization, wallet: Wallet, lotId: string): Lot => {
+  const [head] = wallet.live;
+  return head !== undefined && head.id === lotId ? head : lotOf(organization, lotId);
+};
+
+/** As {@link lotOf}, for a wallet. */
+export const walletOf = (organization: Organization, key: string): Wallet => {
+  const wallet = organization.wallets.get(key);
+  if (wallet === undefined) throw new Error(`${organization.id} has no wallet ${key}`);
+  return wallet;
+};
+
+/** As {@link walletOf}, on the hot path. */
+export const chargedWallet = (organization: Organization, key: string): Wallet => {
+  for (const wallet of organization.walletList) if (wallet.key === key) return wallet;
+  return walletOf(organization, key);
+};
+
+/** As {@link lotOf}, for a hold. */
+export const holdOf = (organization: Organization, holdId: string): Hold => {
+  const hold = organization.holds.get(holdId);
+  if (hold === undefined) throw new Error(`${organization.id} has no hold ${holdId}`);
+  return hold;
+};
