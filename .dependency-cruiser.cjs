@@ -2,7 +2,7 @@
  * The second witness for imports (the first is @nx/enforce-module-boundaries): the same table, over paths instead of
  * projects, and what Nx does not see: cycles inside a lib, adapters importing each other, test code in production.
  */
-const { layers, packages, modulePackages, testPackages } = require('./scripts/layers.cjs');
+const { layers, specLayers, packages, modulePackages, testPackages } = require('./scripts/layers.cjs');
 
 const TEST_CODE = '(\\.(spec|faults|conformance)\\.ts$|/testing\\.ts$|/testing/|/in-memory/)';
 const MODULE_FILE = '\\.module\\.ts$';
@@ -12,13 +12,20 @@ const anyOf = (names) => `(${names.map((name) => name.replaceAll('.', '\\.')).jo
 const inPackages = (names) =>
   `node_modules/${anyOf(names.flatMap((name) => [name, `@types/${name.replace(/^@(.*)\/(.*)$/, '$1__$2')}`]))}/`;
 
-const between = Object.entries(layers).map(([lib, allowed]) => ({
-  name: `${lib}-may-import`,
-  comment: `${lib} may import ${allowed.length === 0 ? 'no other lib' : allowed.join(', ')}: scripts/layers.cjs`,
+const SPEC = '\\.(spec|faults)\\.ts$';
+
+const mayImport = (kind, lib, from, allowed) => ({
+  name: `${lib}${kind}-may-import`,
+  comment: `${lib} may import ${allowed.length === 0 ? 'no other lib' : allowed.join(', ')} here: scripts/layers.cjs`,
   severity: 'error',
-  from: { path: `^libs/${lib}/` },
+  from,
   to: { path: '^(libs|apps|scripts)/', pathNot: `^libs/${anyOf([lib, ...allowed])}/` },
-}));
+});
+
+const between = Object.entries(layers).flatMap(([lib, allowed]) => [
+  mayImport('', lib, { path: `^libs/${lib}/`, pathNot: SPEC }, allowed),
+  mayImport('-specs', lib, { path: `^libs/${lib}/.*${SPEC}` }, [...allowed, ...(specLayers[lib] ?? [])]),
+]);
 
 const outside = Object.keys(layers).flatMap((lib) => {
   const rule = (kind, from, allowed) => ({

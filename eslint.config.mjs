@@ -4,10 +4,10 @@ import prettier from 'eslint-config-prettier/flat';
 import tseslint from 'typescript-eslint';
 import table from './scripts/layers.cjs';
 
-const { layers, packages, modulePackages, testPackages, testFiles } = table;
+const { layers, specLayers, packages, modulePackages, testPackages, testFiles } = table;
 
-/** The Nx form of the table; `extra(lib)` are the packages a kind of file may import besides its lib's own. */
-const boundaries = (extra) => ({
+/** The Nx form of the table; `extra(lib)` and `more(lib)` are the packages and libs that a kind of file may import on top. */
+const boundaries = (extra, more = () => []) => ({
   '@nx/enforce-module-boundaries': [
     'error',
     {
@@ -16,7 +16,7 @@ const boundaries = (extra) => ({
       depConstraints: [
         ...Object.entries(layers).map(([lib, allowed]) => ({
           sourceTag: `lib:${lib}`,
-          onlyDependOnLibsWithTags: allowed.map((name) => `lib:${name}`),
+          onlyDependOnLibsWithTags: [...allowed, ...more(lib)].map((name) => `lib:${name}`),
           allowedExternalImports: [...packages[lib], ...extra(lib)].flatMap((name) => [name, `${name}/*`]),
         })),
         { sourceTag: 'app', onlyDependOnLibsWithTags: Object.keys(layers).map((lib) => `lib:${lib}`) },
@@ -96,6 +96,13 @@ export default defineConfig(
       'no-restricted-properties': ['error', ...onlyTests],
       '@typescript-eslint/unbound-method': 'off', // expect(store.append) is not a call
     },
+  },
+  {
+    files: ['**/*.spec.ts', '**/*.faults.ts'],
+    rules: boundaries(
+      (lib) => [...inModule(lib), ...testPackages],
+      (lib) => specLayers[lib] ?? [],
+    ),
   },
   {
     files: DETERMINISTIC,

@@ -58,6 +58,12 @@ const modulePackages = {
 /** What test code may import on top, in every lib. */
 const testPackages = ['fast-check', 'ajv', 'reflect-metadata', '@nestjs/common', '@nestjs/core', '@nestjs/testing'];
 
+/**
+ * Libs that specs may import on top: what writes SQL is tested on the engine that runs it, and the engines are adapters.
+ * Only specs, so that what a lib offers to others' tests (`testing.ts`) stays free of drivers.
+ */
+const specLayers = { delivery: ['adapters'], projections: ['adapters'] };
+
 /** Files that only tests may import; the conformance suites and in-memory references count as tests. */
 const testFiles = [
   '**/*.spec.ts',
@@ -68,4 +74,4 @@ const testFiles = [
   '**/in-memory/**',
 ];
 
-module.exports = { layers, packages, modulePackages, testPackages, testFiles };
+module.exports = { layers, specLayers, packages, modulePackages, testPackages, testFiles };
