@@ -1,0 +1,134 @@
+import { bookedAtOf, type Organization, readMetadata } from '@drawdown/domain';
+import { instant, later, START } from '@drawdown/domain/testing';
+import { type Instant, positionOf } from '@drawdown/kernel';
+import fc from 'fast-check';
+import { ShardState } from './fold';
+import { foldNext } from './load-shard';
+import {
+  ACME,
+  canonical,
+  createCard,
+  grant,
+  hold,
+  type LedgerWorld,
+  openLedger,
+  SENDER,
+  used,
+  withOrganization,
+} from './testing';
+import { act, activities } from './testing/activity';
+
+const textOf = (organization: Organization | undefined): string => JSON.stringify(canonical(organization));
+
+/** An organization folded from the first events of the log, with everything else that is in them. */
+const folded = async ({ store }: LedgerWorld, events: number, id: string): Promise<string> => {
+  const state = new ShardState();
+  for (const stored of await store.read('ledger-0', 0, events)) foldNext(state, 0, stored);
+  return textOf(state.organization(id));
+};
+
+const asOf = async ({ ledger }: LedgerWorld, when: Parameters<typeof ledger.asOf>[1], id = ACME) =>
+  ledger.asOf(id, when, (organization, now) => ({ text: textOf(organization), now }));
+
+test('INV-AUD-5: by position and by instant, an organization as of then is the fold of the events up to then', async () => {
+  await fc.assert(
+    fc.asyncProperty(activities(25), fc.infiniteStream(fc.nat()), async (operations, random) => {
+      const world = await openLedger();
+      await withOrganization(world, { id: 'neighbour', credits: '3' });
+      await withOrganization(world, { credits: '0' });
+      await act(world, operations);
+      await world.charge(used('n', '1', { organizationId: 'neighbour' }), used('n'));
+      const log = await world.store.read('ledger-0', 0, 10_000);
+      const times = log.map(({ metadata }) => bookedAtOf(readMetadata(metadata)));
+      for (let i = 0; i < 8; i++) {
+        const revision = Number(random.next().value) % log.length;
+        for (const id of [ACME, 'neighbour']) {
+          const byPosition = await asOf(world, { position: positionOf(0, revision) }, id);
+          expect(byPosition?.value.text).toBe(byPosition && (await folded(world, revision + 1, id)));
+          const time = times[revision] ?? START;
+          const byInstant = await asOf(world, { instant: time }, id);
+          expect(byInstant?.value.text).toBe(byInstant && (await folded(world, times.lastIndexOf(time) + 1, id)));
+          expect(byInstant?.value.now).toBe(byInstant && time);
+        }
+      }
+    }),
+    { numRuns: 15 },
+  );
+});
+
+const history = async (): Promise<LedgerWorld> => {
+  const world = await openLedger();
+  await withOrganization(world, { credits: '10' });
+  world.clock.moveTo(later(START, { days: 1 }));
+  await world.run(hold('4', later(START, { days: 5 })));
+  world.clock.moveTo(later(START, { days: 2 }));
+  await world.charge(used('a', '3', { time: later(START, { days: 1 }) }));
+  return world;
+};
+const figures = ({ wallets }: Organization) => {
+  const wallet = wallets.get('credits');
+  return [wallet?.settled, wallet?.held].map((parts) => (parts === undefined ? null : Number(parts) / 1e9));
+};
+
+test('holds are included; what had not begun is not there; the present is the state itself', async () => {
+  const { ledger } = await history();
+  const at = async (when: Parameters<typeof ledger.asOf>[1]) => ledger.asOf(ACME, when, figures);
+  const days = (n: number) => ({ instant: later(START, { days: n }) });
+  expect(await at(days(-1))).toBeUndefined();
+  expect(await at({ position: new Map() })).toBeUndefined();
+  expect((await at(days(0)))?.value).toEqual([10, 0]);
+  expect((await at(days(1.5)))?.value).toEqual([10, 4]);
+  const last = await at(days(3));
+  expect(last).toMatchObject({ value: [7, 4], asOf: { position: positionOf(0, 4), time: days(3).instant } });
+  const now = await ledger.read(ACME, null, figures);
+  expect(now?.value).toEqual(last?.value);
+  expect((await at({ position: positionOf(0, 3) }))?.asOf).toEqual({
+    position: positionOf(0, 3),
+    time: later(START, { days: 1 }),
+  });
+  expect(await ledger.asOf('nobody', days(3), figures)).toBeUndefined();
+});
+
+test.each(['2001-01-01', '2101-01-01'])(
+  'the clocks of others say nothing about this organization’s (%s)',
+  async (date) => {
+    const world = await openLedger();
+    const made = await world.catalogue.createTestClock(instant(date), SENDER);
+    if (!made.accepted) throw new Error('no clock');
+    await createCard(world, instant('2000-01-01'));
+    await withOrganization(world, { id: 'tested', testClock: made.value.id, credits: '5' });
+    await withOrganization(world, { credits: '10' });
+    const tested = (day: number): Instant => later(instant(date), { days: day });
+    const real = (day: number): Instant => later(START, { days: day });
+    for (const day of [1, 2, 3]) {
+      world.clock.moveTo(real(day));
+      await world.catalogue.advanceTestClock(made.value.id, tested(day), SENDER);
+      await world.charge(
+        used(`t${String(day)}`, '1', { organizationId: 'tested', time: tested(day) }),
+        used(`r${String(day)}`, '1', { time: real(day) }),
+      );
+      await world.run(grant('0.5'));
+    }
+    const settled = async (id: string, time: Instant) =>
+      (await world.ledger.asOf(id, { instant: time }, figures))?.value[0];
+    for (const day of [0, 1, 2, 3]) {
+      expect(await settled('tested', tested(day))).toBe(5 - day);
+      expect(await settled(ACME, real(day))).toBe(10 - 0.5 * day);
+    }
+  },
+);
+
+test('a workspace, a user or a model called like the organization makes nothing of others its own', async () => {
+  const world = await openLedger();
+  await withOrganization(world, { credits: '10' });
+  await withOrganization(world, { id: 'other', credits: '10' });
+  const named = { workspaceId: ACME, userId: ACME, model: ACME, source: ACME, dimensions: { team: ACME } };
+  await world.charge(
+    used('a', '3', { organizationId: 'other', ...named }),
+    used(ACME, '2', { organizationId: 'other', serviceType: ACME }),
+  );
+  await world.run(grant('1', { reason: ACME }), { of: 'other' });
+  const all = { position: positionOf(0, 999) };
+  expect((await world.ledger.asOf(ACME, all, figures))?.value).toEqual([10, 0]);
+  expect((await world.ledger.asOf('other', all, figures))?.value).toEqual([8, 0]);
+});

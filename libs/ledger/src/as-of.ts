@@ -1,0 +1,103 @@
+import {
+  bookedAtOf,
+  createdOrganization,
+  evolve,
+  evolveCharge,
+  type LedgerEvent,
+  ledgerStream,
+  type Metadata,
+  type Organization,
+  readLedgerEvent,
+  readMetadata,
+} from '@drawdown/domain';
+import type { Instant, Position } from '@drawdown/kernel';
+import type { EventStore, StoredEvent } from '@drawdown/ports';
+
+/** Events read at once; each may have 900 KiB. */
+const PAGE_EVENTS = 64;
+
+export interface Folded {
+  readonly organization: Organization;
+  /** Revision up to which the log was looked at, and the booking time of the last event that counted. */
+  readonly revision: number;
+  readonly time: Instant;
+}
+
+const isPast = (stored: StoredEvent, metadata: Metadata, shard: number, when: When): boolean => {
+  if ('position' in when) return stored.revision > (when.position.get(String(shard)) ?? -1);
+  return bookedAtOf(metadata) > when.instant;
+};
+
+type When = { readonly position: Position } | { readonly instant: Instant };
+
+/**
+ * One organization folded from the log up to a position or an instant (INV-AUD-5). Events of others are passed over
+ * undecoded: their metadata, or the bytes of packed charges, tell.
+ */
+export const foldForOrganization = async (
+  store: EventStore,
+  shard: number,
+  organizationId: string,
+  when: When,
+): Promise<Folded | undefined> => {
+  const mark = Buffer.from(JSON.stringify(organizationId));
+  let organization: Organization | undefined;
+  let time: Instant | undefined;
+  let revision = -1;
+  for (;;) {
+    const page = await store.read(ledgerStream(shard), revision + 1, PAGE_EVENTS);
+    for (const stored of page) {
+      const metadata = readMetadata(stored.metadata);
+      const about = concerns(stored, metadata, organizationId, mark);
+      // By position the end is certain; by instant the clocks of others say nothing about this organization's.
+      if (('position' in when || about !== null) && isPast(stored, metadata, shard, when)) {
+        return folded(organization, revision, time);
+      }
+      revision = stored.revision;
+      if (about === null) continue;
+      organization = apply(organization, organizationId, about, bookedAtOf(metadata));
+      time = bookedAtOf(metadata);
+    }
+    if (page.length === 0) return folded(organization, revision, time);
+  }
+};
+
+const folded = (
+  organization: Organization | undefined,
+  revision: number,
+  time: Instant | undefined,
+): Folded | undefined =>
+  organization === undefined || time === undefined ? undefined : { organization, revision, time };
+
+/** The event, decoded, if it is about the organization; else null, in most cases without decoding it. */
+const concerns = (
+  stored: StoredEvent,
+  metadata: Metadata,
+  organizationId: string,
+  mark: Buffer,
+): LedgerEvent | null => {
+  const owner = metadata.organization_id;
+  const bytes = Buffer.from(stored.data.buffer, stored.data.byteOffset, stored.data.byteLength);
+  if (owner === undefined ? !bytes.includes(mark) : owner !== organizationId) return null;
+  const event = readLedgerEvent(stored.type, metadata.version, JSON.parse(bytes.toString('utf8')));
+  if (event.type !== 'UsageCharged') return event;
+  return event.data.charges.some((charge) => charge.usage.organizationId === organizationId) ? event : null;
+};
+
+const apply = (
+  organization: Organization | undefined,
+  organizationId: string,
+  event: LedgerEvent,
+  at: Instant,
+): Organization | undefined => {
+  if (event.type === 'OrganizationCreated') return createdOrganization(organizationId, event, at);
+  if (organization === undefined) return undefined;
+  if (event.type === 'UsageCharged') {
+    for (const charge of event.data.charges) {
+      if (charge.usage.organizationId === organizationId) evolveCharge(organization, charge, at);
+    }
+  } else if (event.type === 'UsageQuarantined' || event.type === 'UsageRefused' || event.type === 'UsageConflicted') {
+    organization.lastBookedAt = at;
+  } else evolve(organization, event, at);
+  return organization;
+};

@@ -1,0 +1,221 @@
+import type { UsageEvent } from '@drawdown/domain';
+import { later, START, UNITS } from '@drawdown/domain/testing';
+import { parseQuantity } from '@drawdown/kernel';
+import { APPEND_BYTES_MAX } from '@drawdown/ports';
+import { faultyEventStore, inMemoryEventStore } from '@drawdown/ports/testing';
+import fc from 'fast-check';
+import { LedgerUnavailable } from './ledger';
+import { ACME, grant, hold, idIn, mustBeAccepted, openLedger, recordingStore, SENDER, used } from './testing';
+import { withOrganization } from './testing';
+
+const opened = async () => {
+  const faults = faultyEventStore(inMemoryEventStore());
+  const store = recordingStore(faults);
+  const world = await openLedger({ store });
+  await withOrganization(world, { credits: '1000000' });
+  store.appends.length = 0;
+  const largest = (): number => Math.max(...store.appends.map(({ bytes }) => bytes));
+  return { ...world, store, faults, largest };
+};
+
+const sized = (length: number, sign = 'x'): string => sign.repeat(length);
+
+/** Usage as large as the intake lets it be. */
+const large = (id: string, sign: string): UsageEvent =>
+  used(`${id}-${sized(120 - id.length)}`, '1', {
+    source: sized(256, ':'),
+    workspaceId: sized(128),
+    userId: sized(128, 'u'),
+    resourceId: sized(128, 'r'),
+    model: sized(200, sign),
+    taskId: sized(128, 't'),
+    latencyMs: 123_456,
+    quantities: Array.from(
+      { length: 64 },
+      (_, i) => [i === 0 ? UNITS : `q${String(i)}_${sized(50)}`, parseQuantity('123456789.123456789')] as never,
+    ),
+    dimensions: Object.fromEntries(
+      Array.from({ length: 32 }, (_, i) => [`d${String(i)}_${sized(50)}`, sized(200, sign)]),
+    ),
+  });
+
+describe('INV-LED-15: every append stays below the limit', () => {
+  test('with thousands of ordinary usage events in one request, which is answered when all of them are stored', async () => {
+    const { charge, store, largest, available } = await opened();
+    const { outcomes } = await charge(...Array.from({ length: 20_000 }, (_, i) => used(`usage-${String(i)}`, '0.1')));
+    expect(outcomes.filter(({ outcome }) => outcome === 'charged')).toHaveLength(20_000);
+    expect(store.appends.length).toBeGreaterThan(3);
+    expect(largest()).toBeLessThanOrEqual(APPEND_BYTES_MAX);
+    expect(await available()).toBe('998000');
+  });
+
+  test.each(['x', '漢', '"', '\u0001', '😀'])('with events as large as they may be (%j)', async (sign) => {
+    const { charge, largest, metrics } = await opened();
+    await charge(...Array.from({ length: 150 }, (_, i) => large(String(i), sign)));
+    await charge(
+      ...Array.from({ length: 150 }, (_, i) => ({ ...large(`z${String(i)}`, sign), serviceType: 'unknown' })),
+    );
+    expect(largest()).toBeLessThanOrEqual(APPEND_BYTES_MAX);
+    expect(largest()).toBeGreaterThan(APPEND_BYTES_MAX / 4);
+    expect(metrics.of('append_total{outcome=failed}') + metrics.of('decision_failures_total')).toBe(0);
+  });
+
+  test.each(['"', '漢'])('with providers’ own usage objects of 64 Ki characters of %j', async (sign) => {
+    const { charge, largest, metrics } = await opened();
+    const raw = { provider: 'unknown', usage: JSON.stringify(sized(sign === '"' ? 32_000 : 65_000, sign)) };
+    const mixed = Array.from({ length: 60 }, (_, i) => used(String(i), '1', i % 3 === 0 ? { raw } : {}));
+    const { outcomes } = await charge(...mixed);
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual(
+      mixed.map(({ raw: own }) => (own === null ? 'charged' : 'quarantined')),
+    );
+    expect(largest()).toBeLessThanOrEqual(APPEND_BYTES_MAX);
+    expect(metrics.of('append_total{outcome=failed}')).toBe(0);
+  });
+
+  test('with organizations on clocks of their own taking turns, each with an event of its own', async () => {
+    const { charge, catalogue, largest, metrics, ...world } = await opened();
+    const made = await catalogue.createTestClock(later(START, { days: 100 }), SENDER);
+    if (!made.accepted) throw new Error('no clock');
+    await withOrganization({ charge, catalogue, metrics, ...world }, { id: 'tested', testClock: made.value.id });
+    const time = made.value.now;
+    const usages = Array.from({ length: 4_000 }, (_, i) =>
+      used(String(i), '0.01', i % 2 === 0 ? {} : { organizationId: 'tested', time }),
+    );
+    expect((await charge(...usages)).outcomes.every(({ outcome }) => outcome === 'charged')).toBe(true);
+    expect(largest()).toBeLessThanOrEqual(APPEND_BYTES_MAX);
+    expect(metrics.of('append_total{outcome=failed}')).toBe(0);
+  });
+
+  test('with 1,200 commands of long reasons and keys at once', async () => {
+    const { ledger, largest } = await opened();
+    const sender = { actor: { type: 'user', id: sized(128), role: 'owner' }, requestId: sized(128) } as const;
+    const commands = Array.from({ length: 1_200 }, (_, i) =>
+      ledger.run(ACME, grant('1', { reason: sized(200, '漢') }), sender, {
+        key: `${String(i)}${sized(200)}`,
+        hash: sized(64),
+      }),
+    );
+    const results = await Promise.all(commands);
+    expect(results.every(({ accepted }) => accepted)).toBe(true);
+    expect(largest()).toBeLessThanOrEqual(APPEND_BYTES_MAX);
+  });
+
+  test('with wallets of many lots: holds, captures and charges over all of them, between other work', async () => {
+    const { run, charge, largest, metrics, ...world } = await opened();
+    await withOrganization({ run, charge, metrics, ...world }, { id: 'many', credits: '0' });
+    await Promise.all(Array.from({ length: 1_200 }, () => run(grant('1'), { of: 'many' })));
+    const between = (from: number) =>
+      charge(...Array.from({ length: 3_000 }, (_, i) => used(`${String(from + i)}`, '0.1')));
+    const [held] = await Promise.all([mustBeAccepted(run(hold('1100'), { of: 'many' })), between(0)]);
+    const usage = {
+      ...{ serviceType: null, workspaceId: null, userId: null },
+      ...{ resourceType: null, resourceId: null, model: null, taskId: null },
+    };
+    const capture = {
+      type: 'CaptureHold',
+      holdId: idIn(held),
+      amount: 1_100_000_000_000n as never,
+      final: true,
+      usage,
+    } as const;
+    const [, captured] = await Promise.all([between(3_000), run(capture, { of: 'many' }), between(6_000)]);
+    expect(captured).toMatchObject({ accepted: true });
+    expect((await charge(used('last', '100', { organizationId: 'many' }))).outcomes).toMatchObject([
+      { outcome: 'charged' },
+    ]);
+    expect(largest()).toBeLessThanOrEqual(APPEND_BYTES_MAX);
+    expect(metrics.of('append_total{outcome=failed}')).toBe(0);
+  });
+
+  test('with any mixture (property)', async () => {
+    const item = fc.record({
+      name: fc.nat(4_000),
+      size: fc.nat(60),
+      sign: fc.constantFrom('x', 'ü', '漢'),
+      units: fc.integer({ min: 1, max: 99 }),
+      known: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(item, { minLength: 200, maxLength: 1_500, size: 'max' }), async (items) => {
+        const { charge, largest } = await opened();
+        const usages = items.map(({ name, size, sign, units, known }) =>
+          used(`u${String(name)}`, `0.${String(units)}`, {
+            model: sized(size, sign),
+            serviceType: known ? 'llm_call' : 'unknown',
+            dimensions: size < 20 ? null : { team: sized(size * 8, sign) },
+          }),
+        );
+        await charge(...usages);
+        expect(largest()).toBeLessThanOrEqual(APPEND_BYTES_MAX);
+      }),
+      { numRuns: 8 },
+    );
+  });
+});
+
+describe('a huge request', () => {
+  test('is split between decisions; nobody is answered before its last part is stored', async () => {
+    const { charge, faults, time } = await opened();
+    let answered = false;
+    const held = Array.from({ length: 3 }, () => faults.holdNext());
+    const charged = charge(...Array.from({ length: 12_000 }, (_, i) => used(String(i), '0.1'))).then(
+      () => (answered = true),
+    );
+    for (const append of held) {
+      await append.reached;
+      await time.pass(10);
+      expect(answered).toBe(false);
+      append.release();
+    }
+    await charged;
+  });
+
+  test('that fails half-way is answered "unavailable"; sent again it is charged once', async () => {
+    const { charge, faults, time, ...world } = await opened();
+    const usages = Array.from({ length: 12_000 }, (_, i) => used(String(i), '0.1'));
+    const first = faults.holdNext();
+    faults.failNext('unavailable');
+    const charged = charge(...usages);
+    await first.reached;
+    first.release();
+    await expect(charged).rejects.toThrow(LedgerUnavailable);
+    const { outcomes } = await time.until(charge(...usages));
+    expect(new Set(outcomes.map(({ outcome }) => outcome))).toEqual(new Set(['duplicate', 'charged']));
+    expect(await world.available()).toBe('998800');
+  });
+
+  test('whose second part meets another writer is decided again from there on', async () => {
+    const { charge, faults, time, ...world } = await opened();
+    const other = await openLedger({ store: faults, clock: world.clock });
+    const first = faults.holdNext();
+    const second = faults.holdNext();
+    const charged = charge(...Array.from({ length: 12_000 }, (_, i) => used(String(i), '0.1')));
+    first.release();
+    await second.reached;
+    const doubled = await other.charge(used('7000', '0.1'), used('1', '0.1'));
+    expect(doubled.outcomes.map(({ outcome }) => outcome)).toEqual(['charged', 'duplicate']);
+    second.release();
+    const { outcomes } = await time.until(charged);
+    expect(outcomes.filter(({ outcome }) => outcome === 'charged')).toHaveLength(11_999);
+    expect(await world.available()).toBe('998800');
+  });
+});
+
+test('what waits is bounded: more is refused at once, and what was taken is stored', async () => {
+  const { run, charge, faults, metrics } = await opened();
+  const held = faults.holdNext();
+  const first = run(grant('1'));
+  await held.reached;
+  const many = Array.from({ length: 100_001 }, (_, i) => used(String(i % 10), '1', { organizationId: 'nobody' }));
+  const taken = [run(grant('1')), charge(...many)];
+  await expect(charge(used('too much'))).rejects.toThrow(LedgerUnavailable);
+  await expect(run(grant('1'))).rejects.toThrow('too much is waiting');
+  expect(metrics.of('ledger_overloaded_total')).toBe(2);
+  held.release();
+  expect(await Promise.all([first, ...taken])).toMatchObject([
+    { accepted: true },
+    { accepted: true },
+    { outcomes: {} },
+  ]);
+  expect(await run(grant('1'))).toMatchObject({ accepted: true });
+});

@@ -1,0 +1,165 @@
+import {
+  type Actor,
+  type CatalogueEvent,
+  readCatalogueEvent,
+  readMetadata,
+  writeCatalogueEvent,
+} from '@drawdown/domain';
+import { type Decision, type Instant, type JsonObject } from '@drawdown/kernel';
+import { AppendUnknown, type EventStore, type NewEvent, type StoredEvent, StreamConflict } from '@drawdown/ports';
+import { createHash, randomUUID } from 'node:crypto';
+import type { Refusal } from '@drawdown/domain';
+import { eventIdOf } from './hash-chain';
+import { LedgerUnavailable, type Sender } from './ledger';
+import type { Sleep } from './sleep';
+
+/** Attempts at one write while others write the same stream; more would be a fight, not a race. */
+const ATTEMPTS_MAX = 5;
+const RETRIES_MAX = 20;
+const PAGE_EVENTS = 500;
+
+/** One kind of catalogue stream: its prefix, and how its events make its state. */
+export interface Kind<State, Event extends CatalogueEvent> {
+  readonly prefix: string;
+  readonly types: readonly Event['type'][];
+  readonly evolve: (state: State | undefined, event: Event) => State;
+}
+
+interface Entry<State> {
+  readonly state: State;
+  readonly revision: number;
+}
+
+/** All streams of one kind, in memory, written by load → decide → append (style: the second of the two write paths). */
+export class CatalogueStreams<State, Event extends CatalogueEvent> {
+  private readonly entries = new Map<string, Entry<State>>();
+
+  constructor(
+    private readonly kind: Kind<State, Event>,
+    private readonly store: EventStore,
+    private readonly sleep: Sleep,
+    private readonly applied: (key: string, state: State) => void = () => undefined,
+  ) {}
+
+  get(key: string): State | undefined {
+    return this.entries.get(key)?.state;
+  }
+
+  all(): State[] {
+    return [...this.entries.values()].map((entry) => entry.state);
+  }
+
+  get prefix(): string {
+    return this.kind.prefix;
+  }
+
+  /** Puts a stored event into memory; one that is there already is passed over. */
+  apply(stored: StoredEvent): void {
+    const key = stored.stream.slice(this.kind.prefix.length);
+    const entry = this.entries.get(key);
+    const revision = entry?.revision ?? -1;
+    if (stored.revision <= revision) return;
+    if (stored.revision !== revision + 1) {
+      throw new Error(`${stored.stream}: revision ${String(stored.revision)} follows ${String(revision)}`);
+    }
+    const metadata = readMetadata(stored.metadata);
+    const event = readCatalogueEvent(
+      stored.type,
+      metadata.version,
+      JSON.parse(Buffer.from(stored.data).toString('utf8')),
+    );
+    const state = this.kind.evolve(entry?.state, event as Event);
+    this.entries.set(key, { state, revision: stored.revision });
+    this.applied(key, state);
+  }
+
+  /**
+   * Decides on what is there and appends; where another writer was first, reads what it wrote and decides again.
+   * Answers the state afterwards and the global position.
+   */
+  async write(
+    key: string,
+    decide: (state: State | undefined) => Decision<Event, Refusal>,
+    sender: Sender,
+    bookedAt: Instant,
+  ): Promise<{ accepted: true; state: State; position: number } | { accepted: false; refusal: Refusal }> {
+    const stream = this.kind.prefix + key;
+    const writeId = randomUUID();
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      const entry = this.entries.get(key);
+      const decision = decide(entry?.state);
+      if (!decision.accepted) return decision;
+      if (decision.events.length === 0 && entry !== undefined)
+        return { accepted: true, state: entry.state, position: 0 };
+      const expected = (entry?.revision ?? -1) + 1;
+      const events = decision.events.map((event, index) =>
+        encoded(writeId, stream, expected + index, event, sender, bookedAt),
+      );
+      try {
+        const { position } = await this.append(stream, expected, events);
+        for (const [index, event] of events.entries()) {
+          this.apply({ ...event, stream, revision: expected + index, position });
+        }
+        const state = this.get(key);
+        if (state === undefined) throw new Error(`${stream} is empty after a write`);
+        return { accepted: true, state, position };
+      } catch (error) {
+        if (!(error instanceof StreamConflict)) {
+          // It may be stored all the same: then this process must not go on without it.
+          if (error instanceof AppendUnknown) await this.catchUp(stream, expected).catch(() => undefined);
+          throw unavailable(error);
+        }
+        await this.catchUp(stream, expected);
+      }
+    }
+    throw new LedgerUnavailable(`${stream} is being written by others all the time; send it again`);
+  }
+
+  private async append(stream: string, expected: number, events: readonly NewEvent[]): Promise<{ position: number }> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.store.append(stream, expected, events);
+      } catch (error) {
+        if (!(error instanceof AppendUnknown) || attempt >= RETRIES_MAX) throw error;
+        await this.sleep(50 * (attempt + 1));
+      }
+    }
+  }
+
+  private async catchUp(stream: string, from: number): Promise<void> {
+    for (const stored of await this.store.read(stream, from, PAGE_EVENTS)) this.apply(stored);
+  }
+}
+
+const unavailable = (error: unknown): Error =>
+  new LedgerUnavailable(`the event store cannot take it: ${error instanceof Error ? error.message : String(error)}`, {
+    cause: error,
+  });
+
+/** The event's id follows from the write and the place: repeated it is the same, another write of the same content is not. */
+const encoded = (
+  writeId: string,
+  stream: string,
+  revision: number,
+  event: CatalogueEvent,
+  { actor, requestId }: { actor: Actor; requestId: string },
+  bookedAt: Instant,
+): NewEvent => {
+  const { version, stored } = writeCatalogueEvent(event);
+  const data = Buffer.from(JSON.stringify(stored), 'utf8');
+  const hash = createHash('sha256')
+    .update(`${stream}\n${String(revision)}\n${event.type}\n`)
+    .update(data)
+    .digest();
+  const metadata: JsonObject = {
+    version,
+    booked_at: bookedAt,
+    actor: { ...actor },
+    request_id: requestId,
+    hash: hash.toString('hex'),
+  };
+  const id = createHash('sha256')
+    .update(`${writeId}\n${stream}\n${String(revision)}`)
+    .digest();
+  return { id: eventIdOf(id), type: event.type, data, metadata };
+};

@@ -1,0 +1,63 @@
+import type { ApiScope, CompiledCard, Preset, RateCard, Refusal, SavedRate } from '@drawdown/domain';
+import type { Instant, Position, Rounding } from '@drawdown/kernel';
+import type { Sender } from './ledger';
+
+export interface ApiKey {
+  readonly id: string;
+  readonly name: string;
+  readonly scopes: readonly ApiScope[];
+  /** Null for keys of the whole installation. */
+  readonly organizationId: string | null;
+}
+
+/** A write to the catalogue: done, with its position, or refused. */
+export type CatalogueResult<T> =
+  | { readonly accepted: true; readonly value: T; readonly position: Position }
+  | { readonly accepted: false; readonly refusal: Refusal };
+
+/**
+ * Low-rate facts that are not money in flight, each in a short stream of its own and all of them in memory: rate
+ * cards, API keys, test clocks, presets. Writes are visible to reads of this process when they resolve.
+ */
+export interface Catalogue {
+  rateCards(): readonly RateCard[];
+  rateCard(key: string): RateCard | undefined;
+  /** The card with its prices ready for use; the same object until the card changes. */
+  compiledCard(key: string): CompiledCard | undefined;
+  createRateCard(
+    card: { key: string; name: string; unit: string; organizationId: string | null },
+    sender: Sender,
+  ): Promise<CatalogueResult<RateCard>>;
+  saveRateCardVersion(
+    key: string,
+    version: { rates: readonly SavedRate[]; rounding: Rounding | null; effectiveFrom: Instant | null },
+    sender: Sender,
+  ): Promise<CatalogueResult<{ version: number }>>;
+  activateRateCardVersion(
+    key: string,
+    version: number,
+    effectiveFrom: Instant | null,
+    sender: Sender,
+  ): Promise<CatalogueResult<RateCard>>;
+
+  presets(): readonly Preset[];
+  preset(key: string): Preset | undefined;
+
+  /** The key with this secret (hashed and compared in constant time), unless it was revoked. */
+  findApiKey(secret: string): ApiKey | undefined;
+  /** Makes a key; its secret is answered here and never again. */
+  createApiKey(
+    key: { name: string; scopes: readonly ApiScope[]; organizationId: string | null; secret?: string },
+    sender: Sender,
+  ): Promise<CatalogueResult<ApiKey & { readonly secret: string }>>;
+  revokeApiKey(id: string, sender: Sender): Promise<CatalogueResult<null>>;
+  hasApiKeys(): boolean;
+  /** Every key that works, without its secret. */
+  apiKeys(): readonly ApiKey[];
+
+  testClock(id: string): { readonly id: string; readonly now: Instant } | undefined;
+  createTestClock(now: Instant, sender: Sender): Promise<CatalogueResult<{ id: string; now: Instant }>>;
+  /** Moves the clock; refuses `time_goes_back`. What is due is settled by {@link Ledger.settleClock}. */
+  advanceTestClock(id: string, to: Instant, sender: Sender): Promise<CatalogueResult<{ id: string; now: Instant }>>;
+}
+export const Catalogue = Symbol('Catalogue');

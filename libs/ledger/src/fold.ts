@@ -1,0 +1,253 @@
+import {
+  type Charge,
+  createdOrganization,
+  effectsOf,
+  evolve,
+  evolveCharge,
+  type LedgerEvent,
+  type Metadata,
+  namespaceOf,
+  nextDue,
+  type Organization,
+  type OwnEvent,
+} from '@drawdown/domain';
+import { DAY_MICROS, identityOf, type Instant, latest, shift } from '@drawdown/kernel';
+import { DueQueue } from './due-queue';
+import { IdentityIndex, type Place, REMEMBERED_DAYS } from './identity-index';
+
+/** Raised with every change of what the fold makes of an event: snapshots of another version are ignored. */
+export const FOLD_VERSION = 1;
+
+/** An organization with what the shard keeps beside it. */
+export interface Resident {
+  readonly organization: Organization;
+  /** When something is due for it next; null where nothing is. */
+  due: Instant | null;
+}
+
+/** A command that was answered under a key. */
+export interface RememberedCommand {
+  readonly hash: string;
+  /** Revision of the event whose metadata has the answer. */
+  readonly revision: number;
+  readonly bookedAt: Instant;
+}
+
+/** Everything a shard's owner knows; all of it follows from the shard's stream. */
+export class ShardState {
+  readonly residents = new Map<string, Resident>();
+  /** Idempotency keys, `organization LF key`, oldest first. */
+  readonly commands = new Map<string, RememberedCommand>();
+  identities = new IdentityIndex();
+  /** Latest event time priced, per card and version. */
+  readonly lastPriced = new Map<string, Map<number, Instant>>();
+  /** Source offsets taken in: topic → partition → offset. */
+  readonly offsets = new Map<string, Map<string, number>>();
+  /** What is due, per clock; '' is the machine's. */
+  readonly due = new Map<string, DueQueue>();
+  /** Revision of the last event. */
+  revision = -1;
+  /** Hash of the last event. */
+  hash: Buffer = Buffer.alloc(32);
+  /** Latest booking time by the machine's clock: it never goes back within a shard (INV-TIM-1). */
+  bookedAt: Instant = '0001-01-01T00:00:00.000000Z' as Instant;
+
+  organization(id: string): Organization | undefined {
+    return this.residents.get(id)?.organization;
+  }
+}
+
+/** Entries of a due queue per organization, and at least, before those out of date are dropped. */
+const DUE_ENTRIES = { each: 4, least: 64 };
+
+/**
+ * Works out when something is due next, after anything but a charge: charges only use up what has a due instant, so
+ * that nothing may be due any more when it comes.
+ */
+export const reschedule = (state: ShardState, resident: Resident): void => {
+  const due = nextDue(resident.organization);
+  if (due === resident.due) return;
+  resident.due = due;
+  if (due === null) return;
+  const clock = resident.organization.testClock ?? '';
+  let queue = state.due.get(clock);
+  if (queue === undefined) {
+    queue = new DueQueue();
+    state.due.set(clock, queue);
+  }
+  queue.push(due, resident.organization.id);
+  // Holds that come and go leave entries behind that lie far ahead.
+  if (queue.size > DUE_ENTRIES.least + DUE_ENTRIES.each * state.residents.size) queue.refill(dueOn(state, clock));
+};
+
+function* dueOn(state: ShardState, clock: string): Iterable<{ due: Instant; organizationId: string }> {
+  for (const { organization, due } of state.residents.values()) {
+    if (due !== null && (organization.testClock ?? '') === clock) yield { due, organizationId: organization.id };
+  }
+}
+
+/** Puts every organization into the due queues; for a state that was restored. */
+export const rescheduleAll = (state: ShardState): void => {
+  state.due.clear();
+  for (const resident of state.residents.values()) {
+    resident.due = null;
+    reschedule(state, resident);
+  }
+};
+
+/** Puts an event about one organization into the state. */
+export const foldOwn = (
+  state: ShardState,
+  organizationId: string,
+  event: OwnEvent,
+  bookedAt: Instant,
+  revision: number,
+): void => {
+  let resident = state.residents.get(organizationId);
+  if (event.type === 'OrganizationCreated') {
+    resident = { organization: createdOrganization(organizationId, event, bookedAt), due: null };
+    state.residents.set(organizationId, resident);
+  } else {
+    if (resident === undefined) throw new Error(`${event.type} for ${organizationId}, which was never created`);
+    evolve(resident.organization, event, bookedAt);
+    reschedule(state, resident);
+  }
+  const { organization } = resident;
+  const lasting = organization.testClock !== null;
+  for (const [index, { transactionId }] of effectsOf(event).bookings.entries()) {
+    state.identities.insert(identityOfTransaction(transactionId), { revision, index }, bookedAt, lasting);
+  }
+  if (!lasting) state.bookedAt = latest(state.bookedAt, bookedAt);
+};
+
+/** The 16 bytes of a transaction's id; zeros for a text that is none. */
+export const identityOfTransaction = (transactionId: string): Buffer => {
+  const hex = transactionId.replace(/^txn_/, '').replaceAll('-', '');
+  return /^[0-9a-f]{32}$/.test(hex) ? Buffer.from(hex, 'hex') : Buffer.alloc(16);
+};
+
+/** Puts a charge into the state. `identity` is that of its usage event. */
+export const foldCharge = (
+  state: ShardState,
+  organization: Organization,
+  charge: Charge,
+  identity: Buffer,
+  bookedAt: Instant,
+  place: Place,
+): void => {
+  evolveCharge(organization, charge, bookedAt);
+  const lasting = organization.testClock !== null;
+  if (charge.redriven === null) state.identities.insert(identity, place, bookedAt, lasting);
+  else state.identities.replace(identity, { revision: charge.redriven, index: 0 }, place, bookedAt, lasting);
+  const { card, version } = charge.rate;
+  let versions = state.lastPriced.get(card);
+  if (versions === undefined) {
+    versions = new Map();
+    state.lastPriced.set(card, versions);
+  }
+  const last = versions.get(version);
+  if (last === undefined || last < charge.usage.time) versions.set(version, charge.usage.time);
+  if (!lasting && state.bookedAt < bookedAt) state.bookedAt = bookedAt;
+};
+
+/** Remembers the identity of usage that was quarantined or refused. */
+export const foldIdentity = (
+  state: ShardState,
+  organization: Organization,
+  identity: Buffer,
+  bookedAt: Instant,
+  place: Place,
+): void => {
+  state.identities.insert(identity, place, bookedAt, organization.testClock !== null);
+  foldTime(state, organization, bookedAt);
+};
+
+/** Something was booked that moves nothing but time (INV-TIM-1). */
+export const foldTime = (state: ShardState, organization: Organization, bookedAt: Instant): void => {
+  organization.lastBookedAt = bookedAt;
+  if (organization.testClock === null) state.bookedAt = latest(state.bookedAt, bookedAt);
+};
+
+/** Puts a stored event into the state, as the shard's owner did when it was decided. */
+export const foldStored = (
+  state: ShardState,
+  event: LedgerEvent,
+  metadata: Metadata,
+  bookedAt: Instant,
+  revision: number,
+): void => {
+  switch (event.type) {
+    case 'UsageCharged':
+      for (const [index, charge] of event.data.charges.entries()) {
+        const organization = known(state, charge.usage.organizationId);
+        const identity = identityOf(namespaceOf(organization), charge.usage.source, charge.usage.id);
+        foldCharge(state, organization, charge, identity, bookedAt, { revision, index });
+      }
+      break;
+    case 'UsageQuarantined':
+    case 'UsageRefused': {
+      const { usage } = event.data;
+      const organization = known(state, usage.organizationId);
+      const identity = identityOf(namespaceOf(organization), usage.source, usage.id);
+      foldIdentity(state, organization, identity, bookedAt, { revision, index: 0 });
+      break;
+    }
+    case 'UsageConflicted':
+      foldTime(state, known(state, ownerOf(event, metadata)), bookedAt);
+      break;
+    default:
+      foldOwn(state, ownerOf(event, metadata), event, bookedAt, revision);
+  }
+  const { command, organization_id: organizationId } = metadata;
+  if (command !== undefined && organizationId !== undefined) {
+    rememberCommand(state, organizationId, command, bookedAt, revision);
+  }
+  foldHead(state, metadata, revision);
+};
+
+const ownerOf = (event: LedgerEvent, metadata: Metadata): string => {
+  if (metadata.organization_id === undefined) throw new Error(`${event.type} names no organization`);
+  return metadata.organization_id;
+};
+
+/** How many of the oldest keys are looked at when one is added: enough that the forgotten ones go as fast as new ones come. */
+const KEYS_LOOKED_AT = 4;
+
+/** Remembers under which key a command was answered; keys past the remembered time go (those of test clocks stay). */
+export const rememberCommand = (
+  state: ShardState,
+  organizationId: string,
+  { key, hash }: { readonly key: string; readonly hash: string },
+  bookedAt: Instant,
+  revision: number,
+): void => {
+  state.commands.set(`${organizationId}\n${key}`, { hash, revision, bookedAt });
+  const horizon = shift(state.bookedAt, -BigInt(REMEMBERED_DAYS) * DAY_MICROS);
+  let looked = 0;
+  for (const [oldest, command] of state.commands) {
+    if (++looked > KEYS_LOOKED_AT) return;
+    const owner = state.organization(oldest.slice(0, oldest.indexOf('\n')));
+    const lasting = owner !== undefined && owner.testClock !== null;
+    if (!lasting && command.bookedAt > horizon) return;
+    state.commands.delete(oldest);
+    // A test clock's time says nothing about age: its keys go to the end, so that they hide no others.
+    if (lasting) state.commands.set(oldest, command);
+  }
+};
+
+const known = (state: ShardState, organizationId: string): Organization => {
+  const organization = state.organization(organizationId);
+  if (organization === undefined) throw new Error(`usage of ${organizationId}, which was never created`);
+  return organization;
+};
+
+/** What the last event of an append adds to the state: the source offsets, head and hash. */
+export const foldHead = (state: ShardState, { offsets, hash }: Metadata, revision: number): void => {
+  for (const [topic, partitions] of Object.entries(offsets ?? {})) {
+    const known = state.offsets.get(topic) ?? new Map<string, number>();
+    state.offsets.set(topic, known);
+    for (const [partition, offset] of Object.entries(partitions)) known.set(partition, offset);
+  }
+  state.revision = revision;
+  state.hash = Buffer.from(hash, 'hex');
+};

@@ -1,0 +1,158 @@
+import type { Organization } from '@drawdown/domain';
+import { later, START } from '@drawdown/domain/testing';
+import { ONE_CREDIT } from '@drawdown/kernel';
+import { LedgerUnavailable } from './ledger';
+import { ACME, grant, hold, type LedgerWorld, openLedger, recorded, used, withOrganization } from './testing';
+
+const opened = async (): Promise<LedgerWorld> => {
+  const world = await openLedger();
+  await withOrganization(world, { credits: '10' });
+  await withOrganization(world, { id: 'other', credits: '10' });
+  return world;
+};
+
+/** Falsifies the state in memory, as a bug would. */
+const sabotage = async (world: LedgerWorld, change: (organization: Organization) => void): Promise<void> => {
+  await world.ledger.read(ACME, null, change);
+};
+const wallet = (organization: Organization) => {
+  const found = organization.wallets.get('credits');
+  if (found === undefined) throw new Error('no wallet');
+  return found;
+};
+
+/** One way to falsify the books for each invariant that is checked. */
+const falsified: readonly [string, (organization: Organization) => void][] = [
+  ['INV-LOT-2', (organization) => (wallet(organization).settled = (20n * ONE_CREDIT) as never)],
+  ['INV-LOT-1', (organization) => wallet(organization).live.forEach((lot) => (lot.consumed = ONE_CREDIT))],
+  ['INV-LOT-2', (organization) => wallet(organization).live.pop()],
+  ['INV-LED-1', (organization) => (wallet(organization).sequence = -5)],
+  ['INV-HLD-3', (organization) => (wallet(organization).held = ONE_CREDIT)],
+];
+
+describe('a violated invariant', () => {
+  test.each(falsified)(
+    '%s: refuses its organization’s work, freezes it and says so; the others’ is stored',
+    async (invariant, change) => {
+      const world = await opened();
+      const head = await world.store.head('ledger-0');
+      await sabotage(world, change);
+      const works = [
+        world.run(grant('1')),
+        world.run(grant('1'), { of: 'other' }),
+        world.charge(used('1', '1', { organizationId: 'other' })),
+      ];
+      const [own, ...others] = await Promise.allSettled(works);
+      expect(own).toMatchObject({
+        status: 'rejected',
+        reason: { message: expect.stringContaining('frozen') as string },
+      });
+      expect(others).toMatchObject([
+        { status: 'fulfilled', value: { accepted: true } },
+        { status: 'fulfilled', value: { outcomes: [{ outcome: 'charged' }] } },
+      ]);
+      expect(world.metrics.of(`invariant_violations_total{invariant=${invariant}}`)).toBe(1);
+      expect((await recorded(world.store)).filter(({ organizationId }) => organizationId === ACME)).toHaveLength(3);
+      expect(await world.store.head('ledger-0')).toBe(head + 2);
+    },
+  );
+
+  test('stays: commands are refused, usage is not taken, reads show the books as they are stored', async () => {
+    const world = await opened();
+    await sabotage(world, (organization) => wallet(organization).live.pop());
+    await expect(world.run(grant('1'))).rejects.toThrow('frozen');
+    await expect(world.run(hold('1'))).rejects.toThrow(LedgerUnavailable);
+    const { outcomes } = await world.charge(used('1'), used('2', '1', { organizationId: 'other' }));
+    expect(outcomes).toMatchObject([{ outcome: 'refused', code: 'unavailable' }, { outcome: 'charged' }]);
+    expect(await world.available()).toBe('10');
+    const restarted = await world.again();
+    expect(await restarted.run(grant('1'))).toMatchObject({ accepted: true });
+  });
+
+  test('charges are checked like bookings: in a batch with others', async () => {
+    const world = await opened();
+    await sabotage(world, (organization) => (wallet(organization).settled = ONE_CREDIT));
+    const { outcomes } = await world.charge(used('1'), used('2', '1', { organizationId: 'other' }));
+    expect(outcomes).toMatchObject([{ code: 'unavailable' }, { outcome: 'charged' }]);
+  });
+});
+
+describe('what is due and cannot be settled', () => {
+  test('freezes its organization instead of stopping the shard again and again', async () => {
+    const world = await opened();
+    await world.run(hold('3', later(START, { days: 1 })));
+    await world.run(hold('3', later(START, { days: 1 })), { of: 'other' });
+    await sabotage(world, ({ lots }) => lots.clear());
+    world.clock.moveTo(later(START, { days: 2 }));
+    await world.ledger.settleClock('');
+    expect(world.metrics.of('shard_loads_total')).toBe(2);
+    await world.ledger.settleClock('');
+    expect(world.metrics.of('shard_loads_total')).toBe(2);
+    expect(await world.available('other')).toBe('10');
+    await expect(world.run(grant('1'))).rejects.toThrow('frozen');
+  });
+});
+
+describe('a decision that throws', () => {
+  const broken = async (): Promise<LedgerWorld> => {
+    const world = await opened();
+    const { catalogue } = world;
+    const compiled = catalogue.compiledCard('card');
+    jest.spyOn(catalogue, 'compiledCard').mockImplementation((key) => {
+      if (key !== 'card') throw new TypeError('a bug');
+      return compiled;
+    });
+    await catalogue.createRateCard(
+      { key: 'broken', name: 'b', unit: 'credit', organizationId: null },
+      {
+        actor: { type: 'key', id: 'k', role: null },
+        requestId: 'r',
+      },
+    );
+    await world.run({ type: 'AssignRateCard', rateCard: 'broken' });
+    return world;
+  };
+
+  test('rejects its own work only; the others of the batch are decided again and stored', async () => {
+    const world = await broken();
+    const [before, own, after, usage] = await Promise.allSettled([
+      world.run(grant('1'), { of: 'other' }),
+      world.charge(used('1')),
+      world.run(grant('2'), { of: 'other' }),
+      world.charge(used('1', '1', { organizationId: 'other' })),
+    ]);
+    expect(own).toMatchObject({
+      status: 'rejected',
+      reason: { message: expect.stringContaining('nothing happened') as string },
+    });
+    expect([before, after, usage].map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
+    expect(await world.available('other')).toBe('12');
+    expect(world.metrics.of('decision_failures_total')).toBe(1);
+    expect(await world.run(grant('1'))).toMatchObject({ accepted: true });
+  });
+
+  test('every time it comes, and readers that wait meanwhile are answered', async () => {
+    const world = await broken();
+    const reads = [1, 2, 3].map(async () => {
+      const read = world.available('other');
+      await expect(world.charge(used('1'))).rejects.toThrow(LedgerUnavailable);
+      return [await read, await world.available('other')];
+    });
+    expect(await Promise.all(reads)).toEqual([
+      ['10', '10'],
+      ['10', '10'],
+      ['10', '10'],
+    ]);
+  });
+});
+
+test('a failure that nobody thought of rejects what was in flight, and the shard goes on', async () => {
+  const world = await opened();
+  const append = jest.spyOn(world.store, 'append').mockImplementationOnce(() => {
+    throw new TypeError('a bug in an adapter');
+  });
+  const works = await Promise.allSettled([world.run(grant('1')), world.charge(used('1'))]);
+  expect(works.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  append.mockRestore();
+  expect(await world.time.until(world.run(grant('1')))).toMatchObject({ accepted: true });
+});

@@ -1,0 +1,205 @@
+import type { Instant } from '@drawdown/kernel';
+import { DAY_MICROS, shift } from '@drawdown/kernel';
+
+/** Where the first segment begins if a test clock's organization opens it: before every time of the machine's clock. */
+const BEGINNING = '0001-01-01T00:00:00.000000Z' as Instant;
+
+/** Identities are remembered for so long after their booking; longer than an event may be old (INV-INT-3). */
+export const REMEMBERED_DAYS = 40;
+
+/** How much time one segment covers: what is forgotten is forgotten a segment at a time. */
+const SEGMENT_DAYS = 5n;
+
+const FIRST_CAPACITY = 1024;
+const FILLED_MAX = 0.7;
+
+/** Where an identity was decided: revision of the event, and place in it. */
+export interface Place {
+  readonly revision: number;
+  readonly index: number;
+}
+
+/** The two words of an identity's 16 bytes that are kept. Neither has a bit that a UUID's version or variant fixes. */
+export const wordsOf = (identity: Buffer): readonly [number, number] => [
+  identity.readUInt32LE(0),
+  identity.readUInt32LE(10),
+];
+
+/**
+ * One segment: an open-addressing table from 64 bits of an identity to its place. Four words an entry: key, key,
+ * revision + 1 (0 = empty), and the index with a bit that says "by a test clock, never forget".
+ */
+class Segment {
+  private words = new Uint32Array(FIRST_CAPACITY * 4);
+  private mask = FIRST_CAPACITY - 1;
+  size = 0;
+  /** Where the next segment begins; worked out once, as every charge asks. */
+  readonly until: Instant;
+
+  constructor(readonly from: Instant) {
+    this.until = shift(from, SEGMENT_DAYS * DAY_MICROS);
+  }
+
+  insert(high: number, low: number, revision: number, index: number): void {
+    if (revision >= 0xffff_ffff || index > 0x7fff_ffff) throw new RangeError('the identity index holds 32-bit places');
+    if (this.size + 1 > (this.mask + 1) * FILLED_MAX) this.grow();
+    this.put(high, low, revision + 1, index);
+    this.size++;
+  }
+
+  find(high: number, low: number, found: Place[]): void {
+    const { words, mask } = this;
+    for (let slot = low & mask; ; slot = (slot + 1) & mask) {
+      const at = slot * 4;
+      const revision = words[at + 2] ?? 0;
+      if (revision === 0) return;
+      if (words[at] === high && words[at + 1] === low) {
+        found.push({ revision: revision - 1, index: (words[at + 3] ?? 0) & 0x7fff_ffff });
+      }
+    }
+  }
+
+  replace(high: number, low: number, old: Place, place: Place): boolean {
+    const { words, mask } = this;
+    for (let slot = low & mask; ; slot = (slot + 1) & mask) {
+      const at = slot * 4;
+      const revision = words[at + 2] ?? 0;
+      if (revision === 0) return false;
+      if (words[at] !== high || words[at + 1] !== low || revision !== old.revision + 1) continue;
+      const index = words[at + 3] ?? 0;
+      if ((index & 0x7fff_ffff) !== old.index) continue;
+      words[at + 2] = place.revision + 1;
+      words[at + 3] = place.index | (index & 0x8000_0000);
+      return true;
+    }
+  }
+
+  /** Gives every entry that must outlive the segment to `keep`. */
+  keepLasting(keep: (high: number, low: number, revision: number, index: number) => void): void {
+    for (let at = 0; at < this.words.length; at += 4) {
+      const index = this.words[at + 3] ?? 0;
+      const revision = this.words[at + 2] ?? 0;
+      if (revision !== 0 && index & 0x8000_0000)
+        keep(this.words[at] ?? 0, this.words[at + 1] ?? 0, revision - 1, index);
+    }
+  }
+
+  insertRaw(high: number, low: number, revision: number, index: number): void {
+    if (this.size + 1 > (this.mask + 1) * FILLED_MAX) this.grow();
+    this.put(high, low, revision + 1, index);
+    this.size++;
+  }
+
+  private put(high: number, low: number, revision: number, index: number): void {
+    const { words, mask } = this;
+    let slot = low & mask;
+    while (words[slot * 4 + 2] !== 0) slot = (slot + 1) & mask;
+    words[slot * 4] = high;
+    words[slot * 4 + 1] = low;
+    words[slot * 4 + 2] = revision;
+    words[slot * 4 + 3] = index;
+  }
+
+  private grow(): void {
+    const old = this.words;
+    this.words = new Uint32Array(old.length * 2);
+    this.mask = this.words.length / 4 - 1;
+    for (let at = 0; at < old.length; at += 4) {
+      const revision = old[at + 2] ?? 0;
+      if (revision !== 0) this.put(old[at] ?? 0, old[at + 1] ?? 0, revision, old[at + 3] ?? 0);
+    }
+  }
+
+  dump(): SegmentDump {
+    return { from: this.from, size: this.size, words: this.words };
+  }
+
+  static restore(dump: SegmentDump): Segment {
+    const segment = new Segment(dump.from);
+    segment.words = dump.words;
+    segment.mask = dump.words.length / 4 - 1;
+    segment.size = dump.size;
+    return segment;
+  }
+}
+
+export interface SegmentDump {
+  readonly from: Instant;
+  readonly size: number;
+  readonly words: Uint32Array<ArrayBuffer>;
+}
+
+/**
+ * Which identities were decided, and where in the log. It keeps 64 bits of each, so a hit is a suspicion: the event at
+ * its place says whether it is really the same identity. A miss is certain. 16 bytes an entry before load factor;
+ * everything in it follows from the log (INV-INT-4).
+ */
+export class IdentityIndex {
+  private segments: Segment[] = [];
+
+  get size(): number {
+    return this.segments.reduce((total, segment) => total + segment.size, 0);
+  }
+
+  /** Remembers an identity booked at `bookedAt`; `lasting` where that is a test clock's time. */
+  insert(identity: Buffer, place: Place, bookedAt: Instant, lasting: boolean): void {
+    const [high, low] = wordsOf(identity);
+    this.newest(bookedAt, lasting).insert(high, low, place.revision, place.index);
+    if (lasting) this.markLasting(high, low, place);
+  }
+
+  /** Every place that this identity may have been decided at. */
+  find(identity: Buffer): Place[] {
+    const found: Place[] = [];
+    const [high, low] = wordsOf(identity);
+    for (const segment of this.segments) segment.find(high, low, found);
+    return found;
+  }
+
+  /** The identity was decided again, for good, at `bookedAt` (a quarantined event was charged): remembered from then on. */
+  replace(identity: Buffer, old: Place, place: Place, bookedAt: Instant, lasting: boolean): void {
+    const [high, low] = wordsOf(identity);
+    const replaced = this.segments.find((segment) => segment.replace(high, low, old, place));
+    if (replaced === undefined) throw new Error('the identity index lost an entry that it had found');
+    if (lasting) return;
+    const newest = this.newest(bookedAt, lasting);
+    if (newest !== replaced) newest.insert(high, low, place.revision, place.index);
+  }
+
+  dump(): SegmentDump[] {
+    return this.segments.map((segment) => segment.dump());
+  }
+
+  static restore(dumps: readonly SegmentDump[]): IdentityIndex {
+    const index = new IdentityIndex();
+    index.segments = dumps.map((dump) => Segment.restore(dump));
+    return index;
+  }
+
+  private markLasting(high: number, low: number, place: Place): void {
+    const segment = this.segments.at(-1);
+    segment?.replace(high, low, place, { revision: place.revision, index: place.index | 0x8000_0000 });
+  }
+
+  private newest(bookedAt: Instant, lasting: boolean): Segment {
+    const last = this.segments.at(-1);
+    // Test clocks run elsewhere in time: they neither begin segments nor end them.
+    if (last !== undefined && (lasting || bookedAt < last.until)) return last;
+    const segment = new Segment(lasting ? BEGINNING : bookedAt);
+    this.segments.push(segment);
+    if (!lasting) this.forget(bookedAt);
+    return segment;
+  }
+
+  /** Drops segments whose last entry is out of memory by now, that is: where the next one began so long ago. */
+  private forget(now: Instant): void {
+    const horizon = shift(now, -BigInt(REMEMBERED_DAYS) * DAY_MICROS);
+    for (;;) {
+      const [oldest, next] = this.segments;
+      if (oldest === undefined || next === undefined || next.from > horizon) return;
+      this.segments.shift();
+      const newest = this.segments.at(-1);
+      oldest.keepLasting((high, low, revision, index) => newest?.insertRaw(high, low, revision, index));
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import { type Booking, bookingViolations, type Organization, violations, type Wallet } from '@drawdown/domain';
+import type { Resident } from './fold';
+
+/** The books of an organization do not add up after a decision: the decision must not be stored. */
+export class InvariantViolated extends Error {
+  readonly code = 'invariant_violated';
+  /** The invariant's id, for a metric's label. */
+  readonly invariant: string;
+  constructor(
+    readonly organizationId: string,
+    readonly violations: readonly string[],
+    options?: ErrorOptions,
+  ) {
+    super(`${organizationId}: ${violations.join('; ')}`, options);
+    this.invariant = /INV-[A-Z]+-\d+/.exec(violations[0] ?? '')?.[0] ?? 'unknown';
+  }
+}
+
+/** Checks the books of everything a turn touched, before any of it is stored. */
+export const checkTouched = (touched: ReadonlySet<Resident>): void => {
+  for (const { organization } of touched) {
+    const found = violations(organization);
+    if (found.length > 0) throw new InvariantViolated(organization.id, found);
+  }
+};
+
+const walletOf = (organization: Organization, key: string): Wallet => {
+  const wallet = organization.wallets.get(key);
+  if (wallet === undefined) throw new InvariantViolated(organization.id, [`INV-LED-1: there is no wallet ${key}`]);
+  return wallet;
+};
+
+/** A booking follows on the wallet's last: its number and its balances (INV-LED-1). */
+export const checkBefore = (resident: Resident | undefined, booking: Booking): void => {
+  if (resident === undefined) return;
+  const { organization } = resident;
+  const found = bookingViolations(walletOf(organization, booking.wallet), booking);
+  if (found.length > 0) throw new InvariantViolated(organization.id, found);
+};
+
+/** What was booked left the balance that it says (INV-LED-1). */
+export const checkAfter = (
+  resident: Resident | undefined,
+  { wallet, balanceAfter }: { readonly wallet: string; readonly balanceAfter: bigint },
+): void => {
+  if (resident === undefined || walletOf(resident.organization, wallet).settled === balanceAfter) return;
+  throw new InvariantViolated(resident.organization.id, [`INV-LED-1: ${wallet}: the balance is not balance_after`]);
+};

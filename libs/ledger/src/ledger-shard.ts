@@ -1,0 +1,539 @@
+import { type LedgerEvent, ledgerStream, type Recorded } from '@drawdown/domain';
+import { identityOf, type Instant, latest, organizationNamespace, positionOf } from '@drawdown/kernel';
+import {
+  AppendUnknown,
+  type Clock,
+  type EventStore,
+  type Log,
+  type Metrics,
+  type SnapshotStore,
+  StoreUnavailable,
+  StreamConflict,
+} from '@drawdown/ports';
+import type { Catalogue } from './catalogue';
+import { foldHead, identityOfTransaction, type Resident, type ShardState } from './fold';
+import { checkTouched, InvariantViolated } from './invariants';
+import { appendUntilKnown, encode, type Offsets } from './journal';
+import { LedgerUnavailable } from './ledger';
+import { loadShard } from './load-shard';
+import { MicroBatch } from './micro-batch';
+import { EVENTS_KEPT, PastDecisions } from './past-decisions';
+import { realSleep, type Sleep } from './sleep';
+import { takeSnapshot } from './snapshot';
+import { Turn } from './turn';
+import type { UsageWork, Work } from './work';
+
+export interface ShardPorts {
+  readonly store: EventStore;
+  readonly snapshots: SnapshotStore;
+  readonly catalogue: Catalogue;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  /** Told of each event once it is stored, in order: who follows in this process need not decode it again. */
+  readonly stored?: (recorded: Recorded<LedgerEvent>) => void;
+  /** How the ledger waits; real time unless given. */
+  readonly sleep?: Sleep;
+}
+
+/** Works, and usage events within them, that may wait; what comes on top is refused with 503. */
+const QUEUED_WORKS_MAX = 20_000;
+const QUEUED_USAGES_MAX = 100_000;
+
+/** Pause after the store could not take an append, before it is tried again (no busy loop on a full disk). */
+const RECOVERY_PAUSE_MS = 1_000;
+
+/** After so long without an answer of the store callers are told so; the append goes on being repeated. */
+const STALLED_AFTER_MS = 5_000;
+
+/** How long a stop waits for what is under way. */
+const STOP_MS = 8_000;
+
+/** Decisions in one turn at most; a larger work is still decided whole where its batch has room. */
+const DECISIONS_PER_TURN = 5_000;
+
+/** Charges after which a snapshot is worth its cost, taken when the queue is empty. */
+const SNAPSHOT_EVERY_CHARGES = 500_000;
+
+const TOO_LARGE = 'the decision is too large for one append';
+
+/** How often what is due by the machine's clock is settled without a command. */
+const SETTLE_EVERY_MS = 1_000;
+
+/**
+ * The single writer of one shard. Works queue while the append before is in flight; then the whole queue is decided
+ * one by one in memory and stored as one append at the expected revision; callers are answered after that.
+ */
+export class LedgerShard {
+  private state: ShardState | null = null;
+  private readonly queue: Work[] = [];
+  /** Usage events in the queue; counted anew after each turn. */
+  private waitingUsages = 0;
+  private deciding: Work | null = null;
+  private draining = false;
+  private running: Promise<void> | null = null;
+  /** True while the state is ahead of the store. */
+  private ahead = false;
+  private readonly waitingReads: (() => void)[] = [];
+  private readonly past: PastDecisions;
+  private readonly frozen = new Set<string>();
+  private readonly stopping = new AbortController();
+  private readonly sleep: Sleep;
+  private chargesSinceSnapshot = 0;
+  private lastFailure: { readonly at: number; readonly error: Error } | null = null;
+  /** Works whose facts are being stored. */
+  private inFlight: readonly Work[] = [];
+  private saving: Promise<void> | null = null;
+  /** Set while the store does not answer an append: nobody is left waiting for that. */
+  private stalled: LedgerUnavailable | null = null;
+  readonly stream: string;
+
+  constructor(
+    readonly shard: number,
+    private readonly ports: ShardPorts,
+  ) {
+    this.stream = ledgerStream(shard);
+    this.past = new PastDecisions(ports.store, shard);
+    this.sleep = ports.sleep ?? realSleep;
+  }
+
+  async start(): Promise<void> {
+    await (this.running ??= this.run());
+    if (this.state === null) throw this.lastFailure?.error ?? new LedgerUnavailable(`${this.stream} was not loaded`);
+    this.settleByTime().catch(() => undefined); // ends when the shard is stopped
+  }
+
+  private async settleByTime(): Promise<never> {
+    for (;;) {
+      await this.sleep(SETTLE_EVERY_MS, { signal: this.stopping.signal, ref: false });
+      const due = this.state?.due.get('')?.peek();
+      if (this.draining || due === undefined || due.due > this.ports.clock.now()) continue;
+      this.submit({ kind: 'settle', clock: '', resolve: () => undefined, reject: this.logFailure });
+    }
+  }
+
+  /** Decides and stores everything accepted so far, takes a snapshot, and refuses what comes later. */
+  async stop(): Promise<void> {
+    this.draining = true;
+    const done = new AbortController();
+    const late = this.sleep(STOP_MS, { signal: done.signal }).then(
+      () => {
+        this.stopping.abort();
+      },
+      () => undefined,
+    );
+    while (this.running !== null && !this.stopping.signal.aborted) await Promise.race([this.running, late]);
+    done.abort();
+    this.stopping.abort();
+    if (this.running !== null) this.fail(new Error('stopped while the event store did not answer'), this.inFlight);
+    await this.saving;
+    if (this.chargesSinceSnapshot > 0) await this.snapshot();
+  }
+
+  /** Why the shard cannot work at the moment; null where it can. */
+  get trouble(): string | null {
+    if (this.stalled !== null) return `${this.stream}: ${this.stalled.message}`;
+    if (this.lastFailure !== null) return `${this.stream}: ${this.lastFailure.error.message}`;
+    return this.state === null ? `${this.stream} is being loaded` : null;
+  }
+
+  get revision(): number {
+    return this.state?.revision ?? -1;
+  }
+
+  /** The latest event time that a card's version has priced here; throws where that is not known at the moment. */
+  lastPriced(card: string, version: number): Instant | null {
+    if (this.state === null) throw new LedgerUnavailable(`${this.stream} is being loaded; send it again in a moment`);
+    return this.state.lastPriced.get(card)?.get(version) ?? null;
+  }
+
+  submit(work: Work): void {
+    if (this.draining) {
+      work.reject(new LedgerUnavailable('the ledger is shutting down; send it again'));
+      return;
+    }
+    if (this.stalled !== null) {
+      work.reject(this.stalled);
+      return;
+    }
+    if (this.queue.length >= QUEUED_WORKS_MAX || this.waitingUsages > QUEUED_USAGES_MAX) {
+      this.ports.metrics.count('ledger_overloaded_total');
+      work.reject(new LedgerUnavailable('too much is waiting for this shard; send it again in a moment'));
+      return;
+    }
+    this.queue.push(work);
+    if (work.kind === 'usage') this.waitingUsages += work.usages.length;
+    this.running ??= this.run();
+  }
+
+  /** Shows the durable state: at once where nothing is in flight, else when the append has been answered. */
+  async read<T>(view: (state: ShardState, nowFor: (resident: Resident) => Instant) => T): Promise<T> {
+    while (this.state === null || this.ahead) {
+      if (this.stalled !== null) throw this.stalled;
+      if (this.state === null) this.running ??= this.run();
+      await new Promise<void>((resolve) => this.waitingReads.push(resolve));
+      if (this.state === null && this.lastFailure !== null) throw new LedgerUnavailable(this.lastFailure.error.message);
+    }
+    const state = this.state;
+    return view(state, (resident) => this.nowFor(state, resident));
+  }
+
+  private queuedUsages(): number {
+    return this.queue.reduce((total, work) => total + (work.kind === 'usage' ? work.usages.length : 0), 0);
+  }
+
+  private nowFor(state: ShardState, { organization }: Resident): Instant {
+    if (organization.testClock === null) return latest(this.ports.clock.now(), state.bookedAt);
+    const clock = this.ports.catalogue.testClock(organization.testClock);
+    return latest(clock?.now ?? organization.lastBookedAt, organization.lastBookedAt);
+  }
+
+  private readonly logFailure = (error: Error): void => {
+    this.ports.log.error({ stream: this.stream, error: error.message }, 'settling failed');
+  };
+
+  private async load(): Promise<void> {
+    this.past.clear();
+    this.state = await loadShard(this.shard, this.ports);
+    this.lastFailure = null;
+    this.letReadersGo();
+  }
+
+  private letReadersGo(): void {
+    for (const go of this.waitingReads.splice(0)) go();
+  }
+
+  private async run(): Promise<void> {
+    try {
+      do {
+        await Promise.resolve(); // everything submitted in this tick belongs to one batch
+        if (this.state === null && !(await this.recover())) continue;
+        if (this.queue.length > 0) await this.turn();
+        this.waitingUsages = this.queuedUsages();
+      } while (this.queue.length > 0);
+    } catch (error) {
+      this.ports.log.error({ stream: this.stream, error: String(error) }, 'unexpected failure of a turn');
+      this.fail(error as Error);
+    } finally {
+      this.running = null;
+      this.waitingUsages = this.queuedUsages();
+      this.letReadersGo();
+    }
+    if (this.chargesSinceSnapshot >= SNAPSHOT_EVERY_CHARGES && this.queue.length === 0) {
+      this.saving = this.snapshot();
+      await this.saving;
+    }
+  }
+
+  /** Loads the state again after it was thrown away; where that fails, everything waiting is refused. */
+  private async recover(): Promise<boolean> {
+    const since = this.lastFailure === null ? Infinity : performance.now() - this.lastFailure.at;
+    try {
+      if (since < RECOVERY_PAUSE_MS) await this.sleep(RECOVERY_PAUSE_MS - since, { signal: this.stopping.signal });
+      await this.load();
+      return true;
+    } catch (error) {
+      this.fail(error as Error);
+      return false;
+    }
+  }
+
+  /** The state may be ahead of the store, or cannot be had: forget it, and tell everybody who waits. */
+  private fail(error: Error, works: readonly Work[] = []): void {
+    this.lastFailure = { at: performance.now(), error };
+    this.state = null;
+    this.ahead = false;
+    this.ports.metrics.count('append_total', { outcome: 'failed' });
+    this.ports.log.error({ stream: this.stream, error: error.message }, 'the shard cannot store; its state is dropped');
+    const refused = new LedgerUnavailable(`the event store cannot take it: ${error.message}`, { cause: error });
+    for (const work of [...works, ...this.queue.splice(0)]) work.reject(refused);
+    this.letReadersGo();
+  }
+
+  private async turn(): Promise<void> {
+    const state = this.state;
+    if (state === null) return;
+    const planned = this.planned();
+    try {
+      await this.past.fetch(this.suspected(state, planned));
+    } catch (error) {
+      this.fail(error as Error);
+      return;
+    }
+    if (this.state !== state) return; // stopped meanwhile
+    const batch = new MicroBatch(state.revision + 1);
+    const previous = state.hash;
+    this.ahead = true;
+    let decided: Decided;
+    try {
+      decided = this.decideAll(state, batch, planned);
+    } catch (error) {
+      this.dropDecisions(error as Error);
+      return;
+    }
+    if (batch.isEmpty) this.finish(decided);
+    else await this.store(state, batch, previous, decided);
+    this.past.trim();
+  }
+
+  private async store(state: ShardState, batch: MicroBatch, previous: Buffer, decided: Decided): Promise<void> {
+    const { store, metrics } = this.ports;
+    const { signal } = this.stopping;
+    const started = performance.now();
+    const answered = new AbortController();
+    this.inFlight = decided.works;
+    this.sleep(STALLED_AFTER_MS, { signal: answered.signal }).then(
+      () => {
+        this.stall(decided.works);
+      },
+      () => undefined,
+    );
+    try {
+      const encoded = encode(this.shard, batch, previous, decided.offsets);
+      const last = encoded.metadata.at(-1);
+      if (last !== undefined) foldHead(state, last, batch.lastRevision);
+      await appendUntilKnown(store, this.stream, batch.base, encoded.events, metrics, signal, this.sleep);
+    } catch (error) {
+      this.afterFailedAppend(error as Error, decided);
+      return;
+    } finally {
+      answered.abort();
+      this.stalled = null;
+      this.inFlight = [];
+    }
+    if (this.state !== state) return; // stopped meanwhile
+    metrics.observe('append_duration_seconds', (performance.now() - started) / 1000);
+    metrics.observe('append_batch_commands', decided.works.length);
+    metrics.count('charges_total', {}, batch.chargeCount);
+    metrics.count('ledger_events_total', {}, batch.drafts.length);
+    this.chargesSinceSnapshot += batch.chargeCount + batch.drafts.length;
+    this.tell(batch);
+    this.finish(decided);
+  }
+
+  private tell(batch: MicroBatch): void {
+    const { stored, log } = this.ports;
+    if (stored === undefined) return;
+    try {
+      for (const recorded of batch.recorded(this.shard)) stored(recorded);
+    } catch (error) {
+      // Those who follow read it from the store; those who wait for an answer get it.
+      log.error({ stream: this.stream, error: String(error) }, 'telling of stored events failed');
+    }
+  }
+
+  /** The store does not answer: everybody is told so. The append is repeated until its outcome is known. */
+  private stall(works: readonly Work[]): void {
+    this.stalled = new LedgerUnavailable(
+      'the event store does not answer; the outcome is unknown, send it again with the same key',
+    );
+    this.ports.log.error({ stream: this.stream }, 'the event store does not answer an append');
+    for (const work of [...works, ...this.queue.splice(0)]) work.reject(this.stalled);
+    this.letReadersGo();
+  }
+
+  /** Everything decided is durable: readers may look, callers are told. */
+  private finish(decided: Decided): void {
+    for (const work of decided.works) if (work.kind === 'usage') work.durable = work.outcomes.length;
+    this.ahead = false;
+    this.letReadersGo();
+    for (const done of decided.done) done();
+  }
+
+  /** On a conflict somebody else wrote: never apply the old decision, but load what is there and decide again. */
+  private afterFailedAppend(error: Error, decided: Decided): void {
+    // Nobody waits any more for works that were told "unknown": they are not decided again.
+    const gone = this.stalled !== null ? [] : decided.works.filter((work) => !this.queue.includes(work));
+    if (error instanceof StreamConflict) {
+      this.state = null;
+      this.ahead = false;
+      this.ports.metrics.count('append_total', { outcome: 'conflict' });
+      this.ports.metrics.count('shard_fenced_total');
+      this.ports.log.warn({ stream: this.stream, head: error.head }, 'fenced: another writer was here; deciding again');
+      undecide(decided.works);
+      this.queue.unshift(...gone);
+      return;
+    }
+    if (!(error instanceof StoreUnavailable) && !(error instanceof AppendUnknown)) {
+      this.ports.log.error(
+        { stream: this.stream, error: error.stack ?? error.message },
+        'unexpected failure of an append',
+      );
+    }
+    this.fail(error, gone);
+  }
+
+  /**
+   * Deciding failed: nothing of the batch is stored. Where a rule that nothing may break was broken, that organization
+   * is frozen; where the program failed, the work that it failed on is refused. The others are decided again.
+   */
+  private dropDecisions(error: Error): void {
+    this.state = null;
+    this.ahead = false;
+    undecide(this.queue);
+    const { log, metrics } = this.ports;
+    if (error instanceof InvariantViolated) {
+      this.frozen.add(error.organizationId);
+      metrics.count('invariant_violations_total', { invariant: error.invariant });
+      log.error(
+        { stream: this.stream, violations: error.violations },
+        'an invariant was violated; its organization is frozen',
+      );
+      return;
+    }
+    log.error({ stream: this.stream, error: error.stack ?? error.message }, 'a decision failed');
+    metrics.count('decision_failures_total');
+    const culprit = this.deciding ?? this.queue[0];
+    this.deciding = null;
+    if (culprit === undefined) return;
+    this.queue.splice(this.queue.indexOf(culprit), 1);
+    culprit.reject(new LedgerUnavailable('the ledger could not decide this; nothing happened', { cause: error }));
+  }
+
+  /** The works of the next turn: as many as are worth one batch. Works that come while it is prepared wait. */
+  private planned(): readonly Work[] {
+    const works: Work[] = [];
+    let decisions = 0;
+    for (const work of this.queue) {
+      if (decisions >= DECISIONS_PER_TURN) break;
+      works.push(work);
+      decisions += work.kind === 'usage' ? work.usages.length - work.outcomes.length : 1;
+    }
+    return works;
+  }
+
+  /**
+   * Revisions that deciding these works may need: suspected repetitions, remembered answers, charges to refund. Of so
+   * many that they would not fit into memory only the first; deciding stops where one is missing.
+   */
+  private suspected(state: ShardState, works: readonly Work[]): Set<number> {
+    const revisions = new Set<number>();
+    const suspect = (identity: Buffer): void => {
+      for (const place of state.identities.find(identity)) revisions.add(place.revision);
+    };
+    for (const work of works) {
+      if (revisions.size >= EVENTS_KEPT) break;
+      if (work.kind === 'usage') {
+        for (let i = work.outcomes.length; i < work.usages.length && revisions.size < EVENTS_KEPT; i++) {
+          suspect(identityIn(work, i));
+        }
+      } else if (work.kind === 'command') {
+        const key = work.idempotency?.key;
+        const remembered = key === undefined ? undefined : state.commands.get(`${work.organizationId}\n${key}`);
+        if (remembered !== undefined) revisions.add(remembered.revision);
+        if (work.command.type === 'RefundCharge') suspect(identityOfTransaction(work.command.transactionId));
+      }
+    }
+    return revisions;
+  }
+
+  private decideAll(state: ShardState, batch: MicroBatch, planned: readonly Work[]): Decided {
+    const now = this.ports.clock.now();
+    const turn = new Turn(this.shard, state, batch, this.past, this.ports.catalogue, now, this.frozen);
+    const works: Work[] = [];
+    const done: (() => void)[] = [];
+    const offsets: Record<string, Record<string, number>> = {};
+    /** Settling that goes on after others had their turn. */
+    const postponed: Work[] = [];
+    let finished = 0;
+    for (const work of planned) {
+      if (batch.isFull) break;
+      works.push(work);
+      this.deciding = work;
+      if (work.kind === 'usage') {
+        const whole = decideUsages(turn, work, batch);
+        if (batch.isTooLarge) throw new Error(TOO_LARGE);
+        if (!whole) break;
+        if (work.source !== null)
+          (offsets[work.source.topic] ??= {})[String(work.source.partition)] = work.source.offset;
+        done.push(() => {
+          work.resolve({ outcomes: work.outcomes, position: positionOf(this.shard, this.revision) });
+        });
+      } else if (work.kind === 'command') {
+        const result = turn.command(work);
+        if (result === null) break;
+        done.push(() => {
+          if (result instanceof Error) work.reject(result);
+          else work.resolve(result);
+        });
+      } else if (turn.settleClock(work)) {
+        done.push(() => {
+          work.resolve(undefined);
+        });
+      } else postponed.push(work);
+      finished++;
+      if (batch.isTooLarge) throw new Error(TOO_LARGE);
+    }
+    this.deciding = null;
+    checkTouched(turn.touched);
+    this.queue.splice(0, finished);
+    this.queue.push(...postponed);
+    return { works, done, offsets: Object.keys(offsets).length === 0 ? null : offsets };
+  }
+
+  private async snapshot(): Promise<void> {
+    if (this.state === null || this.ahead) return;
+    const { revision } = this.state;
+    this.chargesSinceSnapshot = 0;
+    try {
+      await this.ports.snapshots.save(this.stream, revision, takeSnapshot(this.state));
+    } catch (error) {
+      this.ports.log.warn(
+        { stream: this.stream, error: (error as Error).message },
+        'no snapshot was written; starts are slower',
+      );
+    }
+  }
+}
+
+/** What one turn decided. */
+interface Decided {
+  /** Works with a part in the batch, in order; the last may be unfinished and still be queued. */
+  readonly works: readonly Work[];
+  /** Answers, to be given once the batch is durable. */
+  readonly done: readonly (() => void)[];
+  readonly offsets: Offsets | null;
+}
+
+/** Decides as many of the work's usage events as fit; true where all of them are decided. */
+const decideUsages = (turn: Turn, work: UsageWork, batch: MicroBatch): boolean => {
+  for (let i = work.outcomes.length; i < work.usages.length; i++) {
+    if (batch.isFull) return false;
+    const usage = work.usages[i];
+    if (usage === undefined) continue;
+    const outcome = turn.usage(work, usage, identityIn(work, i));
+    if (outcome === null) return false;
+    work.outcomes.push(outcome);
+  }
+  return true;
+};
+
+/** Gives back what was decided of these works but not stored. */
+const undecide = (works: readonly Work[]): void => {
+  for (const work of works) if (work.kind === 'usage') work.outcomes.length = work.durable;
+};
+
+/** The identity of a work's i-th usage event, worked out once. */
+const identityIn = (work: UsageWork, i: number): Buffer => {
+  let identity = work.identities[i];
+  if (identity === undefined) {
+    const usage = work.usages[i];
+    if (usage === undefined) throw new RangeError(`a work of ${String(work.usages.length)} has no usage ${String(i)}`);
+    identity = identityOf(namespaceFor(usage.organizationId), usage.source, usage.id);
+    work.identities[i] = identity;
+  }
+  return identity;
+};
+
+const NAMESPACES_KEPT = 100_000;
+const namespaces = new Map<string, Buffer>();
+
+const namespaceFor = (organizationId: string): Buffer => {
+  let namespace = namespaces.get(organizationId);
+  if (namespace === undefined) {
+    if (namespaces.size >= NAMESPACES_KEPT) namespaces.clear();
+    namespace = organizationNamespace(organizationId);
+    namespaces.set(organizationId, namespace);
+  }
+  return namespace;
+};

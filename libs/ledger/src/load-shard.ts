@@ -1,0 +1,75 @@
+import { bookedAtOf, ledgerStream, readMetadata, readRecorded } from '@drawdown/domain';
+import { type EventStore, type Log, type Metrics, type SnapshotStore, type StoredEvent } from '@drawdown/ports';
+import { foldStored, ShardState } from './fold';
+import { expectedHash } from './hash-chain';
+import { restoreSnapshot } from './snapshot';
+
+/** Events read at once while loading; each may have 900 KiB. */
+const PAGE_EVENTS = 64;
+
+/** The log is not what its own hashes say, or has a hole: nothing may be decided on it. */
+export class LogDamaged extends Error {
+  readonly code = 'log_damaged';
+}
+
+export interface LoadSources {
+  readonly store: EventStore;
+  readonly snapshots: SnapshotStore;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+/** Puts the next stored event into the state, after checking that it is the next and that its hash is right. */
+export const foldNext = (state: ShardState, shard: number, stored: StoredEvent): void => {
+  const stream = ledgerStream(shard);
+  if (stored.revision !== state.revision + 1) {
+    throw new LogDamaged(`${stream}: revision ${String(stored.revision)} follows ${String(state.revision)}`);
+  }
+  // Before anything else of it is read: what was changed may be unreadable, too.
+  if (expectedHash(state.hash, { ...stored, stream }).toString('hex') !== stored.metadata['hash']) {
+    throw new LogDamaged(`${stream}: the hash of revision ${String(stored.revision)} does not match its content`);
+  }
+  const { event } = readRecorded(shard, stored);
+  const metadata = readMetadata(stored.metadata);
+  foldStored(state, event, metadata, bookedAtOf(metadata), stored.revision);
+};
+
+const fromSnapshot = async (shard: number, { store, snapshots, log }: LoadSources): Promise<ShardState> => {
+  const stream = ledgerStream(shard);
+  const noneWhere = (error: unknown, revision?: number): undefined => {
+    log.warn({ stream, revision, error: String(error) }, 'snapshot ignored: it cannot be had');
+    return undefined;
+  };
+  for (const revision of (await snapshots.list(stream).catch(noneWhere)) ?? []) {
+    const bytes = await snapshots.load(stream, revision).catch((error: unknown) => noneWhere(error, revision));
+    if (bytes === undefined) continue;
+    const state = restoreSnapshot(bytes);
+    if (state === undefined) {
+      log.warn({ stream, revision }, 'snapshot ignored: damaged, or of another version');
+      continue;
+    }
+    const [stored] = await store.read(stream, state.revision, 1);
+    const hash = stored?.metadata['hash'];
+    if (hash === state.hash.toString('hex')) return state;
+    log.warn({ stream, revision }, 'snapshot ignored: it does not belong to this log');
+  }
+  return new ShardState();
+};
+
+/** The shard's state: the newest usable snapshot, and the log from there on. */
+export const loadShard = async (shard: number, sources: LoadSources): Promise<ShardState> => {
+  const started = performance.now();
+  const stream = ledgerStream(shard);
+  const state = await fromSnapshot(shard, sources);
+  const snapshotRevision = state.revision;
+  for (;;) {
+    const page = await sources.store.read(stream, state.revision + 1, PAGE_EVENTS);
+    if (page.length === 0) break;
+    for (const stored of page) foldNext(state, shard, stored);
+  }
+  const seconds = (performance.now() - started) / 1000;
+  sources.metrics.count('shard_loads_total');
+  sources.metrics.observe('shard_load_duration_seconds', seconds);
+  sources.log.info({ stream, snapshotRevision, revision: state.revision, seconds }, 'shard loaded');
+  return state;
+};

@@ -1,0 +1,242 @@
+import type { Charge, Organization, OrganizationCommand, UsageEvent } from '@drawdown/domain';
+import { coverBoth, type Instant, latest, type Position, positionOf } from '@drawdown/kernel';
+import { randomUUID } from 'node:crypto';
+import { foldForOrganization } from './as-of';
+import {
+  type AsOf,
+  type CommandResult,
+  type Idempotency,
+  type Ledger,
+  ReadBehind,
+  type Sender,
+  type UsageOutcome,
+  type UsageResult,
+} from './ledger';
+import { LedgerShard, type ShardPorts } from './ledger-shard';
+import { chargesLongAgo, fromLongAgo } from './long-ago';
+import { shardOf } from './shard-of';
+import { realSleep } from './sleep';
+import type { SourceOffset, UsageWork } from './work';
+
+/** How long a read waits for the position its caller has seen, and how often it looks. */
+const READ_WAIT_MS = 5_000;
+const READ_STEP_MS = 50;
+
+/** A ledger whose shards all live in this process. */
+export class LocalLedger implements Ledger {
+  readonly shards: readonly LedgerShard[];
+
+  constructor(
+    count: number,
+    private readonly ports: ShardPorts,
+  ) {
+    this.shards = Array.from({ length: count }, (_, shard) => new LedgerShard(shard, ports));
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(this.shards.map((shard) => shard.start()));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.shards.map((shard) => shard.stop()));
+  }
+
+  /** Why some shard cannot work at the moment; null where all can. */
+  get trouble(): string | null {
+    return this.shards.map((shard) => shard.trouble).find((trouble) => trouble !== null) ?? null;
+  }
+
+  shardOf(organizationId: string): number {
+    return shardOf(organizationId, this.shards.length);
+  }
+
+  private shard(organizationId: string): LedgerShard {
+    const shard = this.shards[this.shardOf(organizationId)];
+    if (shard === undefined) throw new Error('a ledger without shards');
+    return shard;
+  }
+
+  run(
+    organizationId: string,
+    command: OrganizationCommand,
+    sender: Sender,
+    idempotency: Idempotency | null,
+  ): Promise<CommandResult> {
+    const { catalogue } = this.ports;
+    if (
+      command.type === 'CreateOrganization' &&
+      command.testClock !== null &&
+      catalogue.testClock(command.testClock) === undefined
+    ) {
+      return Promise.resolve(refusedNotFound('/test_clock', 'there is no such test clock'));
+    }
+    if (command.type === 'AssignRateCard' && !this.mayUseCard(command.rateCard, organizationId)) {
+      return Promise.resolve(refusedNotFound('/key', 'there is no such rate card'));
+    }
+    return new Promise((resolve, reject) => {
+      const commandId = randomUUID();
+      this.shard(organizationId).submit({
+        kind: 'command',
+        organizationId,
+        command,
+        commandId,
+        sender,
+        idempotency,
+        resolve,
+        reject,
+      });
+    });
+  }
+
+  private mayUseCard(key: string, organizationId: string): boolean {
+    const card = this.ports.catalogue.rateCard(key);
+    return card !== undefined && (card.organizationId === null || card.organizationId === organizationId);
+  }
+
+  charge(usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {
+    return this.submitUsages(usages, sender, null);
+  }
+
+  async redrive(usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {
+    const charged = new Map<UsageEvent, Charge>();
+    for (const shard of this.shards) {
+      const own = usages.filter(({ organizationId }) => this.shardOf(organizationId) === shard.shard);
+      if (own.length === 0) continue;
+      const now = await shard.read((state) => latest(this.ports.clock.now(), state.bookedAt));
+      const past = await chargesLongAgo(this.ports.store, shard.shard, fromLongAgo(own, now));
+      for (const [usage, charge] of past) charged.set(usage, charge);
+    }
+    return this.submitUsages(usages, sender, charged);
+  }
+
+  /** Usage that a stream delivered: its offset is stored with what it became (INV-INT-10). */
+  chargeFrom(source: SourceOffset, shard: number, usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {
+    return this.submitTo(shard, usages, sender, null, source);
+  }
+
+  private async submitUsages(
+    usages: readonly UsageEvent[],
+    sender: Sender,
+    redrive: UsageWork['redrive'],
+  ): Promise<UsageResult> {
+    if (this.shards.length === 1) return this.submitTo(0, usages, sender, redrive, null);
+    const byShard = new Map<number, number[]>();
+    for (const [index, usage] of usages.entries()) {
+      const shard = this.shardOf(usage.organizationId);
+      const indexes = byShard.get(shard) ?? [];
+      indexes.push(index);
+      byShard.set(shard, indexes);
+    }
+    const outcomes = new Array<UsageOutcome>(usages.length);
+    let position: Position = new Map();
+    await Promise.all(
+      [...byShard].map(async ([shard, indexes]) => {
+        const own = indexes.flatMap((index) => usages[index] ?? []);
+        const result = await this.submitTo(shard, own, sender, redrive, null);
+        for (const [place, index] of indexes.entries()) {
+          const outcome = result.outcomes[place];
+          if (outcome !== undefined) outcomes[index] = outcome;
+        }
+        position = coverBoth(position, result.position);
+      }),
+    );
+    return { outcomes, position };
+  }
+
+  private submitTo(
+    shard: number,
+    usages: readonly UsageEvent[],
+    sender: Sender,
+    redrive: UsageWork['redrive'],
+    source: SourceOffset | null,
+  ): Promise<UsageResult> {
+    const owner = this.shards[shard];
+    if (owner === undefined) return Promise.reject(new RangeError(`there is no shard ${String(shard)}`));
+    return new Promise((resolve, reject) => {
+      owner.submit({
+        kind: 'usage',
+        usages,
+        sender,
+        redrive,
+        source,
+        outcomes: [],
+        durable: 0,
+        identities: [],
+        resolve,
+        reject,
+      });
+    });
+  }
+
+  async read<T>(
+    organizationId: string,
+    after: Position | null,
+    view: (organization: Organization, now: Instant) => T,
+  ): Promise<{ readonly value: T; readonly asOf: AsOf } | undefined> {
+    const shard = this.shard(organizationId);
+    const wanted = after?.get(String(shard.shard)) ?? -1;
+    if (wanted > shard.revision) await this.waitFor(shard, wanted);
+    return shard.read((state, nowFor) => {
+      const resident = state.residents.get(organizationId);
+      if (resident === undefined) return undefined;
+      const now = nowFor(resident);
+      const position = positionOf(shard.shard, state.revision);
+      return { value: view(resident.organization, now), asOf: { position, time: now } };
+    });
+  }
+
+  private async waitFor(shard: LedgerShard, revision: number): Promise<void> {
+    const sleep = this.ports.sleep ?? realSleep;
+    for (let waited = 0; shard.revision < revision; waited += READ_STEP_MS) {
+      if (waited >= READ_WAIT_MS) throw new ReadBehind('this position is further than what is stored');
+      await sleep(READ_STEP_MS);
+    }
+  }
+
+  async asOf<T>(
+    organizationId: string,
+    when: { readonly position: Position } | { readonly instant: Instant },
+    view: (organization: Organization, now: Instant) => T,
+  ): Promise<{ readonly value: T; readonly asOf: AsOf } | undefined> {
+    const shard = this.shard(organizationId);
+    const found = await foldForOrganization(this.ports.store, shard.shard, organizationId, when);
+    if (found === undefined) return undefined;
+    const now = 'instant' in when ? when.instant : found.time;
+    return {
+      value: view(found.organization, now),
+      asOf: { position: positionOf(shard.shard, found.revision), time: now },
+    };
+  }
+
+  async now(organizationId: string): Promise<Instant> {
+    const read = await this.read(organizationId, null, (_, now) => now);
+    return read?.value ?? this.ports.clock.now();
+  }
+
+  async settleClock(clockId: string): Promise<void> {
+    await Promise.all(
+      this.shards.map(
+        (shard) =>
+          new Promise<undefined>((resolve, reject) => {
+            shard.submit({ kind: 'settle', clock: clockId, resolve, reject });
+          }),
+      ),
+    );
+  }
+
+  /** The latest event time priced by a card's version anywhere; throws `LedgerUnavailable` where that is not known now. */
+  lastPriced(card: string, version: number): Instant | null {
+    let last: Instant | null = null;
+    for (const shard of this.shards) {
+      const own = shard.lastPriced(card, version);
+      if (own !== null) last = last === null ? own : latest(last, own);
+    }
+    return last;
+  }
+}
+
+const refusedNotFound = (pointer: string, detail: string): CommandResult => ({
+  accepted: false,
+  refusal: { code: 'not_found', pointer, detail },
+  replayed: false,
+});

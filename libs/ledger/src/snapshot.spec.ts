@@ -1,0 +1,125 @@
+import { later, START } from '@drawdown/domain/testing';
+import type { EventStore, SnapshotStore } from '@drawdown/ports';
+import { inMemorySnapshots } from '@drawdown/ports/testing';
+import fc from 'fast-check';
+import { deserialize, serialize } from 'node:v8';
+import { foldNext } from './load-shard';
+import { ShardState } from './fold';
+import { restoreSnapshot, takeSnapshot } from './snapshot';
+import { delegating, grant, hold, type LedgerWorld, openLedger, stateHash, used, withOrganization } from './testing';
+import { act, activities } from './testing/activity';
+
+/** A log with a snapshot somewhere in it. */
+const stopped = async (snapshots = inMemorySnapshots()): Promise<LedgerWorld> => {
+  const world = await openLedger({ snapshots });
+  await withOrganization(world, { credits: '10' });
+  await world.run(grant('5', { expiresAt: later(START, { days: 9 }) }), { key: 'k' });
+  await world.charge(used('a'), used('b'), used('c', '1', { serviceType: 'unknown' }));
+  await world.run(hold('3'));
+  await world.ledger.stop();
+  const second = await world.again();
+  await second.charge(used('d'), used('b', '7'));
+  return second;
+};
+
+const hashWith = async (world: LedgerWorld, snapshots: SnapshotStore): Promise<string> =>
+  stateHash(await (await openLedger({ store: world.store, clock: world.clock, snapshots })).state());
+const fullReplay = (world: LedgerWorld): Promise<string> => hashWith(world, inMemorySnapshots());
+
+/** Snapshots whose bytes come back changed. */
+const changed = (inner: SnapshotStore, change: (bytes: Uint8Array) => Uint8Array | undefined): SnapshotStore => ({
+  ...inner,
+  load: async (name, revision) => {
+    const bytes = await inner.load(name, revision);
+    return bytes && change(bytes);
+  },
+});
+const withField = (field: string, value: unknown) => (bytes: Uint8Array) =>
+  serialize({ ...(deserialize(bytes) as object), [field]: value });
+
+describe('INV-DEL-9, FLT-29: a snapshot changes what a start costs, never what it means', () => {
+  test('with it, and without', async () => {
+    const world = await stopped();
+    expect(await world.snapshots.list('ledger-0')).not.toEqual([]);
+    expect(await hashWith(world, world.snapshots)).toBe(await fullReplay(world));
+  });
+
+  test.each([
+    ['deleted', () => undefined],
+    ['empty', () => new Uint8Array()],
+    ['truncated', (bytes: Uint8Array) => bytes.subarray(0, bytes.length >> 1)],
+    ['not a snapshot', () => serialize(null)],
+    ['of another shape', () => serialize({ foldVersion: 1 })],
+    ['of another fold version (BAD-123)', withField('foldVersion', 0)],
+    ['of another log: with a hash that its revision does not have', withField('hash', new Uint8Array(32))],
+    ['of another log: of a revision that there is not', withField('revision', 9_999)],
+  ])('%s: it is ignored', async (_, change) => {
+    const world = await stopped();
+    expect(await hashWith(world, changed(world.snapshots, change))).toBe(await fullReplay(world));
+  });
+
+  test('a snapshot of another installation is ignored, though it has the same revision', async () => {
+    const [world, other] = [await stopped(), await stopped()];
+    expect(await hashWith(world, other.snapshots)).toBe(await fullReplay(world));
+  });
+
+  test('where the newest is of no use, an older one is taken', async () => {
+    const world = await stopped();
+    await world.ledger.stop();
+    const [newest] = await world.snapshots.list('ledger-0');
+    const read: number[] = [];
+    const store: EventStore = {
+      ...delegating(world.store),
+      read: async (stream, from, limit) => {
+        read.push(from);
+        return world.store.read(stream, from, limit);
+      },
+    };
+    const broken: SnapshotStore = {
+      ...world.snapshots,
+      load: async (name, revision) => (revision === newest ? undefined : world.snapshots.load(name, revision)),
+    };
+    const opened = await openLedger({ store, clock: world.clock, snapshots: broken });
+    expect(stateHash(await opened.state())).toBe(await fullReplay(world));
+    expect(read).not.toContain(0);
+  });
+
+  test('snapshots that cannot be listed, loaded or saved stop nobody', async () => {
+    const fails = (): Promise<never> => Promise.reject(new Error('no such folder'));
+    const world = await stopped({ save: fails, list: fails, load: fails });
+    await world.ledger.stop();
+    const loadFails = { ...(await stopped()).snapshots, load: fails };
+    expect(await hashWith(world, loadFails)).toBe(await fullReplay(world));
+  });
+});
+
+test('FLD-28, FLD-36: a snapshot and the tail are the same as from zero, at every position', async () => {
+  await fc.assert(
+    fc.asyncProperty(activities(40), async (operations) => {
+      const world = await openLedger();
+      await withOrganization(world, { credits: '0' });
+      await act(world, operations);
+      const log = await world.store.read('ledger-0', 0, 10_000);
+      const states = [new ShardState()];
+      for (const stored of log) {
+        const snapshot = restoreSnapshot(takeSnapshot(states[0] ?? new ShardState()));
+        if (snapshot !== undefined) states.push(snapshot);
+        for (const state of states) foldNext(state, 0, stored);
+      }
+      const hashes = new Set(states.map(stateHash));
+      expect(states).toHaveLength(log.length + 1);
+      expect([...hashes]).toEqual([stateHash(await world.state())]);
+    }),
+    { numRuns: 25 },
+  );
+});
+
+test('INV-TIM-6: what is due is due after a restart with a snapshot, too', async () => {
+  const world = await stopped();
+  await world.ledger.stop();
+  world.clock.moveTo(later(START, { days: 40 }));
+  const restarted = await world.again();
+  await restarted.ledger.settleClock('');
+  // 10 + 5, less 3 charges; the hold gave 3 back to the lot that had expired.
+  expect(await restarted.available()).toBe('9');
+});

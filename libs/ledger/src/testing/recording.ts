@@ -1,0 +1,72 @@
+import { ledgerStream, type LedgerEvent, readRecorded, type Recorded } from '@drawdown/domain';
+import type { JsonObject } from '@drawdown/kernel';
+import { appendBytes, type EventStore, type Metrics, type NewEvent } from '@drawdown/ports';
+
+/** Counts by name and labels: `append_total{outcome=stored}`. */
+export class CountedMetrics implements Metrics {
+  private readonly counts = new Map<string, number>();
+  count(name: string, labels: Readonly<Record<string, string>> = {}, by = 1): void {
+    const text = Object.entries(labels).map(([label, value]) => `${label}=${value}`);
+    const key = text.length === 0 ? name : `${name}{${text.join()}}`;
+    this.counts.set(key, (this.counts.get(key) ?? 0) + by);
+  }
+  observe(): void {}
+  gauge(): void {}
+  of(key: string): number {
+    return this.counts.get(key) ?? 0;
+  }
+}
+
+export interface Append {
+  readonly stream: string;
+  readonly expected: number;
+  readonly bytes: number;
+  /** Everything that was sent, as text: two appends are identical exactly if these are. */
+  readonly content: string;
+}
+
+const contentOf = (events: readonly NewEvent[]): string =>
+  JSON.stringify(events.map((event) => ({ ...event, data: Buffer.from(event.data).toString('utf8') })));
+
+/** A store that notes every append sent to it, before `inner` does with it what it does. */
+export const recordingStore = (inner: EventStore): EventStore & { readonly appends: Append[] } => {
+  const appends: Append[] = [];
+  return {
+    ...delegating(inner),
+    appends,
+    append: (stream, expected, events) => {
+      appends.push({ stream, expected, bytes: appendBytes(events), content: contentOf(events) });
+      return inner.append(stream, expected, events);
+    },
+  };
+};
+
+/** All methods of a store, each as a property: to be spread and overridden. */
+export const delegating = (inner: EventStore): EventStore => ({
+  append: (stream, expected, events) => inner.append(stream, expected, events),
+  read: (stream, from, limit) => inner.read(stream, from, limit),
+  readAll: (after, limit, prefixes) => inner.readAll(after, limit, prefixes),
+  head: (stream) => inner.head(stream),
+  follow: (stream, from, signal) => inner.follow(stream, from, signal),
+  followAll: (after, prefixes, signal) => inner.followAll(after, prefixes, signal),
+  close: () => inner.close(),
+});
+
+/** Everything that stands in a shard's stream, decoded. */
+export const recorded = async (store: EventStore, shard = 0): Promise<Recorded<LedgerEvent>[]> =>
+  (await store.read(ledgerStream(shard), 0, 1_000_000)).map((stored) => readRecorded(shard, stored));
+
+/** The facts of a log whatever appends and events they came in: each charge for itself, without revisions. */
+export const factsOf = (log: readonly Recorded<LedgerEvent>[]): JsonObject[] =>
+  log.flatMap(({ event, bookedAt, organizationId, actor }): JsonObject[] => {
+    if (event.type !== 'UsageCharged')
+      return [plain({ type: event.type, data: event.data, bookedAt, organizationId, actor })];
+    return event.data.charges.map((charge) =>
+      plain({ type: 'charge', ...charge, redriven: charge.redriven !== null, bookedAt }),
+    );
+  });
+
+const plain = (value: unknown): JsonObject =>
+  JSON.parse(
+    JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? part.toString() : part)),
+  ) as JsonObject;

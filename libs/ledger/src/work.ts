@@ -1,0 +1,46 @@
+import type { Charge, OrganizationCommand, UsageEvent } from '@drawdown/domain';
+import type { CommandResult, Idempotency, Sender, UsageOutcome, UsageResult } from './ledger';
+
+/** Where a batch of usage came from, if from a stream: taken in together with it (INV-INT-10). */
+export interface SourceOffset {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
+interface Waiting<T> {
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export interface CommandWork extends Waiting<CommandResult> {
+  readonly kind: 'command';
+  readonly organizationId: string;
+  readonly command: OrganizationCommand;
+  /** From it the ids are derived that the command makes; it stays the same however often it is decided. */
+  readonly commandId: string;
+  readonly sender: Sender;
+  readonly idempotency: Idempotency | null;
+}
+
+export interface UsageWork extends Waiting<UsageResult> {
+  readonly kind: 'usage';
+  readonly usages: readonly UsageEvent[];
+  readonly sender: Sender;
+  /** Quarantined usage driven again; with it what was charged so long ago that the index has forgotten it. Else null. */
+  readonly redrive: ReadonlyMap<UsageEvent, Charge> | null;
+  readonly source: SourceOffset | null;
+  /** What was decided so far; the first {@link durable} of them are stored. */
+  readonly outcomes: UsageOutcome[];
+  durable: number;
+  /** Identities of the usage events, where they were worked out already. */
+  readonly identities: (Buffer | undefined)[];
+}
+
+/** Books what is due on a clock ('' is the machine's). */
+export interface SettleWork extends Waiting<undefined> {
+  readonly kind: 'settle';
+  readonly clock: string;
+}
+
+export type Work = CommandWork | UsageWork | SettleWork;
