@@ -1,0 +1,302 @@
+import type { Log, Metrics, ReadDatabase } from '@drawdown/ports';
+import { BackOff, pause } from './back-off';
+import { type Batch, type BatchLimits, UnreadableAt } from './batch';
+import type { Feed, FeedCursor } from './feed';
+import { checkpointOf, codeOf, moveCheckpoint, UNDEFINED_TABLE } from './models';
+import { type Model, modelName, type Projector, suffixOf } from './projector';
+
+/** Pauses while database or store are away, or a transaction fails for another reason. */
+const RETRY_MS = { first: 50, longest: 2_000 };
+/** Pauses of a runner that another one fences: it stands by, and takes over when the other is gone. */
+const FENCED_MS = { first: 20, longest: 1_000 };
+/** Longest random pause before a transaction that met another is tried again. */
+const CONFLICT_PAUSE_MS = 20;
+
+/** Errors that a repetition of the whole transaction cures: serialization failure, deadlock. */
+const CONFLICTS: ReadonlySet<unknown> = new Set(['40001', '40P01']);
+export interface FollowerHealth {
+  readonly projector: string;
+  readonly model: string;
+  readonly shard: number;
+  readonly stream: string;
+  /** Last revision whose rows are committed. */
+  readonly revision: number;
+  /** `halted`: stopped for good at an event; `failing`: tried again and again. */
+  readonly state: 'running' | 'failing' | 'halted';
+  readonly reason: string | null;
+  /** The event it stands before, where that is the reason. */
+  readonly at: { readonly revision: number; readonly type: string | null } | null;
+}
+
+export interface FollowerPorts {
+  readonly database: ReadDatabase;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** What a follower tells its owner. */
+export interface FollowerEvents {
+  /** After each commit, and where the checkpoint is found. */
+  progressed(revision: number): void;
+  halted(): void;
+  /** At most once: the model's checkpoint or tables are gone, the follower has ended. */
+  gone(): void;
+}
+
+/** Deltas of a batch, ready to be saved; `halt` where the event after it stops the projector. */
+interface Applied<D> {
+  readonly deltas: D;
+  readonly last: number;
+  readonly events: number;
+  readonly weight: number;
+  readonly halt: Halt | undefined;
+}
+interface Halt {
+  readonly revision: number;
+  readonly type: string | null;
+  readonly reason: string;
+}
+
+/**
+ * Carries one shard's events into one model, batch by batch: rows and checkpoint in one transaction, the checkpoint
+ * first and by compare-and-set (INV-DEL-4). While a batch is being committed the next one is applied.
+ */
+export class Follower<E> {
+  private committed = -1;
+  private state: FollowerHealth['state'] = 'running';
+  private reason: string | null = null;
+  private at: FollowerHealth['at'] = null;
+  private readonly cursor: FeedCursor<E>;
+  private readonly stopping = new AbortController();
+  private readonly fencedBackOff = new BackOff(FENCED_MS.first, FENCED_MS.longest);
+  private readonly labels: { readonly projector: string };
+  private done: Promise<void> | undefined;
+  /** After a failure batches are of one event, so that what can be saved is, and the reason names the event. */
+  private careful = false;
+
+  constructor(
+    private readonly ports: FollowerPorts,
+    private readonly projector: Projector<unknown, E>,
+    readonly model: Model,
+    readonly shard: number,
+    private readonly feed: Feed<E>,
+    private readonly limits: () => BatchLimits,
+    private readonly events: FollowerEvents,
+  ) {
+    this.cursor = feed.cursor();
+    this.labels = { projector: projector.name };
+  }
+
+  get revision(): number {
+    return this.committed;
+  }
+
+  health(): FollowerHealth {
+    const trouble = this.feed.trouble;
+    const waits = this.state === 'running' && trouble !== undefined;
+    return {
+      projector: this.projector.name,
+      model: modelName(this.model),
+      shard: this.shard,
+      stream: this.feed.source.stream,
+      revision: this.committed,
+      state: waits ? 'failing' : this.state,
+      reason: waits ? trouble : this.reason,
+      at: this.at,
+    };
+  }
+
+  start(): void {
+    this.done ??= this.run();
+  }
+
+  /** Finishes the batch in hand. What a database that is away keeps from being saved is read again at the next start. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    this.cursor.close();
+    await this.done;
+  }
+
+  private get stopped(): boolean {
+    return this.stopping.signal.aborted;
+  }
+
+  private async run(): Promise<void> {
+    const backOff = new BackOff(RETRY_MS.first, RETRY_MS.longest);
+    let next = await this.load();
+    let saving: Promise<boolean> = Promise.resolve(true);
+    while (next !== undefined && !this.stopped) {
+      const step = await this.step(next, backOff);
+      if (!(await saving)) {
+        next = await this.load();
+        saving = Promise.resolve(true);
+        continue;
+      }
+      if (step === undefined) continue;
+      if ('deltas' in step) {
+        saving = this.save(next - 1, step);
+        next = step.last + 1;
+      }
+      if (step.halt !== undefined && (await saving)) return this.halt(step.halt);
+    }
+    await saving;
+  }
+
+  /** The next events, applied; undefined where the follower stops, or what was to be saved has not been. */
+  private async step(next: number, backOff: BackOff): Promise<Applied<unknown> | { halt: Halt } | undefined> {
+    while (!this.stopped) {
+      try {
+        const batch = await this.cursor.take(next, this.careful ? { events: 1, weight: 1 } : this.limits());
+        return batch === undefined ? undefined : this.apply(batch, next);
+      } catch (error) {
+        if (error instanceof UnreadableAt) {
+          return { halt: { revision: error.revision, type: error.type, reason: error.message } };
+        }
+        this.fail(error, 'events could not be read');
+        await backOff.pause(this.stopping.signal);
+      }
+    }
+    return undefined;
+  }
+
+  /** The revision after the checkpoint; undefined where the model is gone or the follower stops. */
+  private async load(): Promise<number | undefined> {
+    const backOff = new BackOff(RETRY_MS.first, RETRY_MS.longest);
+    while (!this.stopped) {
+      try {
+        const revision = await checkpointOf(this.ports.database, this.model, this.shard);
+        if (revision === undefined) return this.gone();
+        this.committed = revision;
+        if (!this.careful) this.recovered();
+        this.events.progressed(revision);
+        return revision + 1;
+      } catch (error) {
+        if (codeOf(error) === UNDEFINED_TABLE) return this.gone();
+        this.fail(error, 'the checkpoint could not be read');
+        await backOff.pause(this.stopping.signal);
+      }
+    }
+    return undefined;
+  }
+
+  private apply(batch: Batch<E>, from: number): Applied<unknown> {
+    const { projector } = this;
+    const deltas = projector.begin();
+    for (const [index, event] of batch.events.entries()) {
+      try {
+        projector.apply(deltas, event);
+      } catch (error) {
+        // What a half-applied event left in the deltas must not be saved: those before it are applied again.
+        const before = projector.begin();
+        for (const good of batch.events.slice(0, index)) projector.apply(before, good);
+        const revision = from + index;
+        const reason = `${this.feed.source.stream} revision ${String(revision)} cannot be applied: ${textOf(error)}`;
+        const halt = { revision, type: null, reason };
+        return { deltas: before, last: revision - 1, events: index, weight: index, halt };
+      }
+    }
+    return { deltas, last: batch.last, events: batch.events.length, weight: batch.weight, halt: undefined };
+  }
+
+  /** Commits the batch while the next one is awaited and applied; where it could not, that waiting is over. Never rejects. */
+  private async save(from: number, applied: Applied<unknown>): Promise<boolean> {
+    const saved = await this.commit(from, applied);
+    if (!saved) this.cursor.interrupt();
+    return saved;
+  }
+
+  /**
+   * Repeats the transaction until it is decided. False where the follower is fenced, stops before the batch is saved, or
+   * has to read it again in smaller parts.
+   */
+  private async commit(from: number, applied: Applied<unknown>): Promise<boolean> {
+    const { database, metrics } = this.ports;
+    const backOff = new BackOff(RETRY_MS.first, RETRY_MS.longest);
+    if (applied.events === 0) return true;
+    for (;;) {
+      try {
+        const moved = await database.transaction(async (tx) => {
+          if (!(await moveCheckpoint(tx, this.model, this.shard, from, applied.last))) return false;
+          await this.projector.save(tx, suffixOf(this.model), applied.deltas);
+          return true;
+        });
+        if (!moved) return await this.fenced(from);
+        metrics.count('projection_commits_total', this.labels);
+        metrics.observe('projection_batch_events', applied.events, this.labels);
+        metrics.observe('projection_batch_charges', applied.weight, this.labels);
+        this.fencedBackOff.reset();
+        this.committed = applied.last;
+        this.careful = false;
+        this.recovered();
+        this.events.progressed(applied.last);
+        return true;
+      } catch (error) {
+        if (this.stopped) return false;
+        if (CONFLICTS.has(codeOf(error))) {
+          metrics.count('projection_retries_total', this.labels);
+          await pause(Math.random() * CONFLICT_PAUSE_MS, this.stopping.signal);
+          continue;
+        }
+        this.fail(error, 'a batch could not be saved', applied.events === 1 ? from + 1 : undefined);
+        this.careful = !isAway(error);
+        await backOff.pause(this.stopping.signal);
+        // Another try finds out whether the tables are gone, and which event it is.
+        if (codeOf(error) === UNDEFINED_TABLE || (this.careful && applied.events > 1)) return false;
+      }
+    }
+  }
+
+  private async fenced(from: number): Promise<false> {
+    this.ports.metrics.count('projection_fenced_total', this.labels);
+    this.ports.log.warn(
+      { model: modelName(this.model), shard: this.shard, revision: from },
+      'the checkpoint has moved under this projector: wrote nothing, reading again',
+    );
+    await this.fencedBackOff.pause(this.stopping.signal);
+    return false;
+  }
+
+  private recovered(): void {
+    this.state = 'running';
+    this.reason = null;
+    this.at = null;
+  }
+
+  private gone(): undefined {
+    if (!this.stopped) this.events.gone();
+    return undefined;
+  }
+
+  /** Something that will be tried again. Said once; the metric goes on counting. */
+  private fail(error: unknown, what: string, revision?: number): void {
+    const { log, metrics } = this.ports;
+    metrics.count('projection_errors_total', this.labels);
+    const away = isAway(error);
+    const reason = `${what}: ${textOf(error)}`;
+    if (this.state === 'running' || this.reason !== reason) {
+      const fields = { model: modelName(this.model), shard: this.shard, revision, error: textOf(error) };
+      if (away) log.warn(fields, what);
+      else log.error(fields, what);
+    }
+    this.state = 'failing';
+    this.reason = reason;
+    this.at = revision === undefined ? null : { revision, type: null };
+  }
+
+  /** Stops at an event for good, loudly (INV-DEL-7). */
+  private halt({ revision, type, reason }: Halt): void {
+    this.state = 'halted';
+    this.reason = reason;
+    this.at = { revision, type };
+    this.cursor.close();
+    this.events.halted();
+    this.ports.metrics.gauge('consumer_halted', 1, { ...this.labels, shard: String(this.shard) });
+    this.ports.log.error({ model: modelName(this.model), shard: this.shard, revision, type }, reason);
+  }
+}
+
+/** Something is away that will be back; nothing is wrong with the events. */
+const isAway = (error: unknown): boolean =>
+  codeOf(error) === 'database_unavailable' || codeOf(error) === 'store_unavailable';
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

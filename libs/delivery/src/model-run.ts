@@ -1,0 +1,80 @@
+import type { BatchLimits } from './batch';
+import type { Feed } from './feed';
+import { Follower, type FollowerHealth, type FollowerPorts } from './follower';
+import { Reached } from './progress';
+import { type Model, modelName, type Projector, suffixOf } from './projector';
+
+/** A batch's bounds: what is there is taken at once, so these are reached under load only. Some 50 ms of work. */
+const BATCH: BatchLimits = { events: 1_000, weight: 5_000 };
+/** While a generation is being built nobody waits for its single batches, and larger ones cost less per row. */
+const BUILDING_BATCH: BatchLimits = { events: 4_000, weight: 20_000 };
+
+/** A model being carried forward in all shards. */
+export class ModelRun<E> {
+  readonly reached: readonly Reached[];
+  private readonly followers: readonly Follower<E>[];
+
+  private building: boolean;
+
+  constructor(
+    ports: FollowerPorts & { readonly batch?: BatchLimits },
+    projector: Projector<unknown, E>,
+    readonly model: Model,
+    feeds: readonly Feed<E>[],
+    onGone: () => void,
+  ) {
+    this.building = model.state === 'building';
+    const limits = (): BatchLimits => ports.batch ?? (this.building ? BUILDING_BATCH : BATCH);
+    this.reached = feeds.map(() => new Reached());
+    this.followers = feeds.map((feed, shard) => {
+      const reached = this.reached[shard];
+      return new Follower(ports, projector, model, shard, feed, limits, {
+        progressed: (revision) => reached?.set(revision),
+        halted: () => reached?.giveUp(),
+        gone: onGone,
+      });
+    });
+    for (const follower of this.followers) follower.start();
+  }
+
+  get name(): string {
+    return modelName(this.model);
+  }
+
+  get suffix(): string {
+    return suffixOf(this.model);
+  }
+
+  get isBuilding(): boolean {
+    return this.building;
+  }
+
+  /** It is asked from now on. */
+  serve(): void {
+    this.building = false;
+  }
+
+  get revisions(): readonly number[] {
+    return this.followers.map(({ revision }) => revision);
+  }
+
+  health(): readonly FollowerHealth[] {
+    return this.followers.map((follower) => follower.health());
+  }
+
+  /** Resolves to whether every shard came that far. */
+  async cameTo(revisions: readonly number[]): Promise<boolean> {
+    const came = await Promise.all(this.reached.map((reached, shard) => reached.wait(revisions[shard] ?? -1)));
+    return came.every(Boolean);
+  }
+
+  /** Whoever waits for it need not any more. */
+  giveUp(): void {
+    for (const reached of this.reached) reached.giveUp();
+  }
+
+  /** Finishes the batches in hand. */
+  async stop(): Promise<void> {
+    await Promise.all(this.followers.map((follower) => follower.stop()));
+  }
+}

@@ -1,0 +1,166 @@
+import { openPgliteDatabase } from '@drawdown/adapters/embedded/pglite-database';
+import type { LedgerEvent } from '@drawdown/domain/events';
+import { amount, granted, later, setRole, START, TestLedger, used } from '@drawdown/domain/testing';
+import type { EventStore, ReadDatabase } from '@drawdown/ports';
+import { inMemoryEventStore } from '@drawdown/ports/testing';
+import { ReadModelBehind } from '../read-models';
+import { assertBooks, type Draft, emptyDatabase, type Projected, projected, TestLog } from '../testing';
+
+let database: ReadDatabase;
+let store: EventStore;
+let log: TestLog;
+let read: Projected;
+
+beforeAll(async () => {
+  database = await openPgliteDatabase(undefined);
+});
+afterAll(() => database.close());
+beforeEach(async () => {
+  await emptyDatabase(database);
+  store = inMemoryEventStore();
+  log = new TestLog(store);
+  read = await projected(store, database);
+});
+afterEach(() => read.runner.stop());
+
+const READING = { organizationId: 'org_0', now: later(START, { days: 1 }) };
+
+const draftsOf = ({ log: facts, organization }: TestLedger): Draft[] =>
+  facts.map((fact) =>
+    fact.kind === 'charge'
+      ? { charge: fact.charge, at: fact.at }
+      : { event: fact.event, organizationId: organization.id, at: fact.at },
+  );
+
+const ledger = (): TestLedger => {
+  const made = new TestLedger({ id: 'org_0' });
+  granted('lot', '10', { expiresAt: later(START, { days: 5 }) })(made);
+  return made;
+};
+
+const until = async (condition: () => boolean): Promise<void> => {
+  for (let tries = 0; !condition() && tries < 1_000; tries++) await new Promise((resolve) => setTimeout(resolve, 10));
+};
+
+const failure = (): string | null | undefined =>
+  read.runner.health().find(({ projector }) => projector === 'balances')?.reason;
+
+test('leaves out what has expired at the time asked for, booked or not (INV-TIM-3)', async () => {
+  await log.write(draftsOf(ledger()));
+  await read.level();
+  const balanceAt = async (days: number): Promise<unknown> =>
+    (await read.models.wallet({ ...READING, now: later(START, { days }) }, 'credits'))?.value['balance'];
+  expect(await balanceAt(4)).toMatchObject({ settled: '10', available: '10' });
+  expect(await balanceAt(5)).toMatchObject({ settled: '0', available: '0' });
+});
+
+test('counts credits that were paid for', async () => {
+  const drafts = draftsOf(ledger()).map((draft): Draft => {
+    if (!('event' in draft) || draft.event.type !== 'CreditsGranted') return draft;
+    const { data } = draft.event;
+    const lot = { ...data.lot, funding: 'payment' as const, costBasis: { amount: '0.01', currency: 'USD' } };
+    const event: LedgerEvent = { type: 'CreditsGranted', data: { ...data, lot } };
+    return { ...draft, event };
+  });
+  await log.write(drafts);
+  await read.level();
+  expect((await read.models.wallet(READING, 'credits'))?.value).toMatchObject({
+    lifetime_purchased: '10',
+    lifetime_added: '10',
+  });
+  expect((await read.models.lots(READING, 'credits'))?.value.data[0]).toMatchObject({
+    cost_basis: { amount: '0.01', currency: 'USD' },
+    funding: 'payment',
+  });
+});
+
+test('knows organizations and who belongs to them', async () => {
+  const made = ledger();
+  setRole('ann', 'owner')(made);
+  setRole('bob', 'member')(made);
+  setRole('bob', 'admin')(made);
+  made.run({ type: 'AssignRateCard', rateCard: 'card' });
+  await log.write(draftsOf(made));
+  await read.level();
+  expect((await read.models.organization(READING))?.value).toEqual({
+    ...{ id: 'org_0', name: 'Test', preset: 'test', plan: 'standard', status: 'active', test_clock: null },
+    ...{ rate_card: 'card', wallets: ['credits'] },
+  });
+  expect((await read.models.memberships({ userId: 'bob', now: START })).value).toEqual([
+    { organization_id: 'org_0', role: 'admin' },
+  ]);
+  const nobody = { ...READING, organizationId: 'org_9' };
+  expect(await read.models.organization(nobody)).toBeUndefined();
+  expect(await read.models.wallets(nobody)).toBeUndefined();
+  expect(await read.models.wallet(READING, 'none')).toBeUndefined();
+  expect(await read.models.lots(READING, 'none')).toBeUndefined();
+  expect(await read.models.hold(READING, 'none')).toBeUndefined();
+});
+
+test('answers once it has reached what the caller has seen, or says that it is behind (INV-DEL-5)', async () => {
+  const made = ledger();
+  used('1', { organizationId: 'org_0' })(made);
+  const drafts = draftsOf(made);
+  await log.write(drafts.slice(0, -1));
+  await read.level();
+  const after = new Map([['0', 2], ['7', 99], ['c', 5]]); // prettier-ignore
+  const waiting = read.models.wallet({ ...READING, after }, 'credits');
+  await log.write(drafts.slice(-1));
+  expect(await waiting).toMatchObject({
+    value: { balance: { settled: '9' } },
+    asOf: { position: new Map([['0', 2]]) },
+  });
+  const never = read.models.wallet({ ...READING, after: new Map([['0', 3]]) }, 'credits');
+  await expect(never).rejects.toThrow(ReadModelBehind);
+});
+
+test('a lot that would not add up is refused by the database, before the event that it is in (INV-LOT-1)', async () => {
+  const made = ledger();
+  used('4', { organizationId: 'org_0' })(made);
+  const drafts = draftsOf(made).map((draft): Draft => {
+    if (!('charge' in draft)) return draft;
+    const slices = draft.charge.slices.map((slice) => ({ ...slice, amount: amount('11') }));
+    return { ...draft, charge: { ...draft.charge, slices } };
+  });
+  await log.write(drafts);
+  const health = () => read.runner.health().find(({ projector }) => projector === 'balances');
+  await until(() => health()?.at !== null);
+  expect(health()).toMatchObject({ state: 'failing', revision: 1, at: { revision: 2 } });
+  expect(failure()).toContain('violates check constraint');
+});
+
+test('a change of what is not there stops the read model', async () => {
+  const made = ledger();
+  used('4', { organizationId: 'org_0' })(made);
+  await log.write(draftsOf(made).filter((draft) => 'charge' in draft || draft.event.type !== 'CreditsGranted'));
+  await until(() => failure() !== null);
+  expect(failure()).toContain('lots_v1_g1 has 0 of 1 rows that events change');
+});
+
+test('the check of the books sees what is wrong with them', async () => {
+  const made = ledger();
+  used('4', { organizationId: 'org_0' })(made);
+  await log.write(draftsOf(made));
+  await read.level();
+  await assertBooks(database);
+  const faults: readonly (readonly [sql: string, seen: string])[] = [
+    ['UPDATE lots_v1_g1 SET remaining = remaining + 1, consumed = consumed - 1', 'SQL-2'],
+    ['UPDATE wallets_v1_g1 SET held = 1', 'SQL-2'],
+    ['UPDATE wallets_v1_g1 SET settled = 7', 'SQL-4 wallets'],
+    ['UPDATE wallets_v1_g1 SET lifetime_spent = 3', 'SQL-4 wallets'],
+    ['UPDATE transactions_v1_g1 SET sequence = 9 WHERE sequence = 2', 'SQL-4'],
+    ['UPDATE transactions_v1_g1 SET balance_before = 1, balance_after = 11 WHERE sequence = 1', 'SQL-4'],
+    ['UPDATE breakdown_hours_v1_g1 SET credits = 3', 'SQL-5 cube'],
+    ['DELETE FROM breakdown_hours_v1_g1', 'SQL-5 cube'],
+    ['UPDATE burn_hours_v1_g1 SET credits = 3', 'SQL-5 burn rate'],
+    [`UPDATE transactions_v1_g1 SET slices = '' WHERE sequence = 2`, 'INV-LOT-8'],
+  ];
+  for (const [sql, seen] of faults) {
+    const broken = database.transaction(async (tx) => {
+      await tx.query(sql);
+      await assertBooks(tx);
+    });
+    await expect(broken).rejects.toThrow(`${seen}: `);
+  }
+  await assertBooks(database);
+});

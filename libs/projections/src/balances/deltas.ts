@@ -1,0 +1,173 @@
+import type { LotMove, LotTerms, NewWallet, Role, WalletPolicy } from '@drawdown/domain/events';
+import type { Instant } from '@drawdown/kernel';
+
+/** What a batch changes of the balances: sums per wallet, lot and hold; absolute where the event says what is. */
+export interface BalanceDeltas {
+  readonly organizations: Map<string, OrganizationDeltas>;
+  shard: number;
+}
+
+export interface OrganizationDeltas {
+  created: CreatedOrganization | null;
+  rateCard: string | null;
+  closed: boolean;
+  readonly members: Map<string, Role>;
+  readonly wallets: Map<string, WalletDelta>;
+  readonly newLots: LotTerms[];
+  readonly lots: Map<string, LotDelta>;
+  readonly newHolds: NewHold[];
+  readonly holds: Map<string, HoldDelta>;
+}
+
+export interface CreatedOrganization {
+  readonly name: string;
+  readonly preset: string;
+  readonly presetVersion: number;
+  readonly plan: string;
+  readonly testClock: string | null;
+  readonly createdAt: Instant;
+  readonly wallets: readonly NewWallet[];
+}
+
+/** Amounts are changes; `sequence` is the last transaction's number, 0 where there was none. */
+export interface WalletDelta {
+  settled: bigint;
+  held: bigint;
+  debt: bigint;
+  added: bigint;
+  purchased: bigint;
+  spent: bigint;
+  sequence: number;
+  policy: { readonly version: number; readonly policy: WalletPolicy } | null;
+}
+
+/** Changes of a lot's terms (INV-LOT-1). */
+export interface LotDelta {
+  returned: bigint;
+  remaining: bigint;
+  held: bigint;
+  consumed: bigint;
+  expired: bigint;
+  voided: bigint;
+  forfeited: bigint;
+  expiresAt: Instant | null;
+  /** Consumption less what came back, by the UTC day of the draw: what a cap counts. */
+  readonly drawn: { readonly day: string; amount: bigint }[];
+}
+
+export interface NewHold {
+  readonly holdId: string;
+  readonly wallet: string;
+  readonly serviceType: string | null;
+  readonly reference: string | null;
+  readonly expiresAt: Instant;
+  readonly revision: number;
+}
+
+export interface HoldDelta {
+  total: bigint;
+  captured: bigint;
+  /** Open rest in lots, and above them. */
+  held: bigint;
+  overdraft: bigint;
+  state: 'captured' | 'released' | 'expired' | null;
+  expiresAt: Instant | null;
+}
+
+export const organizationIn = (deltas: BalanceDeltas, id: string): OrganizationDeltas => {
+  let organization = deltas.organizations.get(id);
+  if (organization === undefined) {
+    organization = {
+      created: null,
+      rateCard: null,
+      closed: false,
+      members: new Map(),
+      wallets: new Map(),
+      newLots: [],
+      lots: new Map(),
+      newHolds: [],
+      holds: new Map(),
+    };
+    deltas.organizations.set(id, organization);
+  }
+  return organization;
+};
+
+export const walletIn = ({ wallets }: OrganizationDeltas, key: string): WalletDelta => {
+  let wallet = wallets.get(key);
+  if (wallet === undefined) {
+    wallet = { settled: 0n, held: 0n, debt: 0n, added: 0n, purchased: 0n, spent: 0n, sequence: 0, policy: null };
+    wallets.set(key, wallet);
+  }
+  return wallet;
+};
+
+export const lotIn = ({ lots }: OrganizationDeltas, id: string): LotDelta => {
+  let lot = lots.get(id);
+  if (lot === undefined) {
+    lot = {
+      ...{ returned: 0n, remaining: 0n, held: 0n, consumed: 0n, expired: 0n, voided: 0n, forfeited: 0n },
+      expiresAt: null,
+      drawn: [],
+    };
+    lots.set(id, lot);
+  }
+  return lot;
+};
+
+export const holdIn = ({ holds }: OrganizationDeltas, id: string): HoldDelta => {
+  let hold = holds.get(id);
+  if (hold === undefined) {
+    hold = { total: 0n, captured: 0n, held: 0n, overdraft: 0n, state: null, expiresAt: null };
+    holds.set(id, hold);
+  }
+  return hold;
+};
+
+/** `drawnAt`: booking time of the consumption that is made or given back. */
+export const consumeFrom = (lot: LotDelta, amount: bigint, drawnAt: Instant): void => {
+  lot.consumed += amount;
+  lot.remaining -= amount;
+  countDrawn(lot, amount, drawnAt);
+};
+
+const countDrawn = (lot: LotDelta, amount: bigint, drawnAt: Instant): void => {
+  const day = drawnAt.slice(0, 10);
+  const known = lot.drawn.find((drawn) => drawn.day === day);
+  if (known === undefined) lot.drawn.push({ day, amount });
+  else known.amount += amount;
+};
+
+export const moveLot = (lot: LotDelta, move: LotMove['move'], amount: bigint, drawnAt: Instant): void => {
+  switch (move) {
+    case 'consume':
+      consumeFrom(lot, amount, drawnAt);
+      return;
+    case 'return':
+      lot.returned += amount;
+      countDrawn(lot, -amount, drawnAt);
+      return;
+    case 'forfeit_return':
+      lot.returned += amount;
+      lot.forfeited += amount;
+      return;
+    case 'expire':
+      lot.expired += amount;
+      lot.remaining -= amount;
+      return;
+    case 'void':
+      lot.voided += amount;
+      lot.remaining -= amount;
+      return;
+    case 'forfeit':
+      lot.forfeited += amount;
+      lot.remaining -= amount;
+      return;
+    case 'hold':
+      lot.held += amount;
+      return;
+    case 'release':
+      lot.held -= amount;
+      return;
+  }
+};

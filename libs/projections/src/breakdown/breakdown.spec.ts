@@ -1,0 +1,183 @@
+import { openPgliteDatabase } from '@drawdown/adapters/embedded/pglite-database';
+import { later, START } from '@drawdown/domain/testing';
+import { formatDecimal, type Instant, storedCredits } from '@drawdown/kernel';
+import type { ReadDatabase } from '@drawdown/ports';
+import { inMemoryEventStore } from '@drawdown/ports/testing';
+import * as fc from 'fast-check';
+import { projectors } from '../projectors';
+import {
+  AnswerTooLarge,
+  BREAKDOWN_KEYS,
+  type BreakdownKey,
+  type BreakdownQuery,
+  type Reading,
+  ReadModelBehind,
+  type TransactionDocument,
+} from '../read-models';
+import { assertBooks, emptyDatabase, happenings, type Projected, projected, TestLog, TestWorld } from '../testing';
+import { sharePercent } from './queries';
+
+let database: ReadDatabase;
+beforeAll(async () => {
+  database = await openPgliteDatabase(undefined);
+});
+afterAll(() => database.close());
+
+const FIELD: Readonly<Record<BreakdownKey, keyof TransactionDocument>> = {
+  workspace: 'workspace_id',
+  service_type: 'service_type',
+  user: 'user_id',
+  model: 'model',
+  resource: 'resource_id',
+  agent: 'resource_id',
+  wallet: 'wallet',
+};
+
+/** An instant that begins an hour, or lies beside its beginning, or anywhere. */
+const edge = fc
+  .record({ hours: fc.integer({ min: -10, max: 500 }), minutes: fc.nat(59), micros: fc.constantFrom(-1, 0, 0, 1) })
+  .map(({ hours, minutes, micros }) => later(START, { hours, minutes: minutes < 30 ? 0 : minutes, micros }));
+
+const query: fc.Arbitrary<Omit<BreakdownQuery, 'by'>> = fc.record(
+  {
+    wallet: fc.constantFrom('credits', 'machines'),
+    serviceType: fc.constantFrom('llm_call', 'compute'),
+    workspaceId: fc.constant('ws-1'),
+    userId: fc.constantFrom('u0', 'u1'),
+    resourceId: fc.constant('res-1'),
+    model: fc.constant('big'),
+    from: edge,
+    to: edge,
+    period: fc.constantFrom('7d' as const, '30d' as const, 'all' as const),
+  },
+  { requiredKeys: [] },
+);
+
+const covers = (one: TransactionDocument, { by, ...filter }: BreakdownQuery, now: Instant): boolean => {
+  const days = { '7d': 7, '30d': 30, '90d': 90, all: 10_000 }[filter.period ?? 'all'];
+  const from = filter.from ?? (filter.to === undefined ? later(now, { days: -days }) : undefined);
+  return (
+    one.kind === 'consumption' &&
+    (by !== 'agent' || one.resource_type === 'agent') &&
+    (filter.wallet ?? one.wallet) === one.wallet &&
+    (filter.serviceType ?? one.service_type) === one.service_type &&
+    (filter.workspaceId ?? one.workspace_id) === one.workspace_id &&
+    (filter.userId ?? one.user_id) === one.user_id &&
+    (filter.resourceId ?? one.resource_id) === one.resource_id &&
+    (filter.model ?? one.model) === one.model &&
+    (from === undefined || one.event_time >= from) &&
+    (filter.to === undefined || one.event_time < filter.to)
+  );
+};
+
+const sumBy = (ones: readonly TransactionDocument[], key: (one: TransactionDocument) => string | null) => {
+  const sums = new Map<string | null, { credits: bigint; transactions: number }>();
+  for (const one of ones) {
+    const sum = sums.get(key(one)) ?? { credits: 0n, transactions: 0 };
+    sum.credits += storedCredits(one.credits_debited);
+    sum.transactions += 1;
+    sums.set(key(one), sum);
+  }
+  return sums;
+};
+
+/** Everything consumed by the organization, from the list of transactions. */
+const allOf = async ({ models }: Projected, reading: Reading): Promise<readonly TransactionDocument[]> =>
+  (await models.transactions(reading, { limit: 500 })).value.data;
+
+test('Σ breakdown = Σ spending = Σ transactions covered, for every filter, key and range (INV-DEL-10)', async () => {
+  const asked = fc.array(query, { minLength: 4, maxLength: 4 });
+  await fc.assert(
+    fc.asyncProperty(happenings(120), asked, async (history, queries) => {
+      await emptyDatabase(database);
+      const world = TestWorld.of(history);
+      const store = inMemoryEventStore();
+      await new TestLog(store).write(world.drafts);
+      const read = await projected(store, database);
+      await read.level();
+      const reading = { organizationId: 'org_0', now: world.now };
+      const all = await allOf(read, reading);
+      for (const [index, one] of queries.entries()) {
+        const by = BREAKDOWN_KEYS[index % BREAKDOWN_KEYS.length] ?? 'user';
+        const covered = all.filter((transaction) => covers(transaction, { ...one, by }, world.now));
+        const total = formatDecimal(
+          covered.reduce((sum, { credits_debited: debited }) => sum + storedCredits(debited), 0n),
+        );
+        const { value } = await read.models.breakdown(reading, { ...one, by });
+        const expected = sumBy(covered, (transaction) => transaction[FIELD[by]] as string | null);
+        expect(value.total).toBe(total);
+        expect(new Map(value.data.map(({ key, credits, transactions }) => [key, { credits: storedCredits(credits), transactions }]))).toEqual(expected); // prettier-ignore
+
+        const hours = covered.filter((transaction) => covers(transaction, { ...one, by: 'user' }, world.now));
+        const bucket = index % 2 === 0 ? 'day' : 'hour';
+        const spending = await read.models.spending(reading, { ...one, bucket });
+        const spent = all.filter((transaction) => covers(transaction, { ...one, by: 'user' }, world.now));
+        const byBucket = sumBy(spent, ({ event_time: time }) => time.slice(0, bucket === 'day' ? 10 : 13));
+        expect(hours.length).toBeLessThanOrEqual(spent.length);
+        expect(spending.value.data.filter(({ credits }) => credits !== '0')).toEqual(
+          [...byBucket]
+            .filter(([, { credits }]) => credits > 0n)
+            .sort(([a], [b]) => ((a ?? '') < (b ?? '') ? -1 : 1))
+            .map(([start, { credits }]) => ({
+              start: bucket === 'day' ? `${start ?? ''}T00:00:00.000000Z` : `${start ?? ''}:00:00.000000Z`,
+              credits: formatDecimal(credits),
+            })),
+        );
+        const starts = spending.value.data.map(({ start }) => start);
+        for (const [i, start] of starts.entries()) {
+          if (i > 0) expect(start).toBe(later(starts[i - 1] ?? start, bucket === 'day' ? { days: 1 } : { hours: 1 }));
+        }
+      }
+      await assertBooks(database);
+      await read.runner.stop();
+    }),
+    { numRuns: 15 },
+  );
+}, 120_000);
+
+test('covers at its ragged edges only what the breakdown has seen, and waits for the transactions to have seen it', async () => {
+  await emptyDatabase(database);
+  const world = TestWorld.of([
+    { kind: 'grant', who: 0, a: 300, b: 1 },
+    { kind: 'use', who: 0, a: 4, b: 1 },
+    { kind: 'use', who: 0, a: 7, b: 1 },
+  ]);
+  const store = inMemoryEventStore();
+  await new TestLog(store).write(world.drafts);
+  const ragged = { from: later(START, { micros: -1 }), by: 'wallet' } as const;
+  const reading = { organizationId: 'org_0', now: world.now };
+  const alone = await projected(store, database, {
+    projectors: projectors.filter(({ name }) => name !== 'transactions'),
+  });
+  await alone.level();
+  await expect(alone.models.breakdown(reading, ragged)).rejects.toThrow(ReadModelBehind);
+  const whole = await alone.models.breakdown(reading, { by: 'wallet' });
+  await alone.runner.stop();
+  const both = await projected(store, database);
+  await both.level();
+  expect((await both.models.breakdown(reading, ragged)).value).toEqual(whole.value);
+  await both.runner.stop();
+});
+
+test('shares are cut to two decimals; nothing of nothing is 0', () => {
+  expect([
+    sharePercent(1n, 3n),
+    sharePercent(2n, 3n),
+    sharePercent(3n, 3n),
+    sharePercent(0n, 0n),
+    sharePercent(1n, 100_000n),
+  ]).toEqual(
+    ['33.33', '66.66', '100.00', '0.00', '0.00'], // prettier-ignore
+  );
+});
+
+test('refuses a range of more buckets than one answer holds', async () => {
+  await emptyDatabase(database);
+  const read = await projected(inMemoryEventStore(), database);
+  await read.level();
+  const reading = { organizationId: 'org_0', now: START };
+  const asked = read.models.spending(reading, { bucket: 'hour', from: '0001-01-01T00:00:00.000000Z' as Instant });
+  await expect(asked).rejects.toThrow(AnswerTooLarge);
+  expect((await read.models.spending(reading, { bucket: 'day' })).value.data).toEqual([{ start: START, credits: '0' }]);
+  await read.runner.stop();
+});

@@ -1,0 +1,161 @@
+import {
+  credits,
+  type Credits,
+  DAY_MICROS,
+  divide,
+  format,
+  formatDecimal,
+  fromMicros,
+  HOUR_MICROS,
+  type Instant,
+  microsBetween,
+  shift,
+  storedCredits,
+  toMicros,
+} from '@drawdown/kernel';
+import type { Row } from '@drawdown/ports';
+import { forConsumption } from './consumption';
+import type { LedgerProjector } from './ledger-record';
+import type { ModelReader } from './model-reader';
+import type { Answer, BurnRate, Reading } from './read-models';
+import { columns } from './rows';
+import { startOf } from './time-range';
+
+type WalletHours = Map<string, bigint>;
+/** Credits by organization, wallet and hour. */
+type BurnDeltas = Map<string, Map<string, WalletHours>>;
+
+const HOURS = columns({ organization_id: 'text', wallet: 'text', hour: 'timestamptz', credits: 'numeric' });
+
+/** `burn_rate`: gross consumption per wallet and UTC hour of event time. */
+export const burnRate: LedgerProjector<BurnDeltas> = {
+  name: 'burn_rate',
+  version: 1,
+  tableNames: ['burn_hours'],
+  tables: (suffix) => [
+    `CREATE TABLE burn_hours${suffix} (
+       organization_id text NOT NULL, wallet text NOT NULL, hour timestamptz NOT NULL, credits numeric NOT NULL,
+       PRIMARY KEY (organization_id, wallet, hour)) WITH (fillfactor = 70)`,
+  ],
+  begin: () => new Map(),
+  apply: (deltas, record) =>
+    forConsumption(record, ({ organizationId, wallet, eventTime, credits: spent }) => {
+      let wallets = deltas.get(organizationId);
+      if (wallets === undefined) deltas.set(organizationId, (wallets = new Map<string, WalletHours>()));
+      let hours = wallets.get(wallet);
+      if (hours === undefined) wallets.set(wallet, (hours = new Map<string, bigint>()));
+      const hour = startOf(eventTime, 'hour');
+      hours.set(hour, (hours.get(hour) ?? 0n) + spent);
+    }),
+  save: async (tx, suffix, deltas) => {
+    const rows = [...deltas].flatMap(([organizationId, wallets]) =>
+      [...wallets].flatMap(([wallet, hours]) =>
+        [...hours].map(([hour, spent]) => [organizationId, wallet, hour, formatDecimal(spent)]),
+      ),
+    );
+    if (rows.length === 0) return;
+    await tx.query(
+      `INSERT INTO burn_hours${suffix} AS h (${HOURS.list}) SELECT * FROM ${HOURS.source}
+       ON CONFLICT (organization_id, wallet, hour) DO UPDATE SET credits = h.credits + excluded.credits`,
+      HOURS.parameters(rows),
+    );
+  },
+};
+
+const WINDOW_DAYS = { '7d': 7, '30d': 30 } as const;
+
+export interface BurnQuery {
+  readonly wallet: string;
+  readonly window?: keyof typeof WINDOW_DAYS;
+  readonly available: Credits;
+}
+
+/** The burn rate of a wallet that there is. */
+export const askBurnRate = async (
+  reader: ModelReader,
+  reading: Reading,
+  { wallet, window = '7d', available }: BurnQuery,
+): Promise<Answer<BurnRate>> => {
+  const windowDays = WINDOW_DAYS[window];
+  const end = endOfHour(reading.now);
+  const { rows, also, asOf } = await reader.ask<Row & { hour: Instant; credits: string }>(
+    burnRate.name,
+    reading,
+    (suffix) => ({
+      sql: `SELECT hour, credits FROM burn_hours${suffix}
+            WHERE organization_id = $3 AND wallet = $4 AND hour >= $5::timestamptz AND hour < $6::timestamptz`,
+      also: `(SELECT min(hour) FROM burn_hours${suffix} WHERE organization_id = $3 AND wallet = $4)`,
+      parameters: [reading.organizationId, wallet, shift(end, BigInt(-windowDays) * DAY_MICROS), end],
+    }),
+  );
+  const hours = rows.map(({ hour, credits: spent }) => ({ hour, credits: storedCredits(spent) }));
+  const firstHour = typeof also === 'string' ? (also as Instant) : null;
+  return { value: burnRateOf({ now: reading.now, windowDays, firstHour, hours, available }), asOf };
+};
+
+const endOfHour = (now: Instant): Instant => shift(startOf(now, 'hour'), HOUR_MICROS);
+
+export interface BurnFacts {
+  readonly now: Instant;
+  readonly windowDays: number;
+  /** The hour of the wallet's first consumption; null where there was none. */
+  readonly firstHour: Instant | null;
+  /** Consumption of each hour of the window in which there was any. */
+  readonly hours: readonly { readonly hour: Instant; readonly credits: Credits }[];
+  readonly available: Credits;
+}
+
+/**
+ * All in whole 10⁻⁹ credits and microseconds; hours are UTC hours of event time.
+ *
+ * - The window is `windowDays` × 24 hours; the last of them is the hour that `now` lies in.
+ * - `basis_days` d = ⌈(end of that hour − begin of the hour of the first consumption) ÷ 24 h⌉, at least 1, at most
+ *   `windowDays`; days are counted back from the end of that hour, c₁ … c_d is what each consumed.
+ * - `credits_per_day` r = Σc ÷ d, half_even.
+ * - σ = ⌊√(d·Σc² − (Σc)²) ÷ d⌋, √ a whole number, cut: the standard deviation of the days.
+ * - `projected_depletion_at` = now + ⌊available × 24 h ÷ r⌋; `low` the same with r + σ, `high` with r − σ.
+ *   `now` where available ≤ 0 and r > 0; null where the rate is not above 0, or the year would be past 9999.
+ * - `confidence`: low below 3 days, medium below 7, then high.
+ */
+export const burnRateOf = ({ now, windowDays, firstHour, hours, available }: BurnFacts): BurnRate => {
+  const end = endOfHour(now);
+  const age = firstHour === null ? 0n : microsBetween(firstHour, end);
+  const days = Math.min(windowDays, Math.max(1, Number(divide(age, DAY_MICROS, 'up'))));
+  const consumed = Array.from({ length: days }, () => 0n);
+  for (const { hour, credits: spent } of hours) {
+    const day = Number((microsBetween(hour, end) - 1n) / DAY_MICROS);
+    const before = consumed[day];
+    if (before !== undefined) consumed[day] = before + spent;
+  }
+  const count = BigInt(days);
+  const total = consumed.reduce((sum, spent) => sum + spent, 0n);
+  const squares = consumed.reduce((sum, spent) => sum + spent * spent, 0n);
+  const rate = divide(total, count, 'half_even');
+  const spread = squareRoot(count * squares - total * total) / count;
+  const depletion = (perDay: bigint): Instant | null => depletionAt(now, available, perDay);
+  return {
+    credits_per_day: format(credits(rate)),
+    projected_depletion_at: depletion(rate),
+    low: rate === 0n ? null : depletion(rate + spread),
+    high: depletion(rate - spread),
+    confidence: days < 3 ? 'low' : days < 7 ? 'medium' : 'high',
+    basis_days: days,
+  };
+};
+
+const depletionAt = (now: Instant, available: Credits, perDay: bigint): Instant | null => {
+  if (perDay <= 0n) return null;
+  if (available <= 0n) return now;
+  return fromMicros(toMicros(now) + (available * DAY_MICROS) / perDay) ?? null;
+};
+
+/** The largest whole number whose square is not above `value` (Newton's method, from above). */
+export const squareRoot = (value: bigint): bigint => {
+  if (value < 2n) return value;
+  let root = 1n << BigInt(Math.ceil(value.toString(2).length / 2));
+  for (;;) {
+    const next = (root + value / root) / 2n;
+    if (next >= root) return root;
+    root = next;
+  }
+};

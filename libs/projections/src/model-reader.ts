@@ -1,0 +1,146 @@
+import type { ReadProgress } from '@drawdown/delivery';
+import { CATALOGUE, type Position } from '@drawdown/kernel';
+import type { ReadDatabase, Row, SqlValue } from '@drawdown/ports';
+import { type PageRequest, type ReadAsOf, type Reading, ReadModelBehind } from './read-models';
+
+/** How long a read waits for the position that its caller has seen (api.md, Conventions). */
+export const AFTER_TIMEOUT_MS = 5_000;
+
+/** Rows of a page where the caller does not say. */
+const PAGE_ROWS = 50;
+
+/** A query on one read model. */
+export interface Question {
+  /** A SELECT on the tables of `suffix`. `$1` is the model, `$2` the shard; its own parameters start at `$3`. */
+  readonly sql: string;
+  readonly parameters: readonly SqlValue[];
+  /** ORDER BY of the answer, in its columns' names. */
+  readonly order?: string;
+  /** A scalar that is answered even where there are no rows. */
+  readonly also?: string;
+}
+
+export interface Rows<R> {
+  readonly rows: readonly R[];
+  readonly also: unknown;
+  readonly asOf: ReadAsOf;
+}
+
+/** Errors after which one more try has another outcome: tables dropped by a switch, deadlock with it, serialization. */
+const TRY_AGAIN: ReadonlySet<unknown> = new Set(['42P01', '40P01', '40001']);
+const TABLES_GONE = '42P01';
+
+const codeOf = (error: unknown): unknown =>
+  typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+
+/** Asks read models, each question in one statement with the checkpoint it is true for (INV-DEL-5). */
+export class ModelReader {
+  constructor(
+    private readonly database: ReadDatabase,
+    readonly progress: ReadProgress,
+    readonly shardOf: (organizationId: string) => number,
+  ) {}
+
+  /** Asks about one organization: the answer is a prefix of its shard. */
+  async ask<R extends Row>(
+    projector: string,
+    reading: Reading,
+    question: (suffix: string) => Question | Promise<Question>,
+  ): Promise<Rows<R>> {
+    const shard = this.shardOf(reading.organizationId);
+    const seen = reading.after?.get(String(shard));
+    if (seen !== undefined) await this.progress.reached(projector, shard, seen, AFTER_TIMEOUT_MS);
+    return this.askModel<R>(projector, shard, question, reading.now);
+  }
+
+  /** Asks about all organizations: the answer is a prefix of every shard. */
+  async askAll<R extends Row>(
+    projector: string,
+    after: Position | null | undefined,
+    now: Reading['now'],
+    question: (suffix: string) => Question,
+  ): Promise<Rows<R>> {
+    const parts = [...(after ?? [])].filter(([part]) => part !== CATALOGUE);
+    await Promise.all(
+      parts.map(([shard, seen]) => this.progress.reached(projector, Number(shard), seen, AFTER_TIMEOUT_MS)),
+    );
+    return this.askModel<R>(projector, null, question, now);
+  }
+
+  private async askModel<R extends Row>(
+    projector: string,
+    shard: number | null,
+    question: (suffix: string) => Question | Promise<Question>,
+    now: Reading['now'],
+  ): Promise<Rows<R>> {
+    for (let tries = 1; ; tries++) {
+      const suffix = await this.progress.serving(projector);
+      try {
+        const rows = await this.database.query<
+          R & { at_positions: Positions | null; also: unknown; here: true | null }
+        >(...statement(projector + suffix, shard, await question(suffix)));
+        const positions = rows[0]?.at_positions ?? null;
+        if (positions === null) throw new ModelGone(`${projector}${suffix} has no checkpoint`);
+        const position = new Map(Object.entries(positions));
+        return { rows: rows.filter(({ here }) => here), also: rows[0]?.also, asOf: { position, time: now } };
+      } catch (error) {
+        const gone = error instanceof ModelGone || codeOf(error) === TABLES_GONE;
+        if (gone) this.progress.lost(projector, suffix);
+        if (tries > 1 || (!gone && !TRY_AGAIN.has(codeOf(error)))) {
+          if (gone) throw new ReadModelBehind(`the read model ${projector} is being built`, { cause: error });
+          throw error;
+        }
+      }
+    }
+  }
+}
+
+class ModelGone extends Error {}
+
+type Positions = Readonly<Record<string, number>>;
+
+const statement = (
+  model: string,
+  shard: number | null,
+  { sql, parameters, order, also = 'NULL' }: Question,
+): [string, SqlValue[]] => [
+  `SELECT at.at_positions, ${also} AS also, answer.*
+   FROM (SELECT json_object_agg(shard, revision) AS at_positions FROM projection_checkpoints
+         WHERE model = $1 AND ($2::integer IS NULL OR shard = $2)) AS at
+   LEFT JOIN (SELECT true AS here, asked.* FROM (${sql}) AS asked) AS answer ON true
+   ${order === undefined ? '' : `ORDER BY ${order}`}`,
+  [model, shard, ...parameters],
+];
+
+/** Bindings of a question as they are needed: `add` keeps a value and gives its `$n`. */
+export class Bindings {
+  readonly values: SqlValue[] = [];
+
+  add(value: SqlValue): string {
+    this.values.push(value);
+    return `$${String(this.values.length + 2)}`;
+  }
+
+  /** The condition on a value; none where it is not given. */
+  given(value: SqlValue | undefined, condition: (value: string) => string): string {
+    return value === null || value === undefined ? 'true' : condition(this.add(value));
+  }
+}
+
+/** Rows asked for are one more than the page has: whether it comes says whether there is another page. */
+export const limitOf = (page: PageRequest): number => page.limit ?? PAGE_ROWS;
+
+/** Cuts a page off its rows; `cursorOf` makes the cursor that leads on from the last one shown. */
+export const pageOf = <R, T>(
+  rows: readonly R[],
+  limit: number,
+  show: (row: R) => T,
+  cursorOf: (last: R) => string,
+): { readonly data: readonly T[]; readonly next_cursor: string | null } => {
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  return {
+    data: shown.map(show),
+    next_cursor: rows.length > limit && last !== undefined ? cursorOf(last) : null,
+  };
+};

@@ -1,0 +1,40 @@
+import type { ReadProgress } from '@drawdown/delivery';
+import { balancesOf, ledgerStream, readRecorded } from '@drawdown/domain/events';
+import type { EventStore, ReadDatabase } from '@drawdown/ports';
+import { balanceQueries } from './balances/queries';
+import { breakdownQueries } from './breakdown/queries';
+import { askBurnRate } from './burn-rate';
+import { ModelReader } from './model-reader';
+import { quarantineQueries } from './quarantine';
+import type { ReadModels } from './read-models';
+import { transactionQueries } from './transactions/queries';
+
+export interface ReadModelPorts {
+  readonly database: ReadDatabase;
+  /** The runner, where it is in this process. */
+  readonly progress: ReadProgress;
+  /** The log: explanations come from it. */
+  readonly store: EventStore;
+  readonly shardOf: (organizationId: string) => number;
+}
+
+/** The queries of all read models. */
+export const readModels = ({ database, progress, store, shardOf }: ReadModelPorts): ReadModels => {
+  const reader = new ModelReader(database, progress, shardOf);
+  const { walletFigures, ...balanceModels } = balanceQueries(reader);
+  return {
+    ...balanceModels,
+    ...transactionQueries(reader, async (shard, revision) => {
+      const [stored] = await store.read(ledgerStream(shard), revision, 1);
+      return stored === undefined ? undefined : readRecorded(shard, stored);
+    }),
+    ...breakdownQueries(reader),
+    ...quarantineQueries(reader),
+    burnRate: async (reading, query) => {
+      const wallet = await walletFigures(reading, query.wallet);
+      if (wallet === undefined) return undefined;
+      const available = query.available ?? balancesOf(wallet.value, reading.now).available;
+      return askBurnRate(reader, reading, { ...query, available });
+    },
+  };
+};

@@ -1,0 +1,69 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { BatchLimits, ProjectorRunner } from '@drawdown/delivery';
+import { NO_LOG, NO_METRICS, type EventStore, type ReadDatabase } from '@drawdown/ports';
+import type { LedgerProjector, LedgerRecord } from '../ledger-record';
+import { ledgerRunner, projectors as all } from '../projectors';
+import { readModels } from '../read-models-of';
+import type { ReadModels } from '../read-models';
+
+/** Empties a database: the next runner begins from zero. */
+export const emptyDatabase = async (database: ReadDatabase): Promise<void> =>
+  database.run('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
+
+export interface Projected {
+  readonly runner: ProjectorRunner<LedgerRecord>;
+  readonly models: ReadModels;
+  /** Resolves once every read model answers, and has everything that is in the log now. */
+  level(): Promise<void>;
+}
+
+export interface ProjectedOptions {
+  readonly shards?: number;
+  readonly shardOf?: (organizationId: string) => number;
+  readonly batch?: BatchLimits;
+  readonly projectors?: readonly LedgerProjector<unknown>[];
+}
+
+/** Starts the read models of a log on a database. */
+export const projected = async (
+  store: EventStore,
+  database: ReadDatabase,
+  { shards = 1, shardOf = () => 0, batch, projectors = all }: ProjectedOptions = {},
+): Promise<Projected> => {
+  const runner = ledgerRunner({
+    ...{ store, database, shards, projectors, log: NO_LOG, metrics: NO_METRICS },
+    ...(batch === undefined ? {} : { batch }),
+  });
+  await runner.start();
+  return {
+    runner,
+    models: readModels({ database, progress: runner, store, shardOf }),
+    level: async () => {
+      for (let shard = 0; shard < shards; shard++) {
+        const head = await store.head(`ledger-${String(shard)}`);
+        await Promise.all(projectors.map(({ name }) => arrived(runner, name, shard, head)));
+      }
+      while ((await database.query(`SELECT FROM projection_models WHERE state = 'building'`)).length > 0)
+        await pause(5);
+    },
+  };
+};
+
+/** A model that is being built answers nothing yet; its first generation soon does. */
+const arrived = async (
+  runner: ProjectorRunner<LedgerRecord>,
+  name: string,
+  shard: number,
+  revision: number,
+): Promise<void> => {
+  const until = performance.now() + 10_000;
+  for (;;) {
+    try {
+      await runner.reached(name, shard, revision, 10_000);
+      return;
+    } catch (error) {
+      if (performance.now() > until) throw new Error(JSON.stringify(runner.health(), null, 1), { cause: error });
+      await pause(5);
+    }
+  }
+};

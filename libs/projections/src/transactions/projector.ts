@@ -1,0 +1,75 @@
+import type { Sql } from '@drawdown/ports';
+import type { LedgerProjector } from '../ledger-record';
+import { type Columns, columns } from '../rows';
+import { addBookings, addCharge, TRANSACTION_COLUMNS, type TransactionDeltas } from './rows';
+
+const TRANSACTIONS: Columns = columns(TRANSACTION_COLUMNS);
+const RATES: Columns = columns({
+  ...{ rate: 'uuid', rate_card: 'text', rate_card_version: 'integer', rate_index: 'integer' },
+  ...{ price: 'json', rounding: 'json' },
+});
+
+const tables = (suffix: string): readonly string[] => [
+  `CREATE TABLE transactions${suffix} (
+     organization_id text NOT NULL, revision bigint NOT NULL, idx integer NOT NULL, id uuid NOT NULL, kind text NOT NULL,
+     wallet text NOT NULL, sequence bigint NOT NULL, debited numeric NOT NULL CHECK (debited >= 0),
+     credited numeric NOT NULL CHECK (credited >= 0), balance_before numeric NOT NULL, balance_after numeric NOT NULL,
+     debt numeric NOT NULL, uncovered numeric NOT NULL, service_type text, resource_type text, resource_id text,
+     user_id text, workspace_id text, model text, task_id text, parent_transaction_id text,
+     refunded_transaction_id text, usage_quantity numeric, usage_unit text, latency_ms integer, rate uuid,
+     policy_version integer NOT NULL, event_time timestamptz NOT NULL, booked_at timestamptz NOT NULL,
+     actor text NOT NULL, slices text NOT NULL,
+     PRIMARY KEY (organization_id, revision, idx),
+     CONSTRAINT balance_moves CHECK (balance_after - balance_before = credited - debited))`,
+  // An identity is charged once (INV-INT-1): its id follows from it.
+  `CREATE UNIQUE INDEX ON transactions${suffix} (id)`,
+  `CREATE INDEX ON transactions${suffix} (organization_id, event_time)`,
+  `CREATE INDEX ON transactions${suffix} (organization_id, parent_transaction_id) WHERE parent_transaction_id IS NOT NULL`,
+  `CREATE INDEX ON transactions${suffix} (organization_id, task_id) WHERE task_id IS NOT NULL`,
+  `CREATE TABLE rates${suffix} (
+     rate uuid PRIMARY KEY, rate_card text NOT NULL, rate_card_version integer NOT NULL, rate_index integer NOT NULL,
+     price json NOT NULL, rounding json NOT NULL)`,
+];
+
+/** `transactions`: one row for each, in booking order by (revision, index) of the organization's shard. */
+export const transactions: LedgerProjector<TransactionDeltas> = {
+  name: 'transactions',
+  version: 1,
+  tableNames: ['transactions', 'rates'],
+  tables,
+  begin: () => ({ rows: [], rates: new Map(), rateKeys: new Map(), namespaces: new Map() }),
+  apply: (deltas, record) => {
+    const { event } = record;
+    switch (event.type) {
+      case 'UsageCharged':
+        for (const [index, charge] of event.data.charges.entries()) addCharge(deltas, charge, index, record);
+        return;
+      case 'UsageQuarantined':
+      case 'UsageRefused':
+      case 'UsageConflicted':
+        return;
+      default:
+        addBookings(deltas, event, record);
+    }
+  },
+  save: async (tx: Sql, suffix: string, { rows, rates }: TransactionDeltas) => {
+    if (rates.size > 0) {
+      // In one order everywhere: shards that meet at a rate wait for each other, never in a circle.
+      const sorted = [...rates].sort(([a], [b]) => (a < b ? -1 : 1));
+      await tx.query(
+        `INSERT INTO rates${suffix} (${RATES.list}) SELECT * FROM ${RATES.source} ON CONFLICT DO NOTHING`,
+        RATES.parameters(
+          sorted.map(([key, { card, version, index, price, rounding }]) => [
+            ...[key, card, version, index],
+            ...[JSON.stringify(price), JSON.stringify(rounding)],
+          ]),
+        ),
+      );
+    }
+    if (rows.length === 0) return;
+    await tx.query(
+      `INSERT INTO transactions${suffix} (${TRANSACTIONS.list}) SELECT * FROM ${TRANSACTIONS.source}`,
+      TRANSACTIONS.parameters(rows),
+    );
+  },
+};
