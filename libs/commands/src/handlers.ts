@@ -1,0 +1,119 @@
+import { Catalogue, Ledger } from '@drawdown/ledger';
+import { Inject } from '@nestjs/common';
+import { CommandHandler, type ICommandHandler, type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
+import {
+  ActivateRateCardVersion,
+  AdvanceTestClock,
+  ChargeUsage,
+  CreateApiKey,
+  CreateRateCard,
+  CreateTestClock,
+  RedriveQuarantine,
+  RevokeApiKey,
+  RunCommand,
+  SaveRateCardVersion,
+} from './commands';
+import { OrganizationAsOf, ReadOrganization } from './queries';
+
+@CommandHandler(RunCommand)
+export class RunCommandHandler implements ICommandHandler<RunCommand> {
+  constructor(@Inject(Ledger) private readonly ledger: Ledger) {}
+  execute({ organizationId, command, sender, idempotency }: RunCommand) {
+    return this.ledger.run(organizationId, command, sender, idempotency);
+  }
+}
+
+@CommandHandler(ChargeUsage)
+export class ChargeUsageHandler implements ICommandHandler<ChargeUsage> {
+  constructor(@Inject(Ledger) private readonly ledger: Ledger) {}
+  execute({ usages, sender }: ChargeUsage) {
+    return this.ledger.charge(usages, sender);
+  }
+}
+
+@CommandHandler(RedriveQuarantine)
+export class RedriveQuarantineHandler implements ICommandHandler<RedriveQuarantine> {
+  constructor(@Inject(Ledger) private readonly ledger: Ledger) {}
+  execute({ usages, sender }: RedriveQuarantine) {
+    return this.ledger.redrive(usages, sender);
+  }
+}
+
+@CommandHandler(CreateRateCard)
+export class CreateRateCardHandler implements ICommandHandler<CreateRateCard> {
+  constructor(@Inject(Catalogue) private readonly catalogue: Catalogue) {}
+  execute({ card, sender }: CreateRateCard) {
+    return this.catalogue.createRateCard(card, sender);
+  }
+}
+
+@CommandHandler(SaveRateCardVersion)
+export class SaveRateCardVersionHandler implements ICommandHandler<SaveRateCardVersion> {
+  constructor(@Inject(Catalogue) private readonly catalogue: Catalogue) {}
+  execute({ key, version, sender }: SaveRateCardVersion) {
+    return this.catalogue.saveRateCardVersion(key, version, sender);
+  }
+}
+
+@CommandHandler(ActivateRateCardVersion)
+export class ActivateRateCardVersionHandler implements ICommandHandler<ActivateRateCardVersion> {
+  constructor(@Inject(Catalogue) private readonly catalogue: Catalogue) {}
+  execute({ key, version, effectiveFrom, sender }: ActivateRateCardVersion) {
+    return this.catalogue.activateRateCardVersion(key, version, effectiveFrom, sender);
+  }
+}
+
+@CommandHandler(CreateApiKey)
+export class CreateApiKeyHandler implements ICommandHandler<CreateApiKey> {
+  constructor(@Inject(Catalogue) private readonly catalogue: Catalogue) {}
+  execute({ key, sender }: CreateApiKey) {
+    return this.catalogue.createApiKey(key, sender);
+  }
+}
+
+@CommandHandler(RevokeApiKey)
+export class RevokeApiKeyHandler implements ICommandHandler<RevokeApiKey> {
+  constructor(@Inject(Catalogue) private readonly catalogue: Catalogue) {}
+  execute({ id, sender }: RevokeApiKey) {
+    return this.catalogue.revokeApiKey(id, sender);
+  }
+}
+
+@CommandHandler(CreateTestClock)
+export class CreateTestClockHandler implements ICommandHandler<CreateTestClock> {
+  constructor(@Inject(Catalogue) private readonly catalogue: Catalogue) {}
+  execute({ now, sender }: CreateTestClock) {
+    return this.catalogue.createTestClock(now, sender);
+  }
+}
+
+@CommandHandler(AdvanceTestClock)
+export class AdvanceTestClockHandler implements ICommandHandler<AdvanceTestClock> {
+  constructor(
+    @Inject(Catalogue) private readonly catalogue: Catalogue,
+    @Inject(Ledger) private readonly ledger: Ledger,
+  ) {}
+
+  /** Settles even where the clock stood at `to` already: a repetition after a crash finishes what the first one began. */
+  async execute({ id, to, sender }: AdvanceTestClock) {
+    const moved = await this.catalogue.advanceTestClock(id, to, sender);
+    if (moved.accepted) await this.ledger.settleClock(id);
+    return moved;
+  }
+}
+
+@QueryHandler(ReadOrganization)
+export class ReadOrganizationHandler implements IQueryHandler<ReadOrganization<unknown>> {
+  constructor(@Inject(Ledger) private readonly ledger: Ledger) {}
+  execute({ organizationId, after, view }: ReadOrganization<unknown>) {
+    return this.ledger.read(organizationId, after, view);
+  }
+}
+
+@QueryHandler(OrganizationAsOf)
+export class OrganizationAsOfHandler implements IQueryHandler<OrganizationAsOf<unknown>> {
+  constructor(@Inject(Ledger) private readonly ledger: Ledger) {}
+  execute({ organizationId, when, view }: OrganizationAsOf<unknown>) {
+    return this.ledger.asOf(organizationId, when, view);
+  }
+}

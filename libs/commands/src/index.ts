@@ -1,0 +1,27 @@
+export {
+  type ApiKey,
+  type AsOf,
+  type CatalogueResult,
+  type CommandResult,
+  type Idempotency,
+  LedgerUnavailable,
+  ReadBehind,
+  type Sender,
+  type UsageOutcome,
+  type UsageResult,
+} from '@drawdown/ledger';
+export { ensureAdminKey } from './admin-key';
+export {
+  ActivateRateCardVersion,
+  AdvanceTestClock,
+  ChargeUsage,
+  CreateApiKey,
+  CreateRateCard,
+  CreateTestClock,
+  RedriveQuarantine,
+  RevokeApiKey,
+  RunCommand,
+  SaveRateCardVersion,
+} from './commands';
+export { CommandsModule } from './commands.module';
+export { CatalogueView, OrganizationAsOf, ReadOrganization, type Shown, type View } from './queries';

@@ -1,0 +1,100 @@
+import { CatalogueView, ReadOrganization } from '@drawdown/commands';
+import { CALLER_ID } from '@drawdown/kernel';
+import { Inject, Injectable } from '@nestjs/common';
+import { QueryBus } from '@nestjs/cqrs';
+import type { FastifyRequest } from 'fastify';
+import { notFound, Problem } from '../problems/problem';
+import type { Caller } from './caller';
+import type { RouteRights } from './routes';
+
+const BEARER = /^Bearer ([\x21-\x7e]{1,512})$/i;
+
+const unauthenticated = (): Problem =>
+  new Problem('unauthenticated', 'send a valid key: Authorization: Bearer <key>', {
+    headers: { 'www-authenticate': 'Bearer' },
+  });
+const scopeRequired = (detail: string): Problem => new Problem('scope_required', detail);
+
+/**
+ * Lets a request in or says why not, before its body is looked at: credential first, then organization, then scope or
+ * role (bad-input order of checks). Nothing is remembered between requests: a revoked key or a lowered role counts at once.
+ */
+@Injectable()
+export class Gate {
+  constructor(
+    @Inject(CatalogueView) private readonly catalogue: CatalogueView,
+    private readonly queries: QueryBus,
+  ) {}
+
+  /** The key of a request, and the person it names; without a valid one, 401. */
+  identify(request: FastifyRequest): Caller {
+    const secret = BEARER.exec(request.headers.authorization ?? '')?.[1];
+    const key = secret === undefined ? undefined : this.catalogue.findApiKey(secret);
+    if (key === undefined) throw unauthenticated();
+    const person = request.headers['drawdown-user'];
+    if (person === undefined) return { key, person: null, role: null };
+    if (!key.scopes.includes('admin')) throw scopeRequired('only a key with admin acts for a person');
+    if (typeof person !== 'string' || !CALLER_ID.test(person)) {
+      throw new Problem('invalid_header', 'Drawdown-User is 1 to 128 of A-Z a-z 0-9 . _ : -');
+    }
+    return { key, person, role: null };
+  }
+
+  /**
+   * Admits a key at once where nothing of the organization has to be known for that: the route finds out by itself that
+   * there is none, and there is nothing in the request that could be wrong besides. False: {@link admitTo} decides.
+   */
+  admitAtOnce(organizationId: string, request: FastifyRequest, caller: Caller, rights: RouteRights): boolean {
+    const { key, person } = caller;
+    if (rights.resident !== true || person !== null || request.url.includes('?')) return false;
+    if (!CALLER_ID.test(organizationId) || (key.organizationId !== null && key.organizationId !== organizationId))
+      return false;
+    request.caller = caller;
+    return rights.scopes.some((scope) => key.scopes.includes(scope));
+  }
+
+  /** Admits the caller to a route of one organization; whatever is not the caller's does not exist. */
+  async admitTo(organizationId: string, request: FastifyRequest, caller: Caller, rights: RouteRights): Promise<void> {
+    const { person } = caller;
+    const boundTo = caller.key.organizationId;
+    if (!CALLER_ID.test(organizationId) || (boundTo !== null && boundTo !== organizationId)) throw notFound();
+    const seen = await this.queries.execute(
+      new ReadOrganization(organizationId, null, (organization, now) => ({
+        now,
+        isOnTestClock: organization.testClock !== null,
+        role: person === null ? null : (organization.members.get(person) ?? null),
+      })),
+    );
+    if (seen === undefined) throw notFound();
+    const { now, role, isOnTestClock } = seen.value;
+    if (person !== null && role === null) throw notFound();
+    request.organization = { id: organizationId, now, head: isOnTestClock ? seen.asOf.position : null };
+    request.caller = { ...caller, role };
+    refuseUnlessAllowed(request.caller, rights);
+  }
+
+  /** Admits the caller to a route of the whole installation. */
+  admit(request: FastifyRequest, caller: Caller, rights: RouteRights): void {
+    request.caller = caller;
+    if (caller.person === null) {
+      refuseUnlessAllowed(caller, rights);
+      if (!rights.bound && caller.key.organizationId !== null) {
+        throw scopeRequired('a key that is bound to an organization cannot do this');
+      }
+    } else if (!rights.roles.includes('member')) {
+      throw new Problem('role_required', 'no role in an organization allows this');
+    }
+  }
+}
+
+const refuseUnlessAllowed = ({ key, person, role }: Caller, { scopes, roles }: RouteRights): void => {
+  if (person === null) {
+    if (scopes.some((scope) => key.scopes.includes(scope))) return;
+    throw scopeRequired(`the key needs the scope ${scopes.join(' or ')}`);
+  }
+  if (role !== null && roles.includes(role)) return;
+  throw new Problem(
+    'role_required',
+    roles.length === 0 ? 'only a key may do this' : `needs the role ${roles.join(' or ')}`,
+  );
+};

@@ -1,0 +1,104 @@
+import { type ApiKey, CatalogueView, CreateApiKey, ReadOrganization, RevokeApiKey } from '@drawdown/commands';
+import { type ApiScope, SCOPES } from '@drawdown/domain';
+import type { JsonObject } from '@drawdown/kernel';
+import { Body, Controller, Delete, Get, Inject, Param, Post, Query, Req } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { type Caller, callerOf, senderOf } from '../access/caller';
+import { IsCallerId, IsText, IsTexts } from '../fields/fields';
+import { LIMIT_DEFAULT } from '../fields/query-fields';
+import { PageQuery } from '../organizations/shapes';
+import { finding, notFound, Problem } from '../problems/problem';
+import { catalogueAnswer, catalogueAsOf } from '../server/sending';
+import { HttpSettings } from '../server/settings';
+
+class CreateKeyBody {
+  @IsText() name!: string;
+  @IsTexts({ values: SCOPES }) scopes!: string[];
+  @IsCallerId({ optional: true, description: 'the only organization that the key sees; all where absent' })
+  organization_id?: string | null;
+}
+
+const CURSOR = /^keys\.(.{1,128})$/;
+
+const keyDocument = ({ id, name, scopes, organizationId }: ApiKey): JsonObject => ({
+  id,
+  name,
+  scopes: [...scopes],
+  organization_id: organizationId,
+});
+
+/** A key sees and changes keys of its own organization; one without a bond, all (INV-TEN-4). */
+const isVisible = (key: ApiKey, caller: Caller): boolean =>
+  caller.key.organizationId === null || key.organizationId === caller.key.organizationId;
+
+const refuseMoreThanOwn = (scopes: readonly string[], caller: Caller): void => {
+  const lacking = scopes.filter((scope) => !caller.key.scopes.includes(scope as ApiScope));
+  if (lacking.length > 0) throw new Problem('scope_required', `the key itself lacks ${lacking.join(', ')}`);
+};
+
+@ApiTags('API keys')
+@Controller('v1/api-keys')
+export class KeysController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+    private readonly settings: HttpSettings,
+    @Inject(CatalogueView) private readonly catalogue: CatalogueView,
+  ) {}
+
+  @Post()
+  @ApiOperation({ summary: 'Make a key; its secret is in this answer and nowhere else' })
+  async create(@Body() body: CreateKeyBody, @Req() request: FastifyRequest) {
+    const caller = callerOf(request);
+    refuseMoreThanOwn(body.scopes, caller);
+    const organizationId = await this.organizationFor(caller, body.organization_id ?? null);
+    const scopes = [...new Set(body.scopes)] as ApiScope[];
+    const made = await this.commands.execute(
+      new CreateApiKey({ name: body.name, scopes, organizationId }, senderOf(request)),
+    );
+    return catalogueAnswer(made, (key) => ({ ...keyDocument(key), key: key.secret }));
+  }
+
+  @Get()
+  @ApiOperation({ summary: 'Keys that were not revoked, by id, without their secrets' })
+  list(@Req() request: FastifyRequest, @Query() { limit, cursor }: PageQuery) {
+    const after = cursor === undefined ? '' : CURSOR.exec(cursor)?.[1];
+    if (after === undefined) throw finding('invalid_cursor', '/cursor', 'no page of this list answered this cursor');
+    const size = Number(limit ?? LIMIT_DEFAULT);
+    const rest = this.catalogue
+      .apiKeys()
+      .filter((key) => key.id > after && isVisible(key, callerOf(request)))
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
+    const page = rest.slice(0, size);
+    const last = page.at(-1);
+    return {
+      data: page.map(keyDocument),
+      next_cursor: last !== undefined && rest.length > size ? `keys.${last.id}` : null,
+      as_of: catalogueAsOf(this.settings.now()),
+    };
+  }
+
+  @Delete(':key')
+  @ApiOperation({ summary: 'Revoke a key, at once' })
+  async revoke(@Param('key') id: string, @Req() request: FastifyRequest) {
+    const caller = callerOf(request);
+    const key = this.catalogue.apiKeys().find((candidate) => candidate.id === id);
+    if (key === undefined || !isVisible(key, caller)) throw notFound();
+    refuseMoreThanOwn(key.scopes, caller);
+    return catalogueAnswer(await this.commands.execute(new RevokeApiKey(id, senderOf(request))), () => ({
+      id,
+      revoked: true,
+    }));
+  }
+
+  /** The organization of a new key: never another than the maker's, and one that exists. */
+  private async organizationFor(caller: Caller, asked: string | null): Promise<string | null> {
+    const boundTo = caller.key.organizationId;
+    if (asked === null) return boundTo;
+    if (boundTo !== null && boundTo !== asked) throw notFound();
+    if ((await this.queries.execute(new ReadOrganization(asked, null, () => true))) === undefined) throw notFound();
+    return asked;
+  }
+}

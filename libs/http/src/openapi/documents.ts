@@ -1,0 +1,157 @@
+import { LOT_STATES, ROLES, SCOPES, TRANSACTION_KINDS } from '@drawdown/domain';
+import { type TProperties, type TSchema, Type } from '@sinclair/typebox';
+
+/** Amounts, instants and positions as they are answered. */
+export const Amount = Type.String({ pattern: '^-?(0|[1-9][0-9]*)([.][0-9]{1,9})?$', examples: ['12.5'] });
+export const Instant = Type.String({ format: 'date-time' });
+const Position = Type.String({ description: 'opaque; give it to a read as ?after=' });
+export const Text = Type.String();
+export const Count = Type.Integer({ minimum: 0 });
+export const orNull = (schema: TSchema) => Type.Union([schema, Type.Null()]);
+export const oneOf = (values: readonly string[]) => Type.Unsafe<string>({ type: 'string', enum: [...values] });
+export const some = (name: string) => Type.Unsafe<object>({ $ref: `#/components/schemas/${name}` });
+
+export const AsOf = Type.Object({ position: Position, time: Instant });
+export const read = (properties: TProperties) => Type.Object({ ...properties, as_of: some('AsOf') });
+export const written = (properties: TProperties) => Type.Object({ ...properties, position: Position });
+export const page = (item: TSchema) =>
+  read({ data: Type.Array(item), next_cursor: Type.Union([Type.String(), Type.Null()]) });
+
+export const Organization = {
+  id: Text,
+  name: Text,
+  preset: Text,
+  preset_version: Count,
+  plan: Text,
+  status: oneOf(['active', 'closed']),
+  rate_card: orNull(Text),
+  test_clock: orNull(Text),
+  created_at: Instant,
+  wallets: Type.Array(some('Wallet')),
+};
+
+const Balance = Type.Object({
+  settled: Amount,
+  held: Amount,
+  available: Amount,
+  dormant: Amount,
+  debt: Amount,
+  restricted: Type.Array(Type.Object({ scope: orNull(some('Scope')), amount: Amount })),
+});
+
+export const Wallet = {
+  id: Text,
+  unit: Text,
+  balance: Balance,
+  status: oneOf(['healthy', 'low_balance', 'critical', 'overdrawn']),
+  low_balance_threshold: orNull(Amount),
+  remaining_percent: Amount,
+  bar: oneOf(['green', 'yellow', 'red']),
+  lifetime_added: Amount,
+  lifetime_purchased: Amount,
+  lifetime_spent: Amount,
+  next_refresh_at: orNull(Instant),
+  policy_version: Count,
+};
+
+const list = () => Type.Optional(Type.Array(Text));
+export const Scope = Type.Object({ service_types: list(), models: list(), model_tiers: list(), workspaces: list() });
+
+export const Lot = Type.Object({
+  id: Text,
+  credit_type: Text,
+  amount: Amount,
+  remaining: Amount,
+  held: Amount,
+  priority: Type.Integer(),
+  effective_at: Instant,
+  expires_at: orNull(Instant),
+  scope: orNull(some('Scope')),
+  cap: orNull(Type.Object({ amount: Amount, per: Text })),
+  cost_basis: orNull(Type.Object({ amount: Text, currency: Text })),
+  funding: Text,
+  state: oneOf(LOT_STATES),
+});
+
+export const Hold = {
+  id: Text,
+  wallet: Text,
+  amount: Amount,
+  captured: Amount,
+  state: oneOf(['open', 'captured', 'released', 'expired']),
+  expires_at: Instant,
+  service_type: orNull(Text),
+  reference: orNull(Text),
+};
+
+export const Booked = Type.Object({ id: Text, kind: oneOf(TRANSACTION_KINDS), wallet: Text });
+
+export const Transaction = {
+  id: Text,
+  kind: oneOf(TRANSACTION_KINDS),
+  wallet: Text,
+  credits_debited: Amount,
+  credits_credited: Amount,
+  service_type: orNull(Text),
+  resource_type: orNull(Text),
+  resource_id: orNull(Text),
+  user_id: orNull(Text),
+  workspace_id: orNull(Text),
+  usage_quantity: orNull(Amount),
+  usage_unit: orNull(Text),
+  rate_applied: Type.Unknown(),
+  balance_before: Amount,
+  balance_after: Amount,
+  parent_transaction_id: orNull(Text),
+  event_time: Instant,
+  booked_at: Instant,
+  actor: Text,
+  rate_card: orNull(Text),
+  rate_card_version: orNull(Count),
+  policy_version: Count,
+  model: orNull(Text),
+  latency_ms: orNull(Count),
+  slices: Type.Array(Type.Object({ lot_id: Text, amount: Amount })),
+};
+
+const Version = {
+  version: Count,
+  state: oneOf(['draft', 'active']),
+  effective_from: orNull(Instant),
+  effective_until: orNull(Instant),
+};
+export const WholeVersion = {
+  ...Version,
+  rates: Type.Array(Type.Unknown()),
+  rounding: Type.Object({ scale: Count, mode: Text }),
+};
+export const RateCard = {
+  key: Text,
+  name: Text,
+  unit: Text,
+  organization_id: orNull(Text),
+  versions: Type.Array(Type.Object(Version)),
+};
+export const ApiKey = { id: Text, name: Text, scopes: Type.Array(oneOf(SCOPES)), organization_id: orNull(Text) };
+export const Clock = { id: Text, now: Instant };
+export const Member = { user_id: Text, role: oneOf(ROLES) };
+export const Preset = {
+  key: Text,
+  version: Count,
+  name: Text,
+  plans: Type.Array(Text),
+  model_tiers: Type.Unknown(),
+  wallets: Type.Array(Type.Unknown()),
+};
+export const UsageResult = Type.Object({
+  id: orNull(Text),
+  outcome: oneOf(['charged', 'allowance', 'duplicate', 'conflict', 'quarantined', 'refused']),
+  transaction_id: orNull(Text),
+  wallet: orNull(Text),
+  credits_debited: orNull(Amount),
+  balance_after: orNull(Amount),
+  uncovered: Type.Optional(Amount),
+  code: Type.Optional(Text),
+});
+export const Rejected = Type.Object({ index: Count, code: Text, detail: Text, pointer: Text });
+export const maybePosition = { position: orNull(Position) };

@@ -1,0 +1,37 @@
+import type { Instant } from '@drawdown/kernel';
+import { creditsOf, instantOf, optional } from '../fields/values';
+import { type Finding, findings } from '../problems/problem';
+
+/**
+ * What is well-formed and yet cannot be meant, whatever the state (bad-input order of checks: meaning comes before
+ * state). The ledger would refuse it too, but it records what it refuses under an Idempotency-Key; this leaves no trace,
+ * and a repetition gets the same answer all the same.
+ */
+export const refuseMeaningless = (...found: readonly (Finding | null)[]): void => {
+  const all = found.filter((one) => one !== null);
+  if (all.length > 0) throw findings(all);
+};
+
+/** An amount of 0 moves nothing. */
+export const zero = (amount: string | null | undefined): Finding | null =>
+  optional(amount, creditsOf) === 0n
+    ? { pointer: '/amount', code: 'amount_out_of_range', detail: 'an amount of 0 moves nothing' }
+    : null;
+
+/** A reason that says nothing. */
+export const blank = (reason: string): Finding | null =>
+  reason.trim() === ''
+    ? { pointer: '/reason', code: 'reason_required', detail: 'say why, in words; it stays in the ledger' }
+    : null;
+
+/** An end that is over, or not after the beginning. */
+export const ended = (end: string | null | undefined, now: Instant, begin?: string | null): Finding | null => {
+  const at = optional(end, instantOf);
+  const from = optional(begin, instantOf) ?? now;
+  if (at === null || (at > from && at > now)) return null;
+  return {
+    pointer: '/expires_at',
+    code: 'invalid_interval',
+    detail: `the end must be after ${from > now ? from : now}`,
+  };
+};

@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import { CatalogueView } from '@drawdown/commands';
+import { organizationView, presetView, type Role } from '@drawdown/domain';
+import { CALLER_ID, derivedId } from '@drawdown/kernel';
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Put, Query, Req, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { callerOf, organizationOf } from '../access/caller';
+import { finding, notFound } from '../problems/problem';
+import { idempotencyKeyOf } from '../server/idempotency';
+import { catalogueAsOf, Sending } from '../server/sending';
+import { HttpSettings } from '../server/settings';
+import { blank, refuseMeaningless } from './meaning';
+import { CloseOrganizationBody, CreateOrganizationBody, MemberBody, RateCardKeyBody, ReadQuery } from './shapes';
+
+@ApiTags('Organizations')
+@Controller('v1')
+export class OrganizationsController {
+  constructor(
+    private readonly sending: Sending,
+    private readonly settings: HttpSettings,
+    @Inject(CatalogueView) private readonly catalogue: CatalogueView,
+  ) {}
+
+  @Post('organizations')
+  @ApiOperation({ summary: 'Make an organization with the wallets of a preset' })
+  create(
+    @Body() body: CreateOrganizationBody,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const preset = this.catalogue.preset(body.preset);
+    if (preset === undefined)
+      throw finding('invalid_value', '/preset', 'there is no such preset; GET /v1/presets lists them');
+    const testClock = body.test_clock ?? null;
+    if (testClock !== null && (!this.settings.testClocks || this.catalogue.testClock(testClock) === undefined))
+      throw notFound();
+    return this.sending.runOn(body.id ?? newOrganizationId(request), request, reply, {
+      type: 'CreateOrganization',
+      name: body.name,
+      preset,
+      plan: body.plan ?? null,
+      testClock,
+    });
+  }
+
+  @Get('organizations/:org')
+  @ApiOperation({ summary: 'An organization and its wallets' })
+  show(@Req() request: FastifyRequest, @Query() { after }: ReadQuery) {
+    return this.sending.show(request, after, organizationView);
+  }
+
+  @Post('organizations/:org/close')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'End an organization; afterwards its ledger only answers reads' })
+  close(
+    @Body() { reason }: CloseOrganizationBody,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    refuseMeaningless(blank(reason));
+    return this.sending.run(request, reply, { type: 'CloseOrganization', reason });
+  }
+
+  @Get('organizations/:org/members')
+  @ApiOperation({ summary: 'People and their roles' })
+  members(@Req() request: FastifyRequest, @Query() { after }: ReadQuery) {
+    return this.sending.show(request, after, ({ members }) => ({
+      data: [...members].map(([user, role]) => ({ user_id: user, role })),
+      next_cursor: null,
+    }));
+  }
+
+  @Put('organizations/:org/members/:user')
+  @ApiOperation({ summary: "Set a person's role" })
+  setRole(
+    @Param('user') userId: string,
+    @Body() { role }: MemberBody,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    if (!CALLER_ID.test(userId)) throw notFound();
+    const by = callerOf(request).role;
+    return this.sending.run(request, reply, { type: 'SetMemberRole', userId, role: role as Role, by });
+  }
+
+  @Put('organizations/:org/rate-card')
+  @ApiOperation({ summary: 'Price usage by another rate card from now on' })
+  assignCard(
+    @Body() { key }: RateCardKeyBody,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const card = this.catalogue.rateCard(key);
+    const owner = card?.organizationId ?? null;
+    if (card === undefined || (owner !== null && owner !== organizationOf(request).id)) throw notFound();
+    return this.sending.run(request, reply, { type: 'AssignRateCard', rateCard: key });
+  }
+
+  @Get('presets')
+  @ApiOperation({ summary: 'The presets an organization can be made with' })
+  presets(@Query() _: ReadQuery) {
+    return { data: this.catalogue.presets().map(presetView), next_cursor: null, as_of: this.asOf() };
+  }
+
+  @Get('presets/:preset')
+  @ApiOperation({ summary: 'A preset: wallets, policies, plans, model tiers' })
+  preset(@Param('preset') key: string, @Query() _: ReadQuery) {
+    const preset = this.catalogue.preset(key);
+    if (preset === undefined) throw notFound();
+    return { ...presetView(preset), as_of: this.asOf() };
+  }
+
+  private asOf() {
+    return catalogueAsOf(this.settings.now());
+  }
+}
+
+/** The same id for the same Idempotency-Key of the same API key, so that a repetition meets the first one's organization. */
+const newOrganizationId = (request: FastifyRequest): string => {
+  const key = idempotencyKeyOf(request, 'accepted');
+  return key === null ? `org_${randomUUID()}` : derivedId('org', callerOf(request).key.id, key);
+};

@@ -1,0 +1,81 @@
+import { AdvanceTestClock, CatalogueView, CreateTestClock } from '@drawdown/commands';
+import { type Instant, type JsonObject } from '@drawdown/kernel';
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { senderOf } from '../access/caller';
+import { IsInstant } from '../fields/fields';
+import { instantOf } from '../fields/values';
+import { notFound } from '../problems/problem';
+import { Replays } from '../server/replays';
+import { catalogueAnswer } from '../server/sending';
+import { HttpSettings } from '../server/settings';
+
+class CreateClockBody {
+  @IsInstant() now!: string;
+}
+
+class AdvanceClockBody {
+  @IsInstant() to!: string;
+}
+
+/** A clock's time as short as it can be written: what was sent as a whole second comes back as one. */
+const clockDocument = ({ id, now }: { id: string; now: Instant }): JsonObject => ({
+  id,
+  now: now.replace(/\.?0+Z$/, 'Z'),
+});
+
+@ApiTags('Test clocks')
+@Controller('v1/test-clocks')
+export class TestClocksController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly replays: Replays,
+    private readonly settings: HttpSettings,
+    @Inject(CatalogueView) private readonly catalogue: CatalogueView,
+  ) {}
+
+  @Post()
+  @ApiOperation({ summary: 'A clock that moves only when told to' })
+  create(
+    @Body() { now }: CreateClockBody,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    this.refuseWhereOff();
+    const command = new CreateTestClock(instantOf(now), senderOf(request));
+    return this.replays.once(request, reply, async () =>
+      catalogueAnswer(await this.commands.execute(command), clockDocument),
+    );
+  }
+
+  @Get(':clock')
+  @ApiOperation({ summary: 'Where a clock stands' })
+  show(@Param('clock') id: string) {
+    this.refuseWhereOff();
+    const clock = this.catalogue.testClock(id);
+    if (clock === undefined) throw notFound();
+    return clockDocument(clock);
+  }
+
+  @Post(':clock/advance')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Move a clock forward; answers when everything due until then is booked' })
+  advance(
+    @Param('clock') id: string,
+    @Body() { to }: AdvanceClockBody,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    this.refuseWhereOff();
+    const command = new AdvanceTestClock(id, instantOf(to), senderOf(request));
+    return this.replays.once(request, reply, async () =>
+      catalogueAnswer(await this.commands.execute(command), clockDocument),
+    );
+  }
+
+  private refuseWhereOff(): void {
+    if (!this.settings.testClocks) throw notFound();
+  }
+}

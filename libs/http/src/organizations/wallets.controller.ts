@@ -1,0 +1,125 @@
+import {
+  holdDocument,
+  lotDocument,
+  lotStateOf,
+  type Organization,
+  policyView,
+  type Wallet,
+  walletView,
+} from '@drawdown/domain';
+import { type Instant, type JsonObject, parseInstant } from '@drawdown/kernel';
+import { Controller, Get, Param, Query, Req } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { LIMIT_DEFAULT } from '../fields/query-fields';
+import { positionFrom } from '../fields/values';
+import { finding } from '../problems/problem';
+import { type Moment, Sending } from '../server/sending';
+import { BalanceQuery, LotsQuery, ReadQuery } from './shapes';
+
+const CURSOR = /^lots\.(0|[1-9][0-9]{0,14})$/;
+
+/** Number of the grant after which a page of lots begins. */
+const grantAfter = (cursor: string | undefined): number => {
+  if (cursor === undefined) return 0;
+  const sequence = CURSOR.exec(cursor)?.[1];
+  if (sequence === undefined) throw finding('invalid_cursor', '/cursor', 'no page of this list answered this cursor');
+  return Number(sequence);
+};
+
+/** A page of a wallet's lots in the order of their grants: what is granted meanwhile comes at the end. */
+const lotsPage = (
+  organization: Organization,
+  key: string,
+  now: Instant,
+  query: LotsQuery,
+  after: number,
+): JsonObject | undefined => {
+  if (!organization.wallets.has(key)) return undefined;
+  const limit = Number(query.limit ?? LIMIT_DEFAULT);
+  const dormant = organization.status === 'closed';
+  const rest = [...organization.lots.values()]
+    .filter((lot) => lot.wallet === key && lot.sequence > after)
+    .filter((lot) => query.state === undefined || lotStateOf(lot, now, dormant) === query.state)
+    .sort((a, b) => a.sequence - b.sequence);
+  const page = rest.slice(0, limit);
+  const last = page.at(-1);
+  return {
+    data: page.map((lot) => lotDocument(lot, now, dormant)),
+    next_cursor: last !== undefined && rest.length > limit ? `lots.${String(last.sequence)}` : null,
+  };
+};
+
+/** A wallet with the lots that have something left and the holds that are open. */
+const balanceView = (organization: Organization, wallet: Wallet, now: Instant): JsonObject => ({
+  ...walletView(wallet, organization, now),
+  wallet: wallet.key,
+  lots: wallet.live.map((lot) => lotDocument(lot, now, organization.status === 'closed')),
+  holds: [...organization.holds.values()]
+    .filter((hold) => hold.wallet === wallet.key && hold.state === 'open')
+    .map(holdDocument),
+});
+
+const momentOf = (text: string): Moment => {
+  const instant = parseInstant(text);
+  return instant === undefined ? { position: positionFrom(text) } : { instant };
+};
+
+/** Wallets as the owner of their ledger sees them: always up to date. */
+@ApiTags('Wallets')
+@Controller('v1/organizations/:org')
+export class WalletsController {
+  constructor(private readonly sending: Sending) {}
+
+  @Get('wallets')
+  @ApiOperation({ summary: 'All wallets of an organization' })
+  wallets(@Req() request: FastifyRequest, @Query() { after }: ReadQuery) {
+    return this.sending.show(request, after, (organization, now) => ({
+      data: [...organization.wallets.values()].map((wallet) => walletView(wallet, organization, now)),
+      next_cursor: null,
+    }));
+  }
+
+  @Get('wallets/:wallet')
+  @ApiOperation({ summary: 'A wallet: balances, status, lifetime figures' })
+  wallet(@Param('wallet') key: string, @Req() request: FastifyRequest, @Query() { after }: ReadQuery) {
+    return this.sending.show(request, after, (organization, now) => {
+      const wallet = organization.wallets.get(key);
+      return wallet === undefined ? undefined : walletView(wallet, organization, now);
+    });
+  }
+
+  @Get('wallets/:wallet/policy')
+  @ApiOperation({ summary: "A wallet's policy as it is in force" })
+  policy(@Param('wallet') key: string, @Req() request: FastifyRequest, @Query() { after }: ReadQuery) {
+    return this.sending.show(request, after, ({ wallets }) => {
+      const wallet = wallets.get(key);
+      return wallet === undefined ? undefined : policyView(wallet);
+    });
+  }
+
+  @Get('wallets/:wallet/lots')
+  @ApiOperation({ summary: "A wallet's lots, in the order of their grants" })
+  lots(@Param('wallet') key: string, @Req() request: FastifyRequest, @Query() query: LotsQuery) {
+    const after = grantAfter(query.cursor);
+    return this.sending.show(request, query.after, (organization, now) =>
+      lotsPage(organization, key, now, query, after),
+    );
+  }
+
+  @Get('balance')
+  @ApiOperation({ summary: "A wallet's balance, lots and open holds, now or as they were" })
+  balance(@Req() request: FastifyRequest, @Query() query: BalanceQuery) {
+    const view = (organization: Organization, now: Instant): JsonObject | undefined => {
+      const all = [...organization.wallets.values()];
+      if (query.wallet === undefined) {
+        return { data: all.map((wallet) => balanceView(organization, wallet, now)), next_cursor: null };
+      }
+      const wallet = organization.wallets.get(query.wallet);
+      return wallet === undefined ? undefined : balanceView(organization, wallet, now);
+    };
+    return query.as_of === undefined
+      ? this.sending.show(request, query.after, view)
+      : this.sending.showAsOf(request, momentOf(query.as_of), view);
+  }
+}

@@ -1,0 +1,175 @@
+import { ActivateRateCardVersion, CatalogueView, CreateRateCard, SaveRateCardVersion } from '@drawdown/commands';
+import { type RateCard, type RateCardVersion, rateCardVersionView, rateCardView } from '@drawdown/domain';
+import type { JsonObject, RoundingMode } from '@drawdown/kernel';
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Caller, callerOf, senderOf } from '../access/caller';
+import { LIMIT_DEFAULT } from '../fields/query-fields';
+import { instantOf, optional } from '../fields/values';
+import { PageQuery, ReadQuery } from '../organizations/shapes';
+import { finding, notFound, Problem } from '../problems/problem';
+import { Replays } from '../server/replays';
+import { catalogueAnswer, catalogueAsOf } from '../server/sending';
+import { HttpSettings } from '../server/settings';
+import { previewOf } from './preview';
+import { ratesOf } from './rates';
+import { ActivateBody, CreateRateCardBody, PreviewBody, VersionBody } from './shapes';
+
+const CURSOR = /^cards\.(.{1,128})$/;
+
+/** Whether a caller sees a card: shared ones, and private ones of the organization that its key is bound to. */
+const isVisible = (card: RateCard, { key }: Caller): boolean =>
+  key.organizationId === null || card.organizationId === null || card.organizationId === key.organizationId;
+
+const numberOf = (text: string): number => {
+  if (!/^[1-9][0-9]{0,8}$/.test(text)) throw notFound();
+  return Number(text);
+};
+
+const versionOf = (card: RateCard, text: string): RateCardVersion => {
+  const version = card.versions[numberOf(text) - 1];
+  if (version === undefined) throw notFound();
+  return version;
+};
+
+/** Prices. A key that is bound to an organization makes and changes cards of that organization only. */
+@ApiTags('Rate cards')
+@Controller('v1/rate-cards')
+export class RateCardsController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly replays: Replays,
+    private readonly settings: HttpSettings,
+    @Inject(CatalogueView) private readonly catalogue: CatalogueView,
+  ) {}
+
+  @Get()
+  @ApiOperation({ summary: 'Rate cards, by key' })
+  list(@Req() request: FastifyRequest, @Query() { limit, cursor }: PageQuery) {
+    const after = cursor === undefined ? '' : CURSOR.exec(cursor)?.[1];
+    if (after === undefined) throw finding('invalid_cursor', '/cursor', 'no page of this list answered this cursor');
+    const size = Number(limit ?? LIMIT_DEFAULT);
+    const rest = this.catalogue
+      .rateCards()
+      .filter((card) => card.key > after && isVisible(card, callerOf(request)))
+      .sort((a, b) => (a.key < b.key ? -1 : 1));
+    const page = rest.slice(0, size);
+    const last = page.at(-1);
+    return {
+      data: page.map(rateCardView),
+      next_cursor: last !== undefined && rest.length > size ? `cards.${last.key}` : null,
+      as_of: this.asOf(),
+    };
+  }
+
+  @Post()
+  @ApiOperation({ summary: 'Make a rate card; it prices nothing before a version is active' })
+  create(
+    @Body() { key, name, unit }: CreateRateCardBody,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const { organizationId } = callerOf(request).key;
+    return this.replays.once(request, reply, async () =>
+      catalogueAnswer(
+        await this.commands.execute(new CreateRateCard({ key, name, unit, organizationId }, senderOf(request))),
+        rateCardView,
+      ),
+    );
+  }
+
+  @Get(':card')
+  @ApiOperation({ summary: 'A rate card and when its versions apply' })
+  show(@Param('card') key: string, @Req() request: FastifyRequest, @Query() _: ReadQuery) {
+    return { ...rateCardView(this.visible(key, request)), as_of: this.asOf() };
+  }
+
+  @Post(':card/versions')
+  @ApiOperation({ summary: 'Save rates as a draft version' })
+  save(
+    @Param('card') key: string,
+    @Body() body: VersionBody,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    this.refuseUnlessOwn(this.visible(key, request), request);
+    const version = {
+      rates: ratesOf(body.rates),
+      rounding: optional(body.rounding, ({ scale, mode }) => ({ scale, mode: mode as RoundingMode })),
+      effectiveFrom: optional(body.effective_from, instantOf),
+    };
+    return this.replays.once(request, reply, async () =>
+      catalogueAnswer(
+        await this.commands.execute(new SaveRateCardVersion(key, version, senderOf(request))),
+        (saved) => ({
+          version: saved.version,
+          state: 'draft',
+        }),
+      ),
+    );
+  }
+
+  @Get(':card/versions/:version')
+  @ApiOperation({ summary: 'A version with its rates' })
+  showVersion(
+    @Param('card') key: string,
+    @Param('version') number: string,
+    @Req() request: FastifyRequest,
+    @Query() _: ReadQuery,
+  ) {
+    return { ...rateCardVersionView(versionOf(this.visible(key, request), number)), as_of: this.asOf() };
+  }
+
+  @Post(':card/versions/:version/activate')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Let a version price usage from an instant on; the one before it ends there' })
+  activate(
+    @Param('card') key: string,
+    @Param('version') text: string,
+    @Body() body: ActivateBody,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const card = this.visible(key, request);
+    this.refuseUnlessOwn(card, request);
+    const { version } = versionOf(card, text);
+    const from = optional(body.effective_from, instantOf);
+    return this.replays.once(request, reply, async () =>
+      catalogueAnswer(
+        await this.commands.execute(new ActivateRateCardVersion(key, version, from, senderOf(request))),
+        (changed): JsonObject => rateCardVersionView(versionOf(changed, text)),
+      ),
+    );
+  }
+
+  @Post(':card/preview')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'What usage would cost, step by step; books nothing' })
+  preview(@Param('card') key: string, @Body() body: PreviewBody, @Req() request: FastifyRequest) {
+    this.visible(key, request);
+    const card = this.catalogue.compiledCard(key);
+    if (card === undefined) throw notFound();
+    return { ...previewOf(card, body, optional(body.at, instantOf) ?? this.settings.now()), as_of: this.asOf() };
+  }
+
+  private visible(key: string, request: FastifyRequest): RateCard {
+    const card = this.catalogue.rateCard(key);
+    if (card === undefined || !isVisible(card, callerOf(request))) throw notFound();
+    return card;
+  }
+
+  private refuseUnlessOwn(card: RateCard, request: FastifyRequest): void {
+    const boundTo = callerOf(request).key.organizationId;
+    if (boundTo === null || card.organizationId === boundTo) return;
+    throw new Problem(
+      'scope_required',
+      'a key that is bound to an organization changes only cards of that organization',
+    );
+  }
+
+  private asOf(): JsonObject {
+    return catalogueAsOf(this.settings.now());
+  }
+}

@@ -1,0 +1,169 @@
+import { type TransactionKind, walletBalances } from '@drawdown/domain';
+import { type Credits, DAY_MICROS, HOUR_MICROS, type Instant, microsBetween, shift } from '@drawdown/kernel';
+import { ReadOrganization } from '@drawdown/commands';
+import { type BreakdownKey, ReadModels, type TransactionDocument, type UsageFilter } from '@drawdown/projections';
+import { Controller, Get, Inject, Param, Query, Req } from '@nestjs/common';
+import { QueryBus } from '@nestjs/cqrs';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { callerOf, organizationOf } from '../access/caller';
+import { optional, positionFrom } from '../fields/values';
+import { ReadQuery } from '../organizations/shapes';
+import { finding, notFound, Problem } from '../problems/problem';
+import { readAnswer } from '../server/sending';
+import { pageOf, type Period, rangeOf, readingOf } from './reading';
+import { BreakdownQueryShape, BurnRateQuery, SpendingQueryShape, TransactionsQuery } from './shapes';
+
+/** Buckets of one answer: 90 days by the hour, and then some. */
+const BUCKETS_MAX = 3_000n;
+
+interface Attribution {
+  readonly wallet?: string;
+  readonly service_type?: string;
+  readonly workspace_id?: string;
+  readonly user_id?: string;
+  readonly resource_id?: string;
+  readonly model?: string;
+}
+
+/** Members see their own usage only; asking for another's is refused, not silently narrowed. */
+const personOf = (request: FastifyRequest, asked: string | undefined): string | null => {
+  const { person, role } = callerOf(request);
+  if (role !== 'member') return asked ?? null;
+  if (asked !== undefined && asked !== person) throw new Problem('role_required', 'members see their own usage only');
+  return person;
+};
+
+const filterOf = (request: FastifyRequest, query: Attribution): UsageFilter => ({
+  wallet: query.wallet ?? null,
+  serviceType: query.service_type ?? null,
+  workspaceId: query.workspace_id ?? null,
+  userId: personOf(request, query.user_id),
+  resourceId: query.resource_id ?? null,
+  model: query.model ?? null,
+});
+
+/** A transaction that a member did not cause does not exist for it. */
+const refuseOthers = (request: FastifyRequest, transaction: TransactionDocument): void => {
+  const { person, role } = callerOf(request);
+  if (role === 'member' && transaction.user_id !== person) throw notFound();
+};
+
+const PERIOD_DAYS: Readonly<Record<Period, bigint>> = { '7d': 7n, '30d': 30n, '90d': 90n, all: 0n };
+
+/** The range of a chart: both ends known, and no more buckets than a chart can show. */
+const chartRangeOf = (
+  query: SpendingQueryShape,
+  now: Instant,
+): { from: Instant; to: Instant; bucket: 'day' | 'hour' } => {
+  const range = rangeOf(query);
+  const to = range.to ?? now;
+  const from = range.from ?? shift(to, -PERIOD_DAYS[range.period ?? '30d'] * DAY_MICROS);
+  const bucket = query.bucket === 'hour' ? 'hour' : 'day';
+  if (from > to) throw finding('invalid_interval', '/from', 'from must not be after to');
+  if (microsBetween(from, to) > BUCKETS_MAX * (bucket === 'hour' ? HOUR_MICROS : DAY_MICROS)) {
+    throw finding(
+      'range_too_large',
+      '/from',
+      `at most ${BUCKETS_MAX.toString()} buckets; take a shorter range or larger buckets`,
+    );
+  }
+  return { from, to, bucket };
+};
+
+/** What the read models show: transactions and sums over them, each as of a stated position. */
+@ApiTags('Reads')
+@Controller('v1/organizations/:org')
+export class ReadsController {
+  constructor(
+    @Inject(ReadModels) private readonly models: ReadModels,
+    private readonly queries: QueryBus,
+  ) {}
+
+  @Get('transactions')
+  @ApiOperation({ summary: 'Transactions in booking order' })
+  async transactions(@Req() request: FastifyRequest, @Query() query: TransactionsQuery) {
+    return readAnswer(
+      await this.models.transactions(readingOf(request, query.after), {
+        ...filterOf(request, query),
+        ...rangeOf(query),
+        ...pageOf(query),
+        kind: (query.kind as TransactionKind | undefined) ?? null,
+        taskId: query.task_id ?? null,
+        parentTransactionId: query.parent_transaction_id ?? null,
+        order: query.order === 'asc' ? 'asc' : 'desc',
+      }),
+    );
+  }
+
+  @Get('transactions/:transaction')
+  @ApiOperation({ summary: 'A transaction' })
+  async transaction(@Param('transaction') id: string, @Req() request: FastifyRequest, @Query() { after }: ReadQuery) {
+    const answer = await this.models.transaction(readingOf(request, after), id);
+    if (answer !== undefined) refuseOthers(request, answer.value);
+    return readAnswer(answer);
+  }
+
+  @Get('transactions/:transaction/tree')
+  @ApiOperation({ summary: 'A transaction with everything below it and subtotals' })
+  async tree(@Param('transaction') id: string, @Req() request: FastifyRequest, @Query() { after }: ReadQuery) {
+    return readAnswer(await this.models.transactionTree(readingOf(request, after), id));
+  }
+
+  @Get('transactions/:transaction/explanation')
+  @ApiOperation({ summary: 'What a charge was made from: usage, rate, arithmetic, place in the log' })
+  async explanation(@Param('transaction') id: string, @Req() request: FastifyRequest, @Query() { after }: ReadQuery) {
+    const answer = await this.models.explanation(readingOf(request, after), id);
+    if (answer !== undefined) refuseOthers(request, answer.value.transaction);
+    return readAnswer(answer);
+  }
+
+  @Get('breakdown')
+  @ApiOperation({ summary: 'Consumption by workspace, service, person, model …' })
+  async breakdown(@Req() request: FastifyRequest, @Query() query: BreakdownQueryShape) {
+    return readAnswer(
+      await this.models.breakdown(readingOf(request, query.after), {
+        ...filterOf(request, query),
+        ...rangeOf(query),
+        by: query.by as BreakdownKey,
+      }),
+    );
+  }
+
+  @Get('spending')
+  @ApiOperation({ summary: 'Consumption by day or hour, without gaps; 30 days unless said' })
+  async spending(@Req() request: FastifyRequest, @Query() query: SpendingQueryShape) {
+    const range = chartRangeOf(query, organizationOf(request).now);
+    return readAnswer(
+      await this.models.spending(readingOf(request, query.after), { ...filterOf(request, query), ...range }),
+    );
+  }
+
+  @Get('burn-rate')
+  @ApiOperation({ summary: 'Credits per day, and when they will be used up at that rate' })
+  async burnRate(@Req() request: FastifyRequest, @Query() query: BurnRateQuery) {
+    const available = await this.availableIn(request, query);
+    return readAnswer(
+      await this.models.burnRate(readingOf(request, query.after), {
+        wallet: query.wallet,
+        window: query.window === '30d' ? '30d' : '7d',
+        available,
+      }),
+    );
+  }
+
+  /** What the wallet has now, from its owner's memory, which is ahead of any read model. */
+  private async availableIn(request: FastifyRequest, { wallet: key, after }: BurnRateQuery): Promise<Credits> {
+    const view = new ReadOrganization(
+      organizationOf(request).id,
+      optional(after, positionFrom),
+      (organization, now) => {
+        const wallet = organization.wallets.get(key);
+        return wallet === undefined ? undefined : walletBalances(wallet, organization, now).available;
+      },
+    );
+    const available = (await this.queries.execute(view))?.value;
+    if (available === undefined) throw notFound();
+    return available;
+  }
+}

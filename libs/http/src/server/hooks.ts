@@ -1,0 +1,183 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Gate } from '../access/gate';
+import { type RouteRights, ROUTES } from '../access/routes';
+import '../access/caller'; // what requests carry
+import { refuseMediaType } from '../body/media-type';
+import { parseBody } from '../body/parse-body';
+import { readBody } from '../body/read-body';
+import { finding, notFound, Problem, quoted } from '../problems/problem';
+import { idempotencyKeyOf } from './idempotency';
+import type { HttpLog } from './http-log';
+import type { PrometheusMetrics } from './metrics';
+
+/** Bodies of usage larger than this are looked at before they are parsed, not only where an event is wrong. */
+const UNSEEN_BYTES_MAX = 512 * 1024;
+
+export interface HookParts {
+  readonly gate: Gate;
+  readonly log: HttpLog;
+  readonly metrics: PrometheusMetrics;
+  /** True once the process has begun to stop. */
+  readonly isStopping: () => boolean;
+}
+
+/** Everything that happens to every request around its controller. Added before Nest registers its routes. */
+export const addHooks = (server: FastifyInstance, parts: HookParts): void => {
+  const routes = new RouteList();
+  server.decorateRequest('caller', null);
+  server.decorateRequest('organization', null);
+  server.decorateRequest('rawBody', null);
+  server.addHook('onRoute', (route) => {
+    for (const method of [route.method].flat()) {
+      // HEAD comes with each GET and is the same to the table.
+      const rights = ROUTES[`${method === 'HEAD' ? 'GET' : method} ${route.url}`];
+      if (rights === undefined) throw new Error(`${method} ${route.url} has no entry in the table of rights`);
+      route.config = { ...route.config, rights };
+      routes.add(method, route.url);
+      if (rights === 'public') continue;
+      // Only where there is something to do: every hook costs every request of its route.
+      if (rights.body !== undefined || rights.idempotency !== undefined || rights.query !== true)
+        route.preValidation = checkForm(rights);
+      if (method !== 'GET' && method !== 'HEAD') route.preSerialization = showPosition;
+    }
+  });
+  server.addHook('onRequest', (request, reply, done) => {
+    try {
+      const admitted = letIn(request, reply, routes, parts);
+      if (admitted === undefined) done();
+      else admitted.then(() => done(), done);
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+  addParser(server);
+  server.addHook('onResponse', (request, reply, done) => {
+    report(request, reply, parts);
+    done();
+  });
+};
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+
+/** Lets a request in, at once or after a look at its organization; throws or rejects with the problem of one that is not. */
+const letIn = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  routes: RouteList,
+  { gate, isStopping }: HookParts,
+): Promise<void> | undefined => {
+  reply.header('x-request-id', request.id);
+  const { rights } = request.routeOptions.config;
+  if (rights === 'public') return undefined;
+  if (isStopping()) {
+    throw new Problem('unavailable', 'shutting down', { headers: { 'retry-after': '1', connection: 'close' } });
+  }
+  if (rights === undefined) return refuseUnrouted(request, routes, gate);
+  const caller = gate.identify(request);
+  if (request.url.includes('%00')) refuseNul(pathOf(request));
+  const { org } = request.params as { readonly org?: string };
+  if (org === undefined) gate.admit(request, caller, rights);
+  else if (!gate.admitAtOnce(org, request, caller, rights))
+    return admitToBody(gate.admitTo(org, request, caller, rights), request, rights);
+  if (rights.body !== undefined) refuseMediaType(rights.body, request.headers);
+  return undefined;
+};
+
+const admitToBody = async (admitted: Promise<void>, request: FastifyRequest, { body }: RouteRights): Promise<void> => {
+  await admitted;
+  if (body !== undefined) refuseMediaType(body, request.headers);
+};
+
+const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? '';
+
+const refuseNul = (path: string): void => {
+  if (path.includes('%00')) throw new Problem('invalid_id', 'a path contains no NUL');
+};
+
+/** No route has this method and path: the method may be wrong, for everyone; a path below /v1 is told to callers only. */
+const refuseUnrouted = (request: FastifyRequest, routes: RouteList, gate: Gate): never => {
+  const path = pathOf(request);
+  routes.refuseMethod(path);
+  if (path.startsWith('/v1/')) gate.identify(request);
+  refuseNul(path);
+  throw notFound();
+};
+
+const addParser = (server: FastifyInstance): void => {
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('*', async (request: FastifyRequest, stream: FastifyRequest['raw']) => {
+    const { rights } = request.routeOptions.config;
+    const kind = rights === undefined || rights === 'public' ? undefined : rights.body;
+    const body = await readBody(stream);
+    if (kind === undefined || (kind === 'optional' && body.length === 0)) return undefined;
+    request.rawBody = body;
+    return parseBody(body, kind === 'events' && body.length <= UNSEEN_BYTES_MAX);
+  });
+};
+
+/** What is about the form of a request and needs no controller. */
+const checkForm =
+  (rights: RouteRights) =>
+  (request: FastifyRequest, _: FastifyReply, done: (error?: Error) => void): void => {
+    if (rights.body === 'optional' && request.body === undefined) request.body = {};
+    if (rights.idempotency !== undefined) idempotencyKeyOf(request, rights.idempotency);
+    const [unknown] = rights.query === true ? [] : Object.keys(request.query as object);
+    if (unknown !== undefined) {
+      throw finding('unknown_parameter', `/${unknown.slice(0, 64)}`, `there is no parameter ${quoted(unknown)} here`);
+    }
+    done();
+  };
+
+/** An answer that wrote something says in a header, too, where. */
+const showPosition = (
+  _: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown,
+  done: (error: Error | null, payload: unknown) => void,
+): void => {
+  const position: unknown = isRecord(payload) ? payload['position'] : undefined;
+  if (typeof position === 'string') reply.header('drawdown-position', position);
+  done(null, payload);
+};
+
+const report = (request: FastifyRequest, reply: FastifyReply, { log, metrics }: HookParts): void => {
+  const route = request.routeOptions.url ?? 'unknown';
+  const labels = { method: knownMethod(request.method), route, status: String(reply.statusCode) };
+  metrics.count('http_requests_total', labels);
+  metrics.observe('http_request_duration_seconds', reply.elapsedTime / 1000, { method: labels.method, route });
+  if (log.isLevelEnabled('debug')) {
+    log.debug({ request_id: request.id, ...labels, duration_ms: Math.round(reply.elapsedTime) }, 'request');
+  }
+};
+
+/** Methods as a label: what callers make up must not make new time series. */
+const knownMethod = (method: string): string =>
+  /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$/.test(method) ? method : 'other';
+
+/** The routes there are, to tell a wrong method from a wrong path. */
+class RouteList {
+  private readonly routes: { readonly pattern: RegExp; readonly methods: Set<string> }[] = [];
+  private readonly byUrl = new Map<string, Set<string>>();
+
+  add(method: string, url: string): void {
+    const methods = this.byUrl.get(url) ?? new Set<string>();
+    if (methods.size === 0) {
+      this.byUrl.set(url, methods);
+      this.routes.push({
+        pattern: new RegExp(`^${url.replaceAll('.', '\\.').replaceAll(/:\w+/g, '[^/]+')}$`),
+        methods,
+      });
+    }
+    methods.add(method);
+  }
+
+  /** Throws where the path exists with other methods. */
+  refuseMethod(path: string): void {
+    const allowed = new Set(
+      this.routes.filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => [...methods]),
+    );
+    if (allowed.size === 0) return;
+    const allow = [...allowed].sort().join(', ');
+    throw new Problem('method_not_allowed', `allowed here: ${allow}`, { headers: { allow } });
+  }
+}

@@ -1,0 +1,27 @@
+import { PrometheusMetrics } from './metrics';
+
+let metrics: PrometheusMetrics;
+beforeEach(() => (metrics = new PrometheusMetrics()));
+afterEach(() => metrics.close());
+
+test('a metric comes to be at its first use', async () => {
+  metrics.count('appends_total', { shard: '0' });
+  metrics.count('appends_total', { shard: '0' }, 4);
+  metrics.observe('append_duration_seconds', 0.02);
+  metrics.observe('batch_charges', 250);
+  metrics.gauge('queue', 7);
+  const text = await metrics.text();
+  expect(text).toContain('drawdown_appends_total{shard="0"} 5');
+  expect(text).toContain('drawdown_append_duration_seconds_bucket{le="0.025"} 1');
+  expect(text).toContain('drawdown_batch_charges_bucket{le="300"} 1');
+  expect(text).toContain('drawdown_queue 7');
+});
+
+test('labels other than those of the first use are no reason to fail', async () => {
+  metrics.count('events_total', { outcome: 'charged' });
+  metrics.count('events_total', { outcome: 'charged', tenant: 'acme' });
+  metrics.count('events_total');
+  const text = await metrics.text();
+  expect(text).toContain('drawdown_events_total{outcome="charged"} 2');
+  expect(text).not.toContain('acme');
+});

@@ -1,0 +1,42 @@
+import { Controller, Get, Res } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { OpenApi } from '../openapi/openapi';
+import { PrometheusMetrics } from './metrics';
+import { Readiness } from './readiness';
+
+/** For probes, scrapers and generators of clients; says nothing about anyone. */
+@ApiExcludeController()
+@Controller()
+export class OperationsController {
+  constructor(
+    private readonly readiness: Readiness,
+    private readonly metrics: PrometheusMetrics,
+    private readonly openApi: OpenApi,
+  ) {}
+
+  /** The process runs and its event loop turns. */
+  @Get('livez')
+  live() {
+    return { status: 'alive' };
+  }
+
+  /** Everything it depends on works; 503 with the reasons where not. */
+  @Get('readyz')
+  async ready(@Res({ passthrough: true }) reply: FastifyReply) {
+    const { ready, checks } = await this.readiness.report();
+    reply.code(ready ? 200 : 503);
+    return { status: ready ? 'ready' : 'not_ready', checks };
+  }
+
+  @Get('metrics')
+  async scrape(@Res({ passthrough: true }) reply: FastifyReply) {
+    reply.type(this.metrics.contentType);
+    return this.metrics.text();
+  }
+
+  @Get('v1/openapi.json')
+  document() {
+    return this.openApi.document();
+  }
+}

@@ -1,0 +1,102 @@
+import {
+  type AsOf,
+  type CatalogueResult,
+  type CommandResult,
+  OrganizationAsOf,
+  ReadOrganization,
+  RunCommand,
+  type Shown,
+  type View,
+} from '@drawdown/commands';
+import type { OrganizationCommand } from '@drawdown/domain';
+import { CATALOGUE, formatPosition, type Instant, type JsonObject, type Position, positionOf } from '@drawdown/kernel';
+import type { Answer } from '@drawdown/projections';
+import { Injectable } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { organizationIdOf, senderOf } from '../access/caller';
+import { optional, positionFrom } from '../fields/values';
+import { notFound, Problem, refusalProblem } from '../problems/problem';
+import { idempotencyOf } from './idempotency';
+
+const REPLAY = { 'idempotent-replay': 'true' };
+
+/** What controllers share: a command to the organization of the path, a look at it, and the answers to both. */
+@Injectable()
+export class Sending {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+  ) {}
+
+  /** Runs a command on the organization of the path; answers what it led to, with its position, or throws its problem. */
+  async run(request: FastifyRequest, reply: FastifyReply, command: OrganizationCommand): Promise<JsonObject> {
+    return this.runOn(organizationIdOf(request), request, reply, command);
+  }
+
+  async runOn(
+    organizationId: string,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    command: OrganizationCommand,
+  ): Promise<JsonObject> {
+    const { commands } = this;
+    return commandAnswer(
+      await commands.execute(new RunCommand(organizationId, command, senderOf(request), idempotencyOf(request))),
+      reply,
+    );
+  }
+
+  /** Shows the organization of the path as its ledger has it, not before `after`. */
+  async show(request: FastifyRequest, after: string | undefined, view: Showing): Promise<JsonObject> {
+    const seen = optional(after, positionFrom);
+    return shownAnswer(await this.queries.execute(new ReadOrganization(organizationIdOf(request), seen, view)));
+  }
+
+  /** The same, as it was. */
+  async showAsOf(request: FastifyRequest, when: Moment, view: Showing): Promise<JsonObject> {
+    return shownAnswer(await this.queries.execute(new OrganizationAsOf(organizationIdOf(request), when, view)));
+  }
+}
+
+/** Makes the document of an answer; `undefined` where the organization has no such thing. */
+export type Showing = View<JsonObject | undefined>;
+export type Moment = OrganizationAsOf<unknown>['when'];
+
+const shownAnswer = (shown: Shown<JsonObject | undefined> | undefined): JsonObject => {
+  if (shown?.value === undefined) throw notFound();
+  return { ...shown.value, as_of: asOfDocument(shown.asOf) };
+};
+
+export const asOfDocument = ({ position, time }: AsOf): JsonObject => ({ position: formatPosition(position), time });
+
+/** Reads of the catalogue show everything this process has written or read; the position is what they cover at least. */
+export const catalogueAsOf = (time: Instant): JsonObject => asOfDocument({ position: positionOf(CATALOGUE, 0), time });
+
+/** An answer of the read models, or 404 where there is none. */
+export const readAnswer = <T extends object>(answer: Answer<T> | undefined): object => {
+  if (answer === undefined) throw notFound();
+  return { ...answer.value, as_of: asOfDocument(answer.asOf) };
+};
+
+export const commandAnswer = (result: CommandResult, reply: FastifyReply): JsonObject => {
+  if (result.accepted) {
+    if (result.replayed) reply.headers(REPLAY);
+    return withPosition(result.answer, result.position);
+  }
+  if ('keyReused' in result) {
+    throw new Problem('idempotency_key_reused', 'this Idempotency-Key came before with another request; use a new one');
+  }
+  throw refusalProblem(result.refusal, result.replayed ? REPLAY : {});
+};
+
+/** What a write to the catalogue led to, or its problem. */
+export const catalogueAnswer = <T>(result: CatalogueResult<T>, document: (value: T) => JsonObject): JsonObject => {
+  if (!result.accepted) throw refusalProblem(result.refusal);
+  return withPosition(document(result.value), result.position);
+};
+
+export const withPosition = (document: JsonObject, position: Position): JsonObject => ({
+  ...document,
+  position: formatPosition(position),
+});
