@@ -1,0 +1,41 @@
+import type { ExitCode } from '../context';
+import { grouped, table, type Terminal } from '../terminal';
+import type { ImportPlan, ImportResult } from './run-import';
+
+/** Whether every line is in; api of the exit codes: {@link ExitCode}. */
+export const exitCodeOf = ({ stopped, tally }: ImportResult): ExitCode => {
+  if (stopped !== null) return 3;
+  return tally.conflicts + tally.rejected + tally.quarantined > 0 ? 2 : 0;
+};
+
+/** What `--json` answers. */
+export const documentOf = ({ tally, stopped, report, resumedAtLine }: ImportResult, plan: ImportPlan): object => ({
+  file: plan.source.path,
+  complete: stopped === null,
+  ...tally,
+  resumed_at_line: resumedAtLine,
+  report,
+  state: plan.stateFile,
+  ...(stopped === null ? {} : { error: stopped }),
+});
+
+/** The same for people. */
+export const sayResult = (terminal: Terminal, result: ImportResult, plan: ImportPlan): void => {
+  const { tally, stopped, report, resumedAtLine } = result;
+  if (resumedAtLine !== null) terminal.err.write(`went on after line ${grouped(resumedAtLine)}\n`);
+  const rows = (['lines', 'accepted', 'duplicates', 'conflicts', 'rejected'] as const).map((name) => [
+    name,
+    grouped(tally[name]),
+  ]);
+  if (tally.quarantined > 0) rows.splice(2, 0, ['  of them quarantined', grouped(tally.quarantined)]);
+  terminal.out.write(table([plan.source.path, ''], rows));
+  if (tally.quarantined > 0) {
+    terminal.err.write(
+      'Quarantined usage is kept and not charged: fix the rate card, then POST /v1/quarantine/redrive.\n',
+    );
+  }
+  if (report !== null) terminal.err.write(`Lines that were not imported, and why: ${report}\n`);
+  if (stopped !== null) {
+    terminal.err.write(`Stopped: ${stopped.detail}. Run the same command again to go on (${plan.stateFile}).\n`);
+  }
+};

@@ -1,0 +1,128 @@
+import { inMemoryEventStore } from '@drawdown/ports/testing';
+import { LedgerUnavailable } from '@drawdown/ledger';
+import { callingAt } from './testing/calling';
+import { ADMIN_KEY, emptyReadModels, type InMemoryServer, openInMemory } from './testing/in-memory';
+import { ask, CLOCK_TIME, eventFor, makeWorld } from './testing/bad-input-world';
+
+let server: InMemoryServer;
+
+beforeAll(async () => {
+  server = await openInMemory();
+  await makeWorld(server);
+});
+afterAll(() => server.close());
+
+const O = '/v1/organizations/world';
+const GRANTS = `${O}/wallets/credits/grants`;
+const GRANT = { credit_type: 'purchased', amount: '1', reason: 'spec' };
+
+const call = callingAt(() => server.url);
+const lots = async () => (await call('GET', `${O}/wallets/credits/lots?limit=500`)).body['data'] as { id: string }[];
+
+test('positions are in body and header, and a read waits for them', async () => {
+  const granted = await call('POST', GRANTS, GRANT, { 'idempotency-key': 'position' });
+  const position = String(granted.body['position']);
+  expect(granted.headers.get('drawdown-position')).toBe(position);
+  const wallet = await call('GET', `${O}/wallets/credits?after=${encodeURIComponent(position)}`);
+  expect(wallet.body['as_of']).toMatchObject({ position });
+  const beyond = await call('GET', `${O}/wallets/credits?after=0.999999`);
+  expect([beyond.status, beyond.body['code'], beyond.headers.get('retry-after')]).toEqual([
+    503,
+    'read_model_behind',
+    '1',
+  ]);
+}, 10_000);
+
+test('pages of lots neither skip nor repeat while lots are added', async () => {
+  const before = (await lots()).map(({ id }) => id);
+  const seen: string[] = [];
+  let cursor: string | null = '';
+  while (cursor !== null) {
+    const page = await call('GET', `${O}/wallets/credits/lots?limit=2${cursor === '' ? '' : `&cursor=${cursor}`}`);
+    seen.push(...(page.body['data'] as { id: string }[]).map(({ id }) => id));
+    cursor = page.body['next_cursor'] as string | null;
+    if (seen.length < 6) await call('POST', GRANTS, GRANT, { 'idempotency-key': `page ${String(seen.length)}` });
+  }
+  expect(seen.slice(0, before.length)).toEqual(before);
+  expect(new Set(seen).size).toBe(seen.length);
+});
+
+test('a revoked key is refused at once', async () => {
+  const { body } = await call('POST', '/v1/api-keys', { name: 'short', scopes: ['read'] });
+  const headers = { authorization: `Bearer ${String(body['key'])}` };
+  expect((await call('GET', O, undefined, headers)).status).toBe(200);
+  await call('DELETE', `/v1/api-keys/${String(body['id'])}`);
+  expect((await call('GET', O, undefined, headers)).status).toBe(401);
+});
+
+test('secrets of keys are shown once', async () => {
+  const { body } = await call('GET', '/v1/api-keys?limit=500');
+  expect(JSON.stringify(body)).not.toContain(ADMIN_KEY);
+  expect(JSON.stringify(body)).not.toMatch(/hash|secret/);
+});
+
+test('a member sees own transactions only, and nothing of balances', async () => {
+  const asked: unknown[] = [];
+  const member = await openInMemory({
+    readModels: {
+      ...emptyReadModels(),
+      transactions: async (_: unknown, query: unknown) => {
+        asked.push(query);
+        return { value: { data: [], next_cursor: null }, asOf: { position: new Map(), time: CLOCK_TIME } };
+      },
+    } as never,
+  });
+  await makeWorld(member);
+  const headers = { authorization: `Bearer ${ADMIN_KEY}`, 'drawdown-user': 'member1' };
+  await fetch(`${member.url}${O}/transactions`, { headers });
+  expect(asked).toMatchObject([{ userId: 'member1' }]);
+  expect((await fetch(`${member.url}${O}/wallets`, { headers })).status).toBe(403);
+  await member.close();
+});
+
+test('a store that is away is 503 with Retry-After, and readiness says why', async () => {
+  const away = await openInMemory({ store: inMemoryEventStore() });
+  await makeWorld(away);
+  away.readiness.register('ledger', () => 'the disk is full');
+  jest.spyOn(away.ledger, 'run').mockRejectedValue(new LedgerUnavailable('the disk is full'));
+  const headers = { authorization: `Bearer ${ADMIN_KEY}`, 'idempotency-key': 'x', 'content-type': 'application/json' };
+  const refused = await fetch(`${away.url}${GRANTS}`, { method: 'POST', headers, body: JSON.stringify(GRANT) });
+  expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
+  expect(await refused.json()).toMatchObject({ code: 'unavailable' });
+  const ready = await fetch(`${away.url}/readyz`);
+  expect(ready.status).toBe(503);
+  expect(await ready.json()).toMatchObject({ checks: { ledger: { ok: false, reason: 'the disk is full' } } });
+  await away.close();
+});
+
+test('test clocks that are switched off are not found', async () => {
+  const production = await openInMemory({ environment: { DRAWDOWN_TEST_CLOCKS: '0' } });
+  await expect(ask(production, 'POST', '/v1/test-clocks', { now: CLOCK_TIME })).rejects.toThrow(/404.*not_found/);
+  await production.close();
+});
+
+test('metrics count requests by route, and events by outcome', async () => {
+  await call('POST', '/v1/events', [eventFor('world', 'metric'), {}]);
+  const text = await (await fetch(`${server.url}/metrics`)).text();
+  expect(text).toMatch(/drawdown_http_requests_total\{method="POST",route="\/v1\/events",status="202"\} \d/);
+  expect(text).toMatch(/drawdown_intake_events_total\{outcome="rejected",channel="http"\} \d/);
+  expect(text).toContain('drawdown_http_request_duration_seconds_bucket');
+  expect(text).not.toContain('world');
+});
+
+test('a request id is echoed where it is one, and made where it is not', async () => {
+  expect((await call('GET', O, undefined, { 'x-request-id': 'req-1' })).headers.get('x-request-id')).toBe('req-1');
+  expect((await call('GET', O, undefined, { 'x-request-id': 'a b' })).headers.get('x-request-id')).toMatch(/^req_/);
+});
+
+test('a stopping process takes nothing in', async () => {
+  const stopping = await openInMemory();
+  await makeWorld(stopping);
+  const closing = stopping.close();
+  const headers = { authorization: `Bearer ${ADMIN_KEY}` };
+  const answer = await fetch(`${stopping.url}${O}`, { headers })
+    .then(({ status }) => status)
+    .catch(() => 'closed');
+  expect([503, 'closed']).toContain(answer);
+  await closing;
+});

@@ -1,0 +1,73 @@
+import { callingAt } from './testing/calling';
+import { ADMIN_KEY, type InMemoryServer, openInMemory } from './testing/in-memory';
+import { makeWorld } from './testing/bad-input-world';
+
+let server: InMemoryServer;
+
+beforeAll(async () => {
+  server = await openInMemory();
+  await makeWorld(server);
+});
+afterAll(() => server.close());
+
+const O = '/v1/organizations/world';
+const GRANTS = `${O}/wallets/credits/grants`;
+const GRANT = { credit_type: 'purchased', amount: '1', reason: 'spec' };
+
+const call = callingAt(() => server.url);
+const lots = async () => (await call('GET', `${O}/wallets/credits/lots?limit=500`)).body['data'] as { id: string }[];
+
+describe('an Idempotency-Key', () => {
+  test('BAD-060: the same grant from 1,000 parallel requests makes one lot and 1,000 equal answers', async () => {
+    const before = (await lots()).length;
+    const headers = { authorization: `Bearer ${ADMIN_KEY}`, 'idempotency-key': 'thousand' };
+    const request = { method: 'POST', url: GRANTS, headers, payload: GRANT } as const;
+    const answers = await Promise.all(Array.from({ length: 1000 }, () => server.app.inject(request)));
+    expect(new Set(answers.map(({ statusCode, body }) => `${String(statusCode)} ${body}`)).size).toBe(1);
+    expect(answers.filter((answer) => answer.headers['idempotent-replay'] === 'true')).toHaveLength(999);
+    expect(await lots()).toHaveLength(before + 1);
+  });
+
+  test('compares bodies as JSON, not as text', async () => {
+    const key = { 'idempotency-key': 'form' };
+    const first = await call('POST', GRANTS, GRANT, key);
+    const again = await call('POST', GRANTS, '{ "reason":"spec","amount" : "1",\n"credit_type":"purchased"}', key);
+    expect(again.body).toEqual(first.body);
+    expect((await call('POST', GRANTS, { ...GRANT, amount: '1.0' }, key)).body['code']).toBe('idempotency_key_reused');
+  });
+
+  test('belongs to its route and its organization', async () => {
+    const key = { 'idempotency-key': 'route' };
+    expect((await call('POST', GRANTS, GRANT, key)).status).toBe(201);
+    const elsewhere = await call('POST', `${O}/wallets/credits/adjustments`, { amount: '1', reason: 'spec' }, key);
+    expect([elsewhere.status, elsewhere.body['code']]).toEqual([409, 'idempotency_key_reused']);
+    expect((await call('POST', GRANTS.replace('world', 'other'), GRANT, key)).status).toBe(201);
+  });
+
+  test('remembers a refusal, whatever happens afterwards', async () => {
+    const key = { 'idempotency-key': 'refused' };
+    const hold = { wallet: 'credits', amount: '5000' };
+    expect((await call('POST', `${O}/holds`, hold, key)).status).toBe(402);
+    await call('POST', GRANTS, { ...GRANT, amount: '9000' }, { 'idempotency-key': 'enough' });
+    const again = await call('POST', `${O}/holds`, hold, key);
+    expect([again.status, again.headers.get('idempotent-replay')]).toEqual([402, 'true']);
+  });
+
+  test('gives an organization without an id the same id again', async () => {
+    const body = { name: 'Nameless', preset: 'enterprise' };
+    const first = await call('POST', '/v1/organizations', body, { 'idempotency-key': 'nameless' });
+    const again = await call('POST', '/v1/organizations', body, { 'idempotency-key': 'nameless' });
+    expect(first.body['id']).toMatch(/^org_/);
+    expect(again.body).toEqual(first.body);
+  });
+
+  test('makes a rate card version once', async () => {
+    const versions = '/v1/rate-cards/world-card/versions';
+    const body = { rates: [{ service_type: 'x', price: { type: 'flat_rate', credits_per_unit: '1', unit: 'u' } }] };
+    const first = await call('POST', versions, body, { 'idempotency-key': 'version' });
+    const again = await call('POST', versions, body, { 'idempotency-key': 'version' });
+    expect(again.body).toEqual(first.body);
+    expect(again.headers.get('idempotent-replay')).toBe('true');
+    expect((await call('POST', versions, { rates: [] }, { 'idempotency-key': 'version' })).status).toBe(400);
+  });
+});

@@ -1,0 +1,139 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { must } from './testing/api';
+import { expectedBooks, foundBooks, repeated } from './testing/load/audit';
+import { Generator } from './testing/load/generator';
+import { Journal, type Journaled } from './testing/load/journal';
+import { Operations, ORGANIZATIONS, RATES } from './testing/load/operations';
+import { Seeded } from './testing/seeded';
+import { type ServerOptions, ServerProcess } from './testing/server-process';
+
+const KILLS = 10;
+const CLIENTS = 8;
+/** Between being ready and being killed. */
+const LIFE_MS = { least: 150, most: 1_500 };
+const STOP_MAX_MS = 10_000;
+/** Repeating everything would take as long as the load itself. */
+const REPEATED = 300;
+
+const say = (line: string): void => {
+  process.stdout.write(`kill: ${line}\n`);
+};
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'drawdown-kill-'));
+});
+afterEach(async () => {
+  await ServerProcess.endAll();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Organizations with a card and a few credits: most come from the load's own grants. */
+const prepare = async (url: string): Promise<void> => {
+  await must(`${url}/v1/rate-cards`, 'POST', { key: 'load', name: 'Load', unit: 'credit' });
+  await must(`${url}/v1/rate-cards/load/versions`, 'POST', { rates: RATES });
+  await must(`${url}/v1/rate-cards/load/versions/1/activate`, 'POST', { effective_from: '2023-01-01T00:00:00Z' });
+  for (const id of ORGANIZATIONS) {
+    await must(`${url}/v1/organizations`, 'POST', { id, name: id, preset: 'enterprise' });
+    await must(`${url}/v1/organizations/${id}/rate-card`, 'PUT', { key: 'load' });
+  }
+};
+
+const start = async () => {
+  const seeded = Seeded.fresh();
+  say(`SEED=${String(seeded.seed)}`);
+  const dataFolder = path.join(folder, 'data');
+  const server = await ServerProcess.start({ dataFolder });
+  await prepare(server.url);
+  const journal = new Journal(path.join(folder, 'journal.ndjson'));
+  const generator = new Generator(server.url, journal, new Operations(seeded), CLIENTS);
+  return { seeded, dataFolder, server, journal, generator };
+};
+
+/** A start that is killed, too: it must not have taken anything halfway. */
+const killWhileStarting = async (options: ServerOptions, afterMs: number): Promise<void> => {
+  const server = await ServerProcess.spawn(options);
+  await sleep(afterMs);
+  await server.kill();
+};
+
+/** Everything that clients were told is so, and nothing else. */
+const checkBooks = async (url: string, journal: readonly Journaled[]): Promise<void> => {
+  expect(journal.filter(({ reply }) => reply === null)).toEqual([]);
+  for (const [organization, want] of expectedBooks(journal)) {
+    const { consumed, broken, ...found } = await foundBooks(url, organization);
+    expect({ organization, broken }).toEqual({ organization, broken: [] });
+    const unknown = [...found.transactions].filter(([id]) => !want.transactions.has(id));
+    const missing = [...want.transactions].filter(([id]) => !found.transactions.has(id));
+    expect({ organization, unknown, missing }).toEqual({ organization, unknown: [], missing: [] });
+    expect({ organization, ...found }).toEqual({ organization, ...want });
+    const charged = [...want.transactions].filter(([, change]) => change < 0n);
+    expect({ organization, consumed }).toEqual({
+      organization,
+      consumed: -charged.reduce((sum, [, change]) => sum + change, 0n),
+    });
+  }
+};
+
+const outcomes = (journal: readonly Journaled[]): string => {
+  const counts = new Map<string, number>();
+  for (const { operation, reply, tries } of journal) {
+    const name = `${operation.kind} ${String(reply?.status)}`;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+    if (tries > 1) counts.set('sent more than once', (counts.get('sent more than once') ?? 0) + 1);
+  }
+  return [...counts]
+    .map(([name, count]) => `${name}: ${String(count)}`)
+    .sort()
+    .join(', ');
+};
+
+test(`FLT-06: killed ${String(KILLS)} times under load, it has what it acknowledged, once`, async () => {
+  const { seeded, dataFolder, server: first, journal, generator } = await start();
+  const { port, url } = first;
+  let server = first;
+  for (let kill = 1; kill <= KILLS; kill++) {
+    await sleep(LIFE_MS.least + seeded.below(LIFE_MS.most - LIFE_MS.least));
+    await server.kill();
+    if (seeded.below(3) === 0) await killWhileStarting({ dataFolder, port }, seeded.below(LIFE_MS.most));
+    server = await ServerProcess.start({ dataFolder, port });
+  }
+  await generator.stop();
+  const journaled = journal.read();
+  say(`${String(journaled.length)} operations: ${outcomes(journaled)}`);
+  await checkBooks(url, journaled);
+
+  const refused = journaled.filter(({ reply }) => (reply?.status ?? 0) >= 400);
+  const others = journaled.filter(({ reply }) => (reply?.status ?? 0) < 400).slice(-REPEATED);
+  expect(await repeated(url, [...refused.slice(-REPEATED), ...others])).toEqual([]);
+  await checkBooks(url, journaled); // the repetitions had no effect either
+});
+
+test('FLT-09: stopped under load, it ends in time with code 0 and loses nothing', async () => {
+  const { dataFolder, server, journal, generator } = await start();
+  await sleep(LIFE_MS.most);
+  const begun = performance.now();
+  const stopping = server.stop();
+  const exit = await stopping;
+  const tookMs = performance.now() - begun;
+  say(`stopped in ${tookMs.toFixed(0)} ms`);
+  const again = await ServerProcess.start({ dataFolder, port: server.port });
+  await generator.stop();
+  await checkBooks(again.url, journal.read());
+  expect(exit).toEqual({ code: 0, signal: null });
+  expect(tookMs).toBeLessThan(STOP_MAX_MS);
+});
+
+test('a second process on the same data folder ends at once and says who holds it', async () => {
+  const dataFolder = path.join(folder, 'data');
+  const holder = await ServerProcess.start({ dataFolder });
+  const second = await ServerProcess.spawn({ dataFolder });
+  const { code } = await second.withinTime(STOP_MAX_MS);
+  expect(code).toBeGreaterThan(0);
+  expect(second.output).toContain(dataFolder);
+  expect(second.output).toContain(`process ${String(holder.pid)}`);
+  expect((await must(`${holder.url}/readyz`, 'GET'))['status']).toBe('ready');
+});

@@ -1,0 +1,38 @@
+import 'reflect-metadata';
+import { DataFolderInUse } from '@drawdown/adapters/embedded/data-folder';
+import { createHttp, createLogger } from '@drawdown/http';
+import { openParts } from './parts';
+import { makeSample } from './sample';
+import { BadSettings, readSettings } from './settings';
+import { StandaloneModule } from './standalone.module';
+import { ShardCountDiffers } from './store-header';
+import { welcome } from './welcome';
+
+/** Failures that say what to do next; a stack would only hide it. */
+const EXPECTED = [BadSettings, DataFolderInUse, ShardCountDiffers];
+
+const start = async (): Promise<void> => {
+  const settings = readSettings(process.env);
+  const logger = createLogger(settings.logLevel);
+  const parts = await openParts(settings, logger);
+  if (settings.sample) await makeSample(parts);
+  const app = await createHttp(StandaloneModule.of(parts, settings, logger));
+  app.enableShutdownHooks();
+  await app.listen(settings.port, settings.host);
+  const text = welcome({
+    url: await app.getUrl(),
+    newKey: parts.newAdminKey,
+    isKeySet: settings.adminKey !== undefined,
+    hasSample: settings.sample,
+    now: parts.clock.now(),
+  });
+  process.stdout.write(text);
+};
+
+start().catch((error: unknown) => {
+  const isExpected = EXPECTED.some((type) => error instanceof type);
+  const text = error instanceof Error ? (isExpected ? error.message : (error.stack ?? error.message)) : String(error);
+  process.stderr.write(`Drawdown cannot start: ${text}\n`);
+  // Threads that are still running would keep the process alive.
+  process.exit(1);
+});

@@ -1,0 +1,57 @@
+import { HttpModule, HttpSettings } from '@drawdown/http';
+import { Catalogue, Ledger } from '@drawdown/ledger';
+import { ReadModels } from '@drawdown/projections';
+import {
+  type BeforeApplicationShutdown,
+  type DynamicModule,
+  Global,
+  Inject,
+  Module,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import type { Logger } from 'pino';
+import type { Parts } from './parts';
+import type { Settings } from './settings';
+
+const OpenedParts = Symbol('OpenedParts');
+
+/**
+ * What every module of this process may ask for, and the last two steps of its shutdown: HTTP lets nothing in from the
+ * first step on; then what was accepted is decided and stored; the HTTP server closes; then the stores do.
+ */
+@Global()
+@Module({})
+export class PartsModule implements BeforeApplicationShutdown, OnApplicationShutdown {
+  constructor(@Inject(OpenedParts) private readonly parts: Parts) {}
+
+  static of(parts: Parts): DynamicModule {
+    const providers = [
+      { provide: OpenedParts, useValue: parts },
+      { provide: Ledger, useValue: parts.ledger },
+      { provide: Catalogue, useValue: parts.catalogue },
+      { provide: ReadModels, useValue: parts.readModels },
+    ];
+    return { module: PartsModule, providers, exports: providers };
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.parts.drain();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.parts.close();
+  }
+}
+
+/** Everything in one process: composition, nothing else. */
+@Module({})
+export class StandaloneModule {
+  static of(parts: Parts, settings: Settings, logger: Logger): DynamicModule {
+    const { metrics, readiness, clock } = parts;
+    const http = new HttpSettings(settings.testClocks, () => clock.now());
+    return {
+      module: StandaloneModule,
+      imports: [PartsModule.of(parts), HttpModule.with({ settings: http, logger, metrics, readiness })],
+    };
+  }
+}

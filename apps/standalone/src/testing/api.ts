@@ -1,0 +1,62 @@
+import { ADMIN_KEY } from './server-process';
+
+export interface Reply {
+  readonly status: number;
+  readonly body: Record<string, unknown>;
+}
+
+/** A request as any client would send it: JSON, with the admin key. Rejects where no answer comes. */
+export const send = async (
+  url: string,
+  method: string,
+  body?: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Reply> => {
+  const response = await fetch(url, {
+    method,
+    headers: {
+      authorization: `Bearer ${ADMIN_KEY}`,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(30_000),
+  });
+  const text = await response.text();
+  return { status: response.status, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) };
+};
+
+/** The body of an answer that must be a success. */
+export const must = async (...request: Parameters<typeof send>): Promise<Record<string, unknown>> => {
+  const { status, body } = await send(...request);
+  if (status < 300) return body;
+  throw new Error(`${request[1]} ${request[0]}: ${String(status)} ${JSON.stringify(body)}`);
+};
+
+/** All items of a list, page by page. */
+export const all = async (url: string): Promise<Record<string, unknown>[]> => {
+  const items: Record<string, unknown>[] = [];
+  let cursor: unknown = null;
+  do {
+    const next = new URL(url);
+    next.searchParams.set('limit', '500');
+    if (typeof cursor === 'string') next.searchParams.set('cursor', cursor);
+    const page = await must(next.href, 'GET');
+    items.push(...(page['data'] as Record<string, unknown>[]));
+    cursor = page['next_cursor'];
+  } while (typeof cursor === 'string');
+  return items;
+};
+
+/** Does something for each item, a few at a time. */
+export const forEach = async <T>(
+  items: readonly T[],
+  width: number,
+  act: (item: T) => Promise<void>,
+): Promise<void> => {
+  const rest = [...items];
+  const worker = async (): Promise<void> => {
+    for (let item = rest.shift(); item !== undefined; item = rest.shift()) await act(item);
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+};

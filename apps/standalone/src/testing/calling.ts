@@ -1,0 +1,29 @@
+import { ADMIN_KEY } from './in-memory';
+
+export interface Called {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Record<string, unknown>;
+}
+export type Call = (
+  method: string,
+  path: string,
+  json?: unknown,
+  headers?: Readonly<Record<string, string>>,
+) => Promise<Called>;
+
+/** Sends requests as the admin and shows what came back, whatever it is. A text is sent as it is, all else as JSON. */
+export const callingAt =
+  (url: () => string): Call =>
+  async (method, path, json, headers = {}) => {
+    const response = await fetch(url() + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${ADMIN_KEY}`,
+        ...(json === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(json === undefined ? {} : { body: typeof json === 'string' ? json : JSON.stringify(json) }),
+    });
+    return { status: response.status, headers: response.headers, body: (await response.json()) as Called['body'] };
+  };

@@ -1,0 +1,99 @@
+import 'reflect-metadata';
+import { ensureAdminKey } from '@drawdown/commands';
+import { createHttp, createLogger, PrometheusMetrics, Readiness } from '@drawdown/http';
+import { LocalCatalogue, LocalLedger } from '@drawdown/ledger';
+import { fromMicros, type Instant } from '@drawdown/kernel';
+import { type Clock, type EventStore, NO_LOG } from '@drawdown/ports';
+import { inMemoryEventStore, inMemorySnapshots } from '@drawdown/ports/testing';
+import type { ReadModels } from '@drawdown/projections';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { Parts } from '../parts';
+import { readSettings } from '../settings';
+import { StandaloneModule } from '../standalone.module';
+
+export const ADMIN_KEY = 'test-admin-key-0123456789';
+
+export interface InMemoryServer {
+  readonly app: NestFastifyApplication;
+  readonly store: EventStore;
+  readonly catalogue: LocalCatalogue;
+  readonly ledger: LocalLedger;
+  readonly readiness: Readiness;
+  readonly url: string;
+  readonly close: () => Promise<void>;
+}
+
+interface Options {
+  readonly store?: EventStore;
+  readonly readModels?: ReadModels;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly requestTimeoutMs?: number;
+}
+
+const machineClock: Clock = {
+  now: (): Instant => {
+    const now = fromMicros(BigInt(Date.now()) * 1000n);
+    if (now === undefined) throw new Error('the machine clock is out of range');
+    return now;
+  },
+};
+
+/** The whole process over HTTP, on the in-memory references of the ports. */
+export const openInMemory = async ({
+  store = inMemoryEventStore(),
+  readModels = emptyReadModels(),
+  environment = {},
+  requestTimeoutMs = 30_000,
+}: Options = {}): Promise<InMemoryServer> => {
+  const settings = readSettings(environment);
+  const metrics = new PrometheusMetrics();
+  const readiness = new Readiness();
+  const catalogue: LocalCatalogue = new LocalCatalogue(store, machineClock, (card, version) =>
+    ledger.lastPriced(card, version),
+  );
+  const shared = { clock: machineClock, metrics, log: NO_LOG };
+  const ledger: LocalLedger = new LocalLedger(1, { store, snapshots: inMemorySnapshots(), catalogue, ...shared });
+  await catalogue.start();
+  await ledger.start();
+  await ensureAdminKey(catalogue, ADMIN_KEY);
+  const parts: Parts = {
+    ledger,
+    catalogue,
+    readModels,
+    clock: machineClock,
+    metrics,
+    readiness,
+    newAdminKey: null,
+    drain: () => ledger.stop(),
+    close: () => store.close(),
+  };
+  const app = await createHttp(StandaloneModule.of(parts, settings, createLogger('silent')), requestTimeoutMs);
+  await app.listen(0, '127.0.0.1');
+  return { app, store, catalogue, ledger, readiness, url: await app.getUrl(), close: () => app.close() };
+};
+
+/** Read models of a ledger in which nothing happened. */
+export const emptyReadModels = (): ReadModels => {
+  const asOf = { position: new Map([['0', 0]]), time: machineClock.now() };
+  const page = async () => ({ value: { data: [], next_cursor: null }, asOf });
+  const missing = async () => undefined;
+  const total = async () => ({ value: { data: [], total: '0' }, asOf });
+  return {
+    organization: missing,
+    wallets: missing,
+    wallet: missing,
+    lots: missing,
+    holds: page,
+    hold: missing,
+    transactions: page,
+    transaction: missing,
+    transactionTree: missing,
+    transactionPlace: missing,
+    explanation: missing,
+    breakdown: total,
+    spending: total,
+    burnRate: missing,
+    quarantine: page,
+    quarantinedUsage: async () => ({ usages: [], next_cursor: null }),
+  } as unknown as ReadModels;
+};

@@ -1,0 +1,63 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Reply, send } from '../api';
+import type { Journal, Operation } from './journal';
+import type { Operations } from './operations';
+
+const PAUSE_MS = 100;
+
+/** An answer after which it is known what happened. What others say (starting, stopping, in trouble) decides nothing. */
+const isDefinite = ({ status }: Reply): boolean => status < 500 && status !== 429 && status !== 408;
+
+/** Clients that each send one request after the other, and the same one again until they know what became of it. */
+export class Generator {
+  private stopped = false;
+  private count = 0;
+  private readonly clients: Promise<void>[];
+
+  constructor(
+    private readonly url: string,
+    private readonly journal: Journal,
+    private readonly operations: Operations,
+    clients: number,
+  ) {
+    this.clients = Array.from({ length: clients }, () => this.client());
+  }
+
+  /** Operations begun so far. */
+  get begun(): number {
+    return this.count;
+  }
+
+  /** No new operations; resolves once those under way have their answer. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await Promise.all(this.clients);
+  }
+
+  private async client(): Promise<void> {
+    while (!this.stopped) {
+      const operation = this.operations.next(++this.count);
+      this.operations.learn(operation, await this.until(operation));
+    }
+  }
+
+  private async until(operation: Operation): Promise<Reply> {
+    for (;;) {
+      this.journal.write({ at: 'sent', operation });
+      try {
+        const reply = await perform(this.url, operation);
+        if (isDefinite(reply)) {
+          this.journal.write({ at: 'answered', n: operation.n, reply });
+          return reply;
+        }
+        this.journal.write({ at: 'failed', n: operation.n, reason: `status ${String(reply.status)}` });
+      } catch (error) {
+        this.journal.write({ at: 'failed', n: operation.n, reason: String(error) });
+      }
+      await sleep(PAUSE_MS);
+    }
+  }
+}
+
+export const perform = (url: string, { path, body, key }: Operation): Promise<Reply> =>
+  send(url + path, 'POST', body, key === null ? {} : { 'idempotency-key': key });

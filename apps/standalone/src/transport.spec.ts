@@ -1,0 +1,137 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { ADMIN_KEY, type InMemoryServer, openInMemory } from './testing/in-memory';
+import { makeWorld } from './testing/bad-input-world';
+
+/** What fetch cannot send: bytes that are no request, or no honest one. */
+let server: InMemoryServer;
+let port: number;
+
+beforeAll(async () => {
+  server = await openInMemory({ requestTimeoutMs: 500 });
+  await makeWorld(server);
+  port = Number(new URL(server.url).port);
+});
+afterAll(() => server.close());
+
+interface Raw {
+  readonly status: number;
+  readonly head: string;
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly closed: boolean;
+}
+
+const AUTHORIZED = `Host: x\r\nAuthorization: Bearer ${ADMIN_KEY}\r\n`;
+
+/** Sends bytes and reads until the connection ends, or nothing more comes. */
+const exchange = async (bytes: string | Buffer, quietMs = 300): Promise<Raw> => {
+  const socket = connect(port, '127.0.0.1');
+  const chunks: Buffer[] = [];
+  let closed = false;
+  let lastAt = Infinity;
+  socket.on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
+    lastAt = performance.now();
+  });
+  socket.on('error', () => undefined); // a reset after the answer; what was read counts
+  socket.on('close', () => (closed = true));
+  await once(socket, 'connect');
+  socket.write(bytes);
+  const until = performance.now() + 8_000;
+  while (!closed && performance.now() - lastAt < quietMs && performance.now() < until) await pause(20);
+  while (!closed && chunks.length === 0 && performance.now() < until) await pause(20);
+  await pause(closed ? 0 : quietMs);
+  socket.destroy();
+  const [head = '', body = ''] = Buffer.concat(chunks).toString().split('\r\n\r\n');
+  return { status: Number(head.split(' ')[1]), head, body: JSON.parse(body || '{}') as Raw['body'], closed };
+};
+
+test('BAD-006: a body that never ends is 408, and the connection is closed', async () => {
+  const start = `POST /v1/events HTTP/1.1\r\n${AUTHORIZED}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n[{"a"\r\n`;
+  const { status, body, closed } = await exchange(start);
+  expect({ status, code: body['code'], closed }).toEqual({ status: 408, code: 'request_timeout', closed: true });
+});
+
+test('BAD-006: a chunked body past every limit is 413 without being kept', async () => {
+  const chunk = Buffer.alloc(1024 * 1024, 0x20);
+  const piece = Buffer.concat([Buffer.from('100000\r\n'), chunk, Buffer.from('\r\n')]);
+  const start = `POST /v1/events HTTP/1.1\r\n${AUTHORIZED}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`;
+  const before = process.memoryUsage().arrayBuffers;
+  const sent = Buffer.concat([Buffer.from(start), ...Array.from({ length: 20 }, () => piece)]);
+  const { status, body } = await exchange(sent);
+  expect({ status, code: body['code'] }).toEqual({ status: 413, code: 'payload_too_large' });
+  expect(process.memoryUsage().arrayBuffers - before - sent.length).toBeLessThan(16 * 1024 * 1024);
+});
+
+test('BAD-006: a body announced as enormous is refused before it comes', async () => {
+  const start = `POST /v1/events HTTP/1.1\r\n${AUTHORIZED}Content-Type: application/json\r\nContent-Length: 999999999\r\n\r\n[`;
+  const { status, body, closed } = await exchange(start);
+  expect({ status, code: body['code'], closed }).toEqual({ status: 413, code: 'payload_too_large', closed: true });
+});
+
+test('BAD-016: two lengths are 400, and the connection is closed', async () => {
+  const both = 'Content-Length: 5\r\nTransfer-Encoding: chunked\r\n';
+  const { status, closed } = await exchange(
+    `POST /v1/events HTTP/1.1\r\n${AUTHORIZED}Content-Type: application/json\r\n${both}\r\n0\r\n\r\n`,
+  );
+  expect({ status, closed }).toEqual({ status: 400, closed: true });
+});
+
+test('BAD-016: 64 kB of headers are 431', async () => {
+  const { status, body } = await exchange(`GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(64 * 1024)}\r\n\r\n`);
+  expect({ status, code: body['code'] }).toEqual({ status: 431, code: 'headers_too_large' });
+});
+
+test.each(['TRACE', 'FROBNICATE', 'OPTIONS'])('BAD-017: %s is 405 with Allow', async (method) => {
+  const { status, head, body } = await exchange(`${method} /v1/organizations/world HTTP/1.1\r\n${AUTHORIZED}\r\n`);
+  expect({ status, code: body['code'] }).toEqual({ status: 405, code: 'method_not_allowed' });
+  expect(head.toLowerCase()).toContain('\r\nallow: ');
+});
+
+test.each([
+  ['/v1/organizations/%2e%2e/wallets', 404, 'not_found'],
+  ['/v1/organizations/world/../other', 404, 'not_found'],
+  ['/v1//organizations/world', 404, 'not_found'],
+  ['/v1/organizations/%00', 400, 'invalid_id'],
+  ['/v1/organizations/%zz', 400, 'invalid_value'],
+])('BAD-018: %s', async (path, status, code) => {
+  const answer = await exchange(`GET ${path} HTTP/1.1\r\n${AUTHORIZED}\r\n`);
+  expect({ status: answer.status, code: answer.body['code'] }).toEqual({ status, code });
+});
+
+test('BAD-058: a newline in a header is no request', async () => {
+  const folded = 'Idempotency-Key: a\r\n b\r\n';
+  const { status, body } = await exchange(
+    `POST /v1/organizations HTTP/1.1\r\n${AUTHORIZED}${folded}Content-Length: 0\r\n\r\n`,
+  );
+  expect({ status, code: body['code'] }).toEqual({ status: 400, code: 'invalid_header' });
+});
+
+test('what is no HTTP at all is 400', async () => {
+  const { status, closed } = await exchange('\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03');
+  expect({ status, closed }).toEqual({ status: 400, closed: true });
+});
+
+/** The longest time the event loop did not turn while a body was answered. */
+const longestBlock = async (payload: string): Promise<number> => {
+  let [last, longest] = [performance.now(), 0];
+  const timer = setInterval(() => {
+    longest = Math.max(longest, performance.now() - last);
+    last = performance.now();
+  }, 1);
+  const headers = { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' };
+  await server.app.inject({ method: 'POST', url: '/v1/events', headers, payload });
+  clearInterval(timer);
+  return longest;
+};
+
+test('none of it blocks the event loop for more than 50 ms', async () => {
+  const wide = `{${Array.from({ length: 300_000 }, (_, i) => `"k${String(i)}":1`).join(',')}}`;
+  for (const body of ['['.repeat(4_000_000), wide]) {
+    // The best of a few: a busy machine may stop any process for that long.
+    const blocks: number[] = [];
+    while (blocks.length < 5 && !blocks.some((ms) => ms < 50)) blocks.push(await longestBlock(body));
+    expect(Math.min(...blocks)).toBeLessThan(50);
+  }
+});
