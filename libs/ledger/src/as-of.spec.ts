@@ -120,15 +120,17 @@ test.each(['2001-01-01', '2101-01-01'])(
 
 test('a workspace, a user or a model called like the organization makes nothing of others its own', async () => {
   const world = await openLedger();
+  const made = await world.catalogue.createTestClock(instant('2101-01-01'), SENDER);
+  if (!made.accepted) throw new Error('no clock');
   await withOrganization(world, { credits: '10' });
-  await withOrganization(world, { id: 'other', credits: '10' });
+  await withOrganization(world, { id: 'other', credits: '10', testClock: made.value.id });
+  const other = { organizationId: 'other', time: made.value.now };
   const named = { workspaceId: ACME, userId: ACME, model: ACME, source: ACME, dimensions: { team: ACME } };
-  await world.charge(
-    used('a', '3', { organizationId: 'other', ...named }),
-    used(ACME, '2', { organizationId: 'other', serviceType: ACME }),
-  );
+  await world.charge(used('a', '3', { ...other, ...named }), used(ACME, '2', { ...other, serviceType: ACME }));
   await world.run(grant('1', { reason: ACME }), { of: 'other' });
+  await world.run(grant('1'));
   const all = { position: positionOf(0, 999) };
-  expect((await world.ledger.asOf(ACME, all, figures))?.value).toEqual([10, 0]);
+  expect((await world.ledger.asOf(ACME, all, figures))?.value).toEqual([11, 0]);
+  expect((await world.ledger.asOf(ACME, { instant: START }, figures))?.value).toEqual([11, 0]);
   expect((await world.ledger.asOf('other', all, figures))?.value).toEqual([8, 0]);
 });

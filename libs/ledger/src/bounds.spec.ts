@@ -105,7 +105,7 @@ describe('INV-LED-15: every append stays below the limit', () => {
     await withOrganization({ run, charge, metrics, ...world }, { id: 'many', credits: '0' });
     await Promise.all(Array.from({ length: 1_200 }, () => run(grant('1'), { of: 'many' })));
     const between = (from: number) =>
-      charge(...Array.from({ length: 3_000 }, (_, i) => used(`${String(from + i)}`, '0.1')));
+      charge(...Array.from({ length: 3_700 }, (_, i) => used(`${String(from + i)}`, '0.1')));
     const [held] = await Promise.all([mustBeAccepted(run(hold('1100'), { of: 'many' })), between(0)]);
     const usage = {
       ...{ serviceType: null, workspaceId: null, userId: null },
@@ -118,7 +118,7 @@ describe('INV-LED-15: every append stays below the limit', () => {
       final: true,
       usage,
     } as const;
-    const [, captured] = await Promise.all([between(3_000), run(capture, { of: 'many' }), between(6_000)]);
+    const [, captured] = await Promise.all([between(4_000), run(capture, { of: 'many' }), between(8_000)]);
     expect(captured).toMatchObject({ accepted: true });
     expect((await charge(used('last', '100', { organizationId: 'many' }))).outcomes).toMatchObject([
       { outcome: 'charged' },

@@ -2,6 +2,7 @@ import { canonicalContent, isRejection, parseUsageEvent, type UsageEvent } from 
 import { later, policy, preset, START, wallet } from '@drawdown/domain/testing';
 import { identityOf, organizationNamespace } from '@drawdown/kernel';
 import { createHash } from 'node:crypto';
+import { PastDecisions } from './past-decisions';
 import { ACME, type LedgerWorld, openLedger, recorded, SENDER, used, withOrganization } from './testing';
 
 const opened = async (): Promise<LedgerWorld> => {
@@ -84,7 +85,10 @@ describe('INV-INT-1: one charge per identity', () => {
     const world = await opened();
     for (let i = 0; i < 200; i++) await world.charge(used(`u${String(i)}`, '0.1'));
     const all = Array.from({ length: 200 }, (_, i) => used(`u${String((i * 37) % 200)}`, '0.1'));
+    const fetch = jest.spyOn(PastDecisions.prototype, 'fetch');
     const outcomes = await outcomesOf(world, ...all, used('new'));
+    expect(Math.max(...fetch.mock.calls.map(([revisions]) => revisions.size))).toBeLessThanOrEqual(32);
+    fetch.mockRestore();
     expect(outcomes.slice(0, 200).every((outcome) => outcome === 'duplicate')).toBe(true);
     expect(outcomes[200]).toBe('charged');
   });

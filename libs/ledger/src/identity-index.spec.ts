@@ -55,6 +55,7 @@ test('an identity is remembered for 40 days from its booking at least, and for 4
 test('what was decided again is remembered for 40 days from then', () => {
   const index = new IdentityIndex();
   index.insert(identity('x'), place(1), START, false);
+  for (let day = 0; day < 39; day++) index.insert(identity(-day), place(2), later(START, { days: day }), false);
   const again = later(START, { days: 39 });
   index.replace(identity('x'), place(1), place(7, 2), again, false);
   for (let day = 0; day < REMEMBERED_DAYS; day++) {

@@ -16,7 +16,7 @@ import type { Place } from './identity-index';
 const HEADROOM_BYTES = 40 * 1024;
 
 /** Bytes of an event's type and of its metadata, but for what callers put there. */
-const EVENT_BYTES = 400;
+const EVENT_BYTES = 250;
 
 const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
 

@@ -88,7 +88,10 @@ describe('INV-INT-7, BAD-032: quarantined usage driven again', () => {
     const world = await opened();
     await charge(world, unpriced('a'));
     await fixCard(world);
-    world.clock.moveTo(later(START, { days: 39 }));
+    for (const days of [10, 20, 30, 39]) {
+      world.clock.moveTo(later(START, { days }));
+      await charge(world, used(`day ${String(days)}`, '1', { time: later(START, { days }) }));
+    }
     expect(await redrive(world, unpriced('a'))).toEqual(['charged']);
     for (const days of [46, 52, 58, 78]) {
       world.clock.moveTo(later(START, { days }));

@@ -50,7 +50,10 @@ describe('INV-DEL-9, FLT-29: a snapshot changes what a start costs, never what i
     ['truncated', (bytes: Uint8Array) => bytes.subarray(0, bytes.length >> 1)],
     ['not a snapshot', () => serialize(null)],
     ['of another shape', () => serialize({ foldVersion: 1 })],
-    ['of another fold version (BAD-123)', withField('foldVersion', 0)],
+    [
+      'of another fold version (BAD-123)',
+      (bytes: Uint8Array) => withField('foldVersion', 0)(withField('organizations', [])(bytes)),
+    ],
     ['of another log: with a hash that its revision does not have', withField('hash', new Uint8Array(32))],
     ['of another log: of a revision that there is not', withField('revision', 9_999)],
   ])('%s: it is ignored', async (_, change) => {

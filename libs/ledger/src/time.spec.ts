@@ -150,7 +150,7 @@ test('a command on an organization with thousands of facts due waits for them, i
   const store = recordingStore(inMemoryEventStore());
   const world = await openLedger({ store });
   await withOrganization(world, { credits: '10000' });
-  await Promise.all(Array.from({ length: 2_000 }, () => world.run(hold('1', later(START, { minutes: 1 })))));
+  await Promise.all(Array.from({ length: 2_600 }, () => world.run(hold('1', later(START, { minutes: 1 })))));
   world.clock.moveTo(at(1));
   store.appends.length = 0;
   expect(await world.run(hold('10000'))).toMatchObject({ accepted: true });

@@ -145,6 +145,7 @@ export const moveLot = (lot: LotDelta, move: LotMove['move'], amount: bigint, dr
       return;
     case 'return':
       lot.returned += amount;
+      lot.remaining += amount;
       countDrawn(lot, -amount, drawnAt);
       return;
     case 'forfeit_return':

@@ -49,7 +49,7 @@ export const projected = async (
   };
 };
 
-/** A model that is being built answers nothing yet; its first generation soon does. */
+/** Waits for a model that is being built, too; one that stops or fails at an event never arrives. */
 const arrived = async (
   runner: ProjectorRunner<LedgerRecord>,
   name: string,
@@ -59,10 +59,13 @@ const arrived = async (
   const until = performance.now() + 10_000;
   for (;;) {
     try {
-      await runner.reached(name, shard, revision, 10_000);
+      await runner.reached(name, shard, revision, 50);
       return;
     } catch (error) {
-      if (performance.now() > until) throw new Error(JSON.stringify(runner.health(), null, 1), { cause: error });
+      const stuck = runner.health().find(({ projector, at }) => projector === name && at !== null);
+      if (stuck !== undefined || performance.now() > until) {
+        throw new Error(stuck?.reason ?? `${name} does not arrive`, { cause: error });
+      }
       await pause(5);
     }
   }
