@@ -8,6 +8,11 @@ const stop = (): void => {
 };
 process.on('SIGINT', stop);
 process.on('SIGTERM', stop);
+// `drawdown … | head`: whoever reads has had enough. Anything else is an error like any other.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  stopping.abort();
+});
 
 run(process.argv.slice(2), {
   terminal: { out: process.stdout, err: process.stderr },

@@ -23,11 +23,14 @@ const say = (line: string): void => {
 };
 
 let folder: string;
+let load: Generator | undefined;
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'drawdown-kill-'));
 });
 afterEach(async () => {
   await ServerProcess.endAll();
+  await load?.abandon();
+  load = undefined;
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -50,6 +53,7 @@ const start = async () => {
   await prepare(server.url);
   const journal = new Journal(path.join(folder, 'journal.ndjson'));
   const generator = new Generator(server.url, journal, new Operations(seeded), CLIENTS);
+  load = generator;
   return { seeded, dataFolder, server, journal, generator };
 };
 

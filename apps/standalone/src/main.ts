@@ -17,7 +17,8 @@ const start = async (): Promise<void> => {
   const parts = await openParts(settings, logger);
   if (settings.sample) await makeSample(parts);
   const app = await createHttp(StandaloneModule.of(parts, settings, logger));
-  app.enableShutdownHooks();
+  // Ended in order is ended well: exit code 0, not death by the signal that asked for it.
+  app.enableShutdownHooks([], { useProcessExit: true });
   await app.listen(settings.port, settings.host);
   const text = welcome({
     url: await app.getUrl(),

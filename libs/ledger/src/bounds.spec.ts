@@ -103,10 +103,10 @@ describe('INV-LED-15: every append stays below the limit', () => {
   test('with wallets of many lots: holds, captures and charges over all of them, between other work', async () => {
     const { run, charge, largest, metrics, ...world } = await opened();
     await withOrganization({ run, charge, metrics, ...world }, { id: 'many', credits: '0' });
-    await Promise.all(Array.from({ length: 1_200 }, () => run(grant('1'), { of: 'many' })));
+    await Promise.all(Array.from({ length: 2_600 }, () => run(grant('1'), { of: 'many' })));
     const between = (from: number) =>
-      charge(...Array.from({ length: 3_700 }, (_, i) => used(`${String(from + i)}`, '0.1')));
-    const [held] = await Promise.all([mustBeAccepted(run(hold('1100'), { of: 'many' })), between(0)]);
+      charge(...Array.from({ length: 4_900 }, (_, i) => used(`${String(from + i)}`, '0.1')));
+    const [held] = await Promise.all([mustBeAccepted(run(hold('2500'), { of: 'many' })), between(0)]);
     const usage = {
       ...{ serviceType: null, workspaceId: null, userId: null },
       ...{ resourceType: null, resourceId: null, model: null, taskId: null },
@@ -114,11 +114,11 @@ describe('INV-LED-15: every append stays below the limit', () => {
     const capture = {
       type: 'CaptureHold',
       holdId: idIn(held),
-      amount: 1_100_000_000_000n as never,
+      amount: 2_500_000_000_000n as never,
       final: true,
       usage,
     } as const;
-    const [, captured] = await Promise.all([between(4_000), run(capture, { of: 'many' }), between(8_000)]);
+    const [, captured] = await Promise.all([between(5_000), run(capture, { of: 'many' }), between(10_000)]);
     expect(captured).toMatchObject({ accepted: true });
     expect((await charge(used('last', '100', { organizationId: 'many' }))).outcomes).toMatchObject([
       { outcome: 'charged' },

@@ -2,6 +2,7 @@ import type { Organization } from '@drawdown/domain';
 import { later, START } from '@drawdown/domain/testing';
 import { ONE_CREDIT } from '@drawdown/kernel';
 import { LedgerUnavailable } from './ledger';
+import { MicroBatch } from './micro-batch';
 import { ACME, grant, hold, type LedgerWorld, openLedger, recorded, used, withOrganization } from './testing';
 
 const opened = async (): Promise<LedgerWorld> => {
@@ -129,6 +130,18 @@ describe('a decision that throws', () => {
     expect(await world.available('other')).toBe('12');
     expect(world.metrics.of('decision_failures_total')).toBe(1);
     expect(await world.run(grant('1'))).toMatchObject({ accepted: true });
+  });
+
+  test('is too large for one append: it is refused, the others are stored', async () => {
+    const world = await opened();
+    jest.spyOn(MicroBatch.prototype, 'isTooLarge', 'get').mockImplementation(function (this: MicroBatch) {
+      return this.drafts.some(({ type }) => type === 'HoldAuthorized');
+    });
+    const works = [world.run(grant('1')), world.run(hold('1')), world.charge(used('1')), world.run(hold('2'))];
+    const results = await Promise.allSettled(works);
+    jest.restoreAllMocks();
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'rejected']);
+    expect(await world.available()).toBe('10');
   });
 
   test('every time it comes, and readers that wait meanwhile are answered', async () => {

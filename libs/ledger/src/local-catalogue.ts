@@ -195,6 +195,12 @@ export class LocalCatalogue implements Catalogue {
     const id = `key_${randomUUID()}`;
     const { name, scopes, organizationId } = key;
     const record = { id, name, scopes, organizationId, secretHash: hashOf(secret) };
+    const known = this.keys.all().find(({ secretHash }) => secretHash === record.secretHash);
+    if (known !== undefined) {
+      // A secret that was revoked must not come back with the next start.
+      const detail = `a key with this secret ${known.revoked ? 'was revoked' : 'exists already'}; choose another secret`;
+      return { accepted: false, refusal: { code: 'already_exists', detail } };
+    }
     const written = await this.keys.write(id, (existing) => createApiKey(existing, record), sender, this.clock.now());
     if (!written.accepted) return written;
     return { accepted: true, value: { id, name, scopes, organizationId, secret }, position: this.at(written.position) };

@@ -135,7 +135,7 @@ test('settling thousands is split over turns, and others have theirs in between'
   await withOrganization(world, { credits: '10000' });
   await withOrganization(world, { id: 'other', credits: '10' });
   await Promise.all(
-    Array.from({ length: 2_500 }, (_, i) => world.run(hold('1', later(START, { minutes: 1 + (i % 60) })))),
+    Array.from({ length: 3_000 }, (_, i) => world.run(hold('1', later(START, { minutes: 1 + (i % 60) })))),
   );
   world.clock.moveTo(at(1));
   store.appends.length = 0;

@@ -2,7 +2,7 @@ import type { ExitCode } from '../context';
 import { grouped, table, type Terminal } from '../terminal';
 import type { ImportPlan, ImportResult } from './run-import';
 
-/** Whether every line is in; api of the exit codes: {@link ExitCode}. */
+/** 0 only where every line is in and charged. */
 export const exitCodeOf = ({ stopped, tally }: ImportResult): ExitCode => {
   if (stopped !== null) return 3;
   return tally.conflicts + tally.rejected + tally.quarantined > 0 ? 2 : 0;

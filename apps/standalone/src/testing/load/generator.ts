@@ -11,6 +11,7 @@ const isDefinite = ({ status }: Reply): boolean => status < 500 && status !== 42
 /** Clients that each send one request after the other, and the same one again until they know what became of it. */
 export class Generator {
   private stopped = false;
+  private abandoned = false;
   private count = 0;
   private readonly clients: Promise<void>[];
 
@@ -34,15 +35,23 @@ export class Generator {
     await Promise.all(this.clients);
   }
 
+  /** For a test that failed: gives up at once, whatever is open. */
+  async abandon(): Promise<void> {
+    this.abandoned = true;
+    await this.stop();
+  }
+
   private async client(): Promise<void> {
     while (!this.stopped) {
       const operation = this.operations.next(++this.count);
-      this.operations.learn(operation, await this.until(operation));
+      const reply = await this.until(operation);
+      if (reply !== null) this.operations.learn(operation, reply);
     }
   }
 
-  private async until(operation: Operation): Promise<Reply> {
-    for (;;) {
+  /** The first definite answer; null where the operation was abandoned. */
+  private async until(operation: Operation): Promise<Reply | null> {
+    while (!this.abandoned) {
       this.journal.write({ at: 'sent', operation });
       try {
         const reply = await perform(this.url, operation);
@@ -56,6 +65,7 @@ export class Generator {
       }
       await sleep(PAUSE_MS);
     }
+    return null;
   }
 }
 
