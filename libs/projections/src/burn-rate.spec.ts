@@ -13,7 +13,7 @@ import type { ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import * as fc from 'fast-check';
 import { burnRateOf, squareRoot } from './burn-rate';
-import { happenings, projected, TestLog, TestWorld } from './testing';
+import { stopAll, happenings, projected, TestLog, TestWorld } from './testing';
 
 const NOW = instant('2026-03-10T12:30:00Z');
 const hour = (text: string): Instant => instant(`2026-03-${text}:00:00Z`);
@@ -73,7 +73,10 @@ describe('on the read models', () => {
   beforeAll(async () => {
     database = await openPgliteDatabase(undefined);
   });
-  afterAll(() => database.close());
+  afterAll(async () => {
+    await stopAll();
+    await database.close();
+  });
 
   test('is what its transactions come to', async () => {
     const [history = []] = fc.sample(happenings(200), { numRuns: 5, seed: 11 }).sort((a, b) => b.length - a.length);

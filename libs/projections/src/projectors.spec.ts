@@ -1,16 +1,21 @@
 import { openPgliteDatabase } from '@drawdown/adapters/embedded/pglite-database';
-import { holdDocument, lotDocument, LOT_STATES, walletView } from '@drawdown/domain';
+import { holdDocument, lotDocument, LOT_STATES, type Organization, walletView } from '@drawdown/domain';
 import { later } from '@drawdown/domain/testing';
+import type { Instant } from '@drawdown/kernel';
 import type { ReadDatabase, Sql } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import * as fc from 'fast-check';
-import { assertBooks, checksums, emptyDatabase, happenings, projected, TestLog, TestWorld } from './testing';
+import type { ReadModels } from './read-models';
+import { stopAll, assertBooks, checksums, emptyDatabase, happenings, projected, TestLog, TestWorld } from './testing';
 
 let database: ReadDatabase;
 beforeAll(async () => {
   database = await openPgliteDatabase(undefined);
 });
-afterAll(() => database.close());
+afterAll(async () => {
+  await stopAll();
+  await database.close();
+});
 
 /** A database whose n-th transactions break down after their last statement. */
 const breaking = (inner: ReadDatabase, broken: ReadonlySet<number>): ReadDatabase => {
@@ -105,26 +110,34 @@ test('shows what the ledger has in memory, at any time (INV-LOT-2, INV-TIM-3)', 
       const { runner, models, level } = await projected(store, database);
       await level();
       for (const { organization } of world.ledgers) {
-        const now = later(world.now, { days, hours: 1 });
-        const reading = { organizationId: organization.id, now };
-        const wallets = [...organization.wallets.values()].map((wallet) => walletView(wallet, organization, now));
-        expect((await models.wallets(reading))?.value).toEqual(wallets);
-        const closed = organization.status === 'closed';
-        for (const { key } of organization.wallets.values()) {
-          const lots = [...organization.lots.values()].filter(({ wallet }) => wallet === key);
-          const documents = lots.sort((a, b) => a.sequence - b.sequence).map((lot) => lotDocument(lot, now, closed));
-          const shown = await models.lots(reading, key, { limit: 500 });
-          expect(shown?.value).toEqual({ data: documents, next_cursor: null });
-          for (const state of LOT_STATES) {
-            const inState = await models.lots(reading, key, { state, limit: 500 });
-            expect(inState?.value.data).toEqual(documents.filter((document) => document['state'] === state));
-          }
+        // Some day, and the very instants at which a lot begins or ends.
+        const turns = [...organization.lots.values()].flatMap((lot) => [lot.effectiveAt, lot.expiresAt ?? world.now]);
+        const instants = turns.filter((turn) => turn >= world.now).sort();
+        for (const now of [later(world.now, { days, hours: 1 }), ...instants.slice(0, 2), ...instants.slice(-1)]) {
+          await expectAsInMemory(models, organization, now);
         }
-        const holds = [...organization.holds.values()].reverse().map(holdDocument);
-        expect((await models.holds(reading, { limit: 500 })).value.data).toEqual(holds);
       }
       await runner.stop();
     }),
     { numRuns: 15, interruptAfterTimeLimit: 40_000 },
   );
 }, 60_000);
+
+const expectAsInMemory = async (models: ReadModels, organization: Organization, now: Instant): Promise<void> => {
+  const reading = { organizationId: organization.id, now };
+  const wallets = [...organization.wallets.values()].map((wallet) => walletView(wallet, organization, now));
+  expect((await models.wallets(reading))?.value).toEqual(wallets);
+  const closed = organization.status === 'closed';
+  for (const { key } of organization.wallets.values()) {
+    const lots = [...organization.lots.values()].filter(({ wallet }) => wallet === key);
+    const documents = lots.sort((a, b) => a.sequence - b.sequence).map((lot) => lotDocument(lot, now, closed));
+    const shown = await models.lots(reading, key, { limit: 500 });
+    expect(shown?.value).toEqual({ data: documents, next_cursor: null });
+    for (const state of LOT_STATES) {
+      const inState = await models.lots(reading, key, { state, limit: 500 });
+      expect(inState?.value.data).toEqual(documents.filter((document) => document['state'] === state));
+    }
+  }
+  const holds = [...organization.holds.values()].reverse().map(holdDocument);
+  expect((await models.holds(reading, { limit: 500 })).value.data).toEqual(holds);
+};

@@ -4,7 +4,7 @@ import { amount, granted, later, START, TestLedger, usage } from '@drawdown/doma
 import type { EventStore, ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import type { QuarantineEntry, QuarantineFilter } from './read-models';
-import { type Draft, emptyDatabase, type Projected, projected, TestLog } from './testing';
+import { stopAll, type Draft, emptyDatabase, type Projected, projected, TestLog } from './testing';
 
 let database: ReadDatabase;
 let store: EventStore;
@@ -16,7 +16,10 @@ const shardOf = (organizationId: string): number => (organizationId === 'org_b' 
 beforeAll(async () => {
   database = await openPgliteDatabase(undefined);
 });
-afterAll(() => database.close());
+afterAll(async () => {
+  await stopAll();
+  await database.close();
+});
 beforeEach(async () => {
   await emptyDatabase(database);
   store = inMemoryEventStore();

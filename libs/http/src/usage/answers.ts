@@ -2,8 +2,11 @@ import type { UsageOutcome, UsageResult } from '@drawdown/commands';
 import { credits, format, formatPosition, type JsonObject, unreachable } from '@drawdown/kernel';
 import type { Intake } from './intake';
 
-/** Codes of refusals that leave nothing behind: the event was as good as invalid. */
-const NOT_RECORDED: ReadonlySet<string> = new Set(['organization_not_found', 'organization_closed']);
+/**
+ * Codes of refusals that leave nothing behind: the event was as good as invalid or, where its organization is frozen,
+ * must be sent again. None of them may count as accepted.
+ */
+const NOT_RECORDED: ReadonlySet<string> = new Set(['organization_not_found', 'organization_closed', 'unavailable']);
 
 const amount = (parts: bigint): string => format(credits(parts));
 

@@ -4,7 +4,7 @@ import { amount, granted, later, setRole, START, TestLedger, used } from '@drawd
 import type { EventStore, ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import { ReadModelBehind } from '../read-models';
-import { assertBooks, type Draft, emptyDatabase, type Projected, projected, TestLog } from '../testing';
+import { stopAll, assertBooks, type Draft, emptyDatabase, type Projected, projected, TestLog } from '../testing';
 
 let database: ReadDatabase;
 let store: EventStore;
@@ -14,7 +14,10 @@ let read: Projected;
 beforeAll(async () => {
   database = await openPgliteDatabase(undefined);
 });
-afterAll(() => database.close());
+afterAll(async () => {
+  await stopAll();
+  await database.close();
+});
 beforeEach(async () => {
   await emptyDatabase(database);
   store = inMemoryEventStore();

@@ -6,9 +6,19 @@ import { ledgerRunner, projectors as all } from '../projectors';
 import { readModels } from '../read-models-of';
 import type { ReadModels } from '../read-models';
 
+const running = new Set<ProjectorRunner<LedgerRecord>>();
+
+/** Stops whatever a test has left running, so that one that failed does not keep the process alive. */
+export const stopAll = async (): Promise<void> => {
+  await Promise.all([...running].map((runner) => runner.stop()));
+  running.clear();
+};
+
 /** Empties a database: the next runner begins from zero. */
-export const emptyDatabase = async (database: ReadDatabase): Promise<void> =>
-  database.run('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
+export const emptyDatabase = async (database: ReadDatabase): Promise<void> => {
+  await stopAll();
+  await database.run('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
+};
 
 export interface Projected {
   readonly runner: ProjectorRunner<LedgerRecord>;
@@ -34,6 +44,7 @@ export const projected = async (
     ...{ store, database, shards, projectors, log: NO_LOG, metrics: NO_METRICS },
     ...(batch === undefined ? {} : { batch }),
   });
+  running.add(runner);
   await runner.start();
   return {
     runner,

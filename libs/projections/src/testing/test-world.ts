@@ -174,10 +174,10 @@ export class TestWorld {
     return granted(name, amountOf, {
       wallet: walletKey,
       creditType: ['promotional', 'monthly', 'purchased'][b % 3] ?? 'purchased',
-      ...(b % 2 === 0 ? { expiresAt: later(this.now, { hours: 3 * b + 50 }) } : {}),
+      ...(b % 2 === 0 ? { expiresAt: later(this.now, { hours: 2 + (b % 60) }) } : {}),
       ...(b % 5 === 0 ? { effectiveAt: later(this.now, { hours: b % 40 }) } : {}),
-      ...(b % 7 === 0 ? { scope: { models: ['big'] } } : {}),
-      ...(b % 11 === 0 ? { cap: { amount: '4.5', per: b % 2 === 0 ? 'day' : 'calendar-month' } } : {}),
+      ...(b % 4 === 1 ? { scope: { models: ['big'] } } : {}),
+      ...(b % 3 === 2 ? { cap: { amount: '4.5', per: b % 2 === 0 ? 'day' : 'calendar-month' } } : {}),
     });
   }
 

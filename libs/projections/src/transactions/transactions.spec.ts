@@ -6,7 +6,16 @@ import type { EventStore, ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import * as fc from 'fast-check';
 import { InvalidCursor, type Reading, type TransactionDocument, type TransactionFilter } from '../read-models';
-import { type Draft, emptyDatabase, happenings, type Projected, projected, TestLog, TestWorld } from '../testing';
+import {
+  stopAll,
+  type Draft,
+  emptyDatabase,
+  happenings,
+  type Projected,
+  projected,
+  TestLog,
+  TestWorld,
+} from '../testing';
 
 let database: ReadDatabase;
 let store: EventStore;
@@ -17,7 +26,10 @@ let stop: () => Promise<void>;
 beforeAll(async () => {
   database = await openPgliteDatabase(undefined);
 });
-afterAll(() => database.close());
+afterAll(async () => {
+  await stopAll();
+  await database.close();
+});
 beforeEach(async () => {
   await emptyDatabase(database);
   store = inMemoryEventStore();

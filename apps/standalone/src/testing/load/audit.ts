@@ -110,31 +110,60 @@ export const foundBooks = async (url: string, organization: string): Promise<Fou
   const after = (wallet['as_of'] as { readonly position: string }).position;
   const transactions = await all(`${base}/transactions?order=asc&period=all&after=${after}`);
   const breakdown = await must(`${base}/breakdown?by=workspace&period=all&after=${after}`, 'GET');
-  const broken: string[] = [];
-  let balance = 0n;
-  transactions.forEach((transaction, index) => {
-    const [before, next] = [parts(transaction['balance_before']), parts(transaction['balance_after'])];
-    const change = parts(transaction['credits_credited']) - parts(transaction['credits_debited']);
-    if (before !== balance || next - before !== change || transaction['sequence'] !== index + 1) {
-      broken.push(`transaction ${String(transaction['id'])} at ${String(index + 1)} does not follow the one before it`);
-    }
-    balance = next;
-  });
-  const { settled, held } = wallet['balance'] as { readonly settled: string; readonly held: string };
-  if (balance !== parts(settled))
-    broken.push(`the last transaction ends with ${String(balance)}, the wallet shows ${settled}`);
+  const balance = wallet['balance'] as { readonly settled: string; readonly held: string; readonly debt: string };
+  const broken = [
+    ...brokenChain(transactions, parts(balance.settled)),
+    ...brokenLots(await all(`${base}/wallets/credits/lots?after=${after}`), balance),
+    ...(await forgotten(base, after)),
+  ];
   return {
-    settled: parts(settled),
-    held: parts(held),
+    settled: parts(balance.settled),
+    held: parts(balance.held),
     transactions: new Map(
-      transactions.map((transaction): [string, bigint] => [
-        String(transaction['id']),
-        parts(transaction['credits_credited']) - parts(transaction['credits_debited']),
-      ]),
+      transactions.map((transaction): [string, bigint] => [String(transaction['id']), changeOf(transaction)]),
     ),
     consumed: parts(breakdown['total']),
     broken,
   };
+};
+
+type Document = Readonly<Record<string, unknown>>;
+
+const changeOf = (transaction: Document): bigint =>
+  parts(transaction['credits_credited']) - parts(transaction['credits_debited']);
+
+/** Each transaction begins where the one before it ended, and the last ends with the balance. */
+const brokenChain = (transactions: readonly Document[], settled: bigint): string[] => {
+  const broken: string[] = [];
+  let balance = 0n;
+  transactions.forEach((transaction, index) => {
+    const [before, next] = [parts(transaction['balance_before']), parts(transaction['balance_after'])];
+    if (before !== balance || next - before !== changeOf(transaction) || transaction['sequence'] !== index + 1) {
+      broken.push(`transaction ${String(transaction['id'])} at ${String(index + 1)} does not follow the one before it`);
+    }
+    balance = next;
+  });
+  if (balance !== settled) broken.push(`the last transaction ends with ${String(balance)}, not ${String(settled)}`);
+  return broken;
+};
+
+/** What the lots hold, less the debt, is the balance. */
+const brokenLots = (
+  lots: readonly Document[],
+  { settled, debt }: { readonly settled: string; readonly debt: string },
+): string[] => {
+  const remaining = lots.reduce((sum, lot) => sum + parts(lot['remaining']), 0n);
+  return remaining - parts(debt) === parts(settled) ? [] : [`lots hold ${String(remaining)}, debt is ${debt}`];
+};
+
+/** The log, folded from its beginning, says the same as the server's memory. */
+const forgotten = async (base: string, position: string): Promise<string[]> => {
+  const [now, folded] = await Promise.all([
+    must(`${base}/balance?wallet=credits`, 'GET'),
+    must(`${base}/balance?wallet=credits&as_of=${position}`, 'GET'),
+  ]);
+  const [memory, log] = [now, folded].map(({ as_of: _, ...rest }) => JSON.stringify(rest));
+  return memory === log ? [] : [`memory ${String(memory)}`, `log ${String(log)}`];
 };
 
 /** What a repetition of an operation must leave as it is. */

@@ -1,0 +1,28 @@
+import type { UsageOutcome } from '@drawdown/commands';
+import { positionOf } from '@drawdown/kernel';
+import { takenAnswer } from './answers';
+import type { Intake } from './intake';
+
+const intakeOf = (count: number): Intake => ({
+  count,
+  usages: Array.from({ length: count }, () => ({}) as Intake['usages'][number]),
+  places: Array.from({ length: count }, (_, place) => place),
+  rejected: [],
+});
+
+const refused = (code: string): UsageOutcome => ({
+  outcome: 'refused',
+  code,
+  detail: code,
+  wallet: null,
+  duplicate: false,
+});
+
+test.each(['organization_not_found', 'organization_closed', 'unavailable'])(
+  'an event that left nothing in the ledger (%s) is rejected, never counted as accepted (INV-INT-5)',
+  (code) => {
+    const outcomes = [refused(code), refused('out_of_credits')];
+    const answer = takenAnswer(intakeOf(2), { outcomes, position: positionOf(0, 1) });
+    expect(answer).toMatchObject({ accepted: 1, duplicates: 0, rejected: [{ index: 0, code }] });
+  },
+);
