@@ -54,16 +54,23 @@ describe('usage is charged', () => {
   });
 
   test.each([
-    ['half_up', '0.000000002', '5000000000/3000000000'],
-    ['half_even', '0.000000002', '5000000000/3000000000'],
-    ['up', '0.000000002', '5000000000/3000000000'],
-    ['down', '0.000000001', '5000000000/3000000000'],
-  ] as const)('INV-AMT-4: rounded once, %s, with the amount before rounding kept', (mode, price, exact) => {
-    const third: SavedRate = { service_type: 'llm_call', price: { type: 'per_token', per: '3', input: '0.000000001' } };
-    const ledger = new TestLedger({ card: card([third], { rounding: { scale: 9, mode } }) });
-    const step = used('0', { quantities: [['input_tokens', measured('5')]] })(ledger);
-    const charge = step.kind === 'usage' && step.decision.kind === 'charge' ? step.decision.charge : undefined;
-    expect([shown(charge?.price ?? 0n), charge?.exact]).toEqual([price, exact]);
+    // 5 ÷ 3, and the ties 5 ÷ 2 and 7 ÷ 2
+    ['half_up', ['0.000000002', '0.000000003', '0.000000004']],
+    ['half_even', ['0.000000002', '0.000000002', '0.000000004']],
+    ['up', ['0.000000002', '0.000000003', '0.000000004']],
+    ['down', ['0.000000001', '0.000000002', '0.000000003']],
+  ] as const)('INV-AMT-4: rounded once, %s, with the amount before rounding kept', (mode, expected) => {
+    const priced = [['5', '3'] as const, ['5', '2'] as const, ['7', '2'] as const].map(([tokens, per]) => {
+      const rate: SavedRate = { service_type: 'llm_call', price: { type: 'per_token', per, input: '0.000000001' } };
+      const ledger = new TestLedger({ card: card([rate], { rounding: { scale: 9, mode } }) });
+      const step = used('0', { quantities: [['input_tokens', measured(tokens)]] })(ledger);
+      if (step.kind !== 'usage' || step.decision.kind !== 'charge') throw new Error('not charged');
+      const { price, exact } = step.decision.charge;
+      const [numerator, denominator] = (exact ?? '').split('/').map(BigInt);
+      expect((numerator ?? 0n) * BigInt(per)).toBe((denominator ?? 0n) * BigInt(tokens));
+      return shown(price);
+    });
+    expect(priced).toEqual(expected);
   });
 
   test('BAD-031: with 0 where the price rounds to 0', () => {
