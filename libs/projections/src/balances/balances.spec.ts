@@ -1,6 +1,7 @@
 import { openPgliteDatabase } from '@drawdown/adapters/embedded/pglite-database';
 import type { LedgerEvent } from '@drawdown/domain/events';
-import { amount, granted, later, setRole, START, TestLedger, used } from '@drawdown/domain/testing';
+import { lotDocument, walletView } from '@drawdown/domain';
+import { amount, granted, later, refundCharge, setRole, START, TestLedger, used } from '@drawdown/domain/testing';
 import type { EventStore, ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import { ReadModelBehind } from '../read-models';
@@ -55,6 +56,69 @@ test('leaves out what has expired at the time asked for, booked or not (INV-TIM-
     (await read.models.wallet({ ...READING, now: later(START, { days }) }, 'credits'))?.value['balance'];
   expect(await balanceAt(4)).toMatchObject({ settled: '10', available: '10' });
   expect(await balanceAt(5)).toMatchObject({ settled: '0', available: '0' });
+});
+
+/** What the ledger has in memory is what the read model shows, at the ledger's present time. */
+const sameAsInMemory = async (made: TestLedger): Promise<void> => {
+  await log.write(draftsOf(made));
+  await read.level();
+  const { organization, now } = made;
+  const reading = { organizationId: organization.id, now };
+  const wallets = [...organization.wallets.values()].map((wallet) => walletView(wallet, organization, now));
+  expect((await read.models.wallets(reading))?.value).toEqual(wallets);
+  const lots = [...organization.lots.values()].map((lot) => lotDocument(lot, now));
+  expect((await read.models.lots(reading, 'credits'))?.value.data).toEqual(lots);
+};
+
+const shownOf = async (made: TestLedger): Promise<unknown> =>
+  (await read.models.wallet({ organizationId: 'org_0', now: made.now }, 'credits'))?.value['balance'];
+
+test('a refund gives its cap back in the window in which it was used, and in no other (INV-LOT-5)', async () => {
+  const made = new TestLedger({ id: 'org_0' });
+  granted('capped', '100', { cap: { amount: '10', per: 'day' } })(made);
+  used('6', { organizationId: 'org_0', id: 'today' })(made);
+  used('3', { organizationId: 'org_0', id: 'also-today' })(made);
+  refundCharge('today', '4')(made);
+  await sameAsInMemory(made);
+  expect(await shownOf(made)).toMatchObject({ available: '5', restricted: [{ amount: '90' }] });
+});
+
+test('caps by month count over the days, and begin again with the month', async () => {
+  const made = new TestLedger({ id: 'org_0' });
+  granted('capped', '100', { cap: { amount: '10', per: 'calendar-month' } })(made);
+  for (const days of [0, 1, 1]) {
+    made.advance(later(made.now, { days }));
+    used('2', { organizationId: 'org_0' })(made);
+  }
+  await sameAsInMemory(made);
+  expect(await shownOf(made)).toMatchObject({ available: '4' });
+  made.advance(later(START, { days: 31 }));
+  expect(await shownOf(made)).toMatchObject({ available: '10' });
+});
+
+test('a lot that a refund lets live again shows its new end (INV-LOT-9)', async () => {
+  const made = ledger();
+  used('4', { organizationId: 'org_0', id: 'u' })(made);
+  made.advance(later(START, { days: 6 }));
+  refundCharge('u')(made);
+  await sameAsInMemory(made);
+  expect(await shownOf(made)).toMatchObject({ settled: '4', available: '4' });
+});
+
+test('shows restricted lots in the order in which the wallet would draw them', async () => {
+  const made = new TestLedger({ id: 'org_0' });
+  for (const [model, priority] of [
+    ['c', 30],
+    ['a', 10],
+    ['b', 20],
+  ] as const) {
+    // prettier-ignore
+    granted(`for-${model}`, '5', { priority, scope: { models: [model] } })(made);
+  }
+  await sameAsInMemory(made);
+  expect(await shownOf(made)).toMatchObject({
+    restricted: ['a', 'b', 'c'].map((model) => ({ scope: { models: [model] }, amount: '5' })),
+  });
 });
 
 test('counts credits that were paid for', async () => {

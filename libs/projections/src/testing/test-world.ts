@@ -29,8 +29,9 @@ import * as fc from 'fast-check';
 import type { Draft } from './test-log';
 
 const KINDS = [
-  ...['grant', 'grant', 'use', 'use', 'use', 'use', 'use', 'use', 'use', 'hold', 'capture', 'extend', 'release'],
-  ...['refund', 'void', 'adjust', 'policy', 'time', 'time', 'role', 'quarantine', 'redrive', 'refuse', 'close'],
+  ...['grant', 'grant', 'grant', 'grant', 'use', 'use', 'use', 'use', 'use', 'use', 'use', 'use', 'hold', 'hold'],
+  ...['capture', 'capture', 'extend', 'release', 'refund', 'refund', 'void', 'adjust', 'policy', 'time', 'time'],
+  ...['role', 'quarantine', 'redrive', 'refuse', 'close'],
 ] as const;
 
 /** Something that happens to an organization; `a` and `b` choose amounts, ages, and what it happens to. */
@@ -133,7 +134,7 @@ export class TestWorld {
       case 'use':
         return this.use(who, a, b);
       case 'hold':
-        return authorizeHold(`hold-${String(this.next(this.holds, who))}`, amountOf, { wallet: walletKey, expiresAt: b % 3 === 0 ? null : later(this.now, { hours: b + 1 }) }); // prettier-ignore
+        return authorizeHold(`hold-${String(this.next(this.holds, who))}`, `${String((a % 20) + 1)}.25`, { wallet: walletKey, expiresAt: b % 3 === 0 ? null : later(this.now, { hours: b + 1 }) }); // prettier-ignore
       case 'capture':
         return captureHold(holdName, amountOf, { final: a % 3 !== 0, usage: { serviceType: 'compute', userId: 'u1' } });
       case 'extend':
@@ -177,7 +178,7 @@ export class TestWorld {
       ...(b % 2 === 0 ? { expiresAt: later(this.now, { hours: 2 + (b % 60) }) } : {}),
       ...(b % 5 === 0 ? { effectiveAt: later(this.now, { hours: b % 40 }) } : {}),
       ...(b % 4 === 1 ? { scope: { models: ['big'] } } : {}),
-      ...(b % 3 === 2 ? { cap: { amount: '4.5', per: b % 2 === 0 ? 'day' : 'calendar-month' } } : {}),
+      ...(b % 3 === 2 ? { cap: { amount: '45.5', per: b % 2 === 0 ? 'day' : 'calendar-month' } } : {}),
     });
   }
 
