@@ -49,6 +49,16 @@ export class Entry<E> {
     this.state = { stored };
   }
 
+  /** Its weight, or `otherwise` where it cannot be read. */
+  weightOr(otherwise: number, source: FeedSource<E>): number {
+    try {
+      return this.read(source).weight;
+    } catch (error) {
+      if (error instanceof UnreadableAt) return otherwise;
+      throw error;
+    }
+  }
+
   /** Throws {@link UnreadableAt}. */
   read({ decode, weigh }: FeedSource<E>): { readonly event: E; readonly weight: number } {
     if ('stored' in this.state) {

@@ -122,6 +122,20 @@ test('lets go of what all have passed, and lets one that fell far behind read by
   expect(feed.first).toBe(64);
 });
 
+test('one that is behind reads in batches of its own part of the log, whatever the front looks like', async () => {
+  const store = inMemoryEventStore();
+  await write(
+    store,
+    upTo(900).map(() => ['small', 1] as const),
+  );
+  for (let i = 0; i < 4; i++) await write(store, [['x'.repeat(600_000), 1]]);
+  const feed = feedOf(store);
+  const [ahead, behind] = [feed.cursor(), feed.cursor()];
+  await takeAll(ahead, 900, 904);
+  const batch = await behind.take(0, { events: 700, weight: 10_000 });
+  expect(batch?.events.length).toBe(700);
+});
+
 test('goes on from the foremost where projectors stand far apart', async () => {
   const store = inMemoryEventStore();
   await write(store, upTo(40).map(() => ['a', 1] as const)); // prettier-ignore

@@ -8,6 +8,12 @@ const PAGE_BYTES = 1024 * 1024;
 /** Bytes of passed events that are kept, decoded, for slower projectors; one that falls further behind reads by itself. */
 const KEPT_BYTES = 2 * 1024 * 1024;
 
+/** Bytes of events that one batch of a slower projector is made of. */
+const BEHIND_BYTES = 4 * 1024 * 1024;
+
+/** Events in a page at most: where large ones follow on small ones, one page is larger than meant. */
+const READ_EVENTS_MAX = 200;
+
 /** Pauses while the store cannot be read. */
 const STORE_RETRY_MS = { first: 50, longest: 2_000 };
 
@@ -26,7 +32,7 @@ export class Feed<E> {
   private live: { readonly pages: AsyncIterator<readonly StoredEvent[]>; readonly abort: AbortController } | undefined;
   /** True after a revision was missing, until it is read. */
   private gap = false;
-  private pageLimit = 16;
+  private readonly size = new PageSize();
   private wanted: (() => void) | undefined;
   private running: Promise<void> | undefined;
   private failure: string | undefined;
@@ -92,13 +98,24 @@ export class Feed<E> {
     this.trim();
   }
 
-  /** A page read for a cursor that is behind the window. */
-  async readBehind(from: number, limits: BatchLimits): Promise<Batch<E>> {
+  /** Read for a cursor that is behind the window, page by page until the batch is full or large enough to hold. */
+  async readBehind(from: number, limits: BatchLimits, size: PageSize): Promise<Batch<E>> {
     const { store, stream } = this.source;
-    const page = await store.read(stream, from, Math.min(limits.events, this.pageLimit));
     const entries: Entry<E>[] = [];
-    for (const stored of page) {
-      if (stored.revision === from + entries.length) entries.push(new Entry(stored));
+    let bytes = 0;
+    let weight = 0;
+    while (entries.length < limits.events && weight < limits.weight && bytes < BEHIND_BYTES) {
+      const limit = Math.min(limits.events - entries.length, size.events);
+      const page = await store.read(stream, from + entries.length, limit);
+      size.learn(page);
+      const contiguous = page.filter(({ revision }, index) => revision === from + entries.length + index);
+      for (const stored of contiguous) {
+        const entry = new Entry<E>(stored);
+        entries.push(entry);
+        bytes += entry.bytes;
+        weight += entry.weightOr(1, this.source);
+      }
+      if (page.length < limit || contiguous.length < page.length) break;
     }
     const batch = batchOf(entries, from, limits, this.source);
     if (batch === undefined) throw new Error(`${stream}: revision ${String(from)} is missing`);
@@ -157,8 +174,9 @@ export class Feed<E> {
     const { store, stream } = this.source;
     const from = this.end;
     if (this.live === undefined) {
-      const limit = this.pageLimit;
+      const limit = this.size.events;
       const page = await store.read(stream, from, limit);
+      this.size.learn(page);
       if (this.end !== from) return; // restarted meanwhile
       this.add(page);
       if (page.length < limit && !this.gap) this.follow();
@@ -186,10 +204,9 @@ export class Feed<E> {
 
   private add(page: readonly StoredEvent[]): void {
     const { metrics, log, stream } = this.source;
-    let [repeated, bytes] = [0, 0];
+    let repeated = 0;
     const before = this.end;
     for (const stored of page) {
-      bytes += stored.data.byteLength;
       if (stored.revision < this.end) repeated += 1;
       else if (stored.revision > this.end) break;
       else {
@@ -207,7 +224,6 @@ export class Feed<E> {
     }
     // A read that brings nothing does not heal; the revision is known to be there.
     this.gap = gap || (this.gap && this.end === before);
-    if (page.length > 0) this.pageLimit = pageLimitFor(bytes / page.length);
     if (this.end > before) this.wakeCursors();
   }
 
@@ -216,8 +232,16 @@ export class Feed<E> {
   }
 }
 
-const pageLimitFor = (bytesPerEvent: number): number =>
-  Math.max(1, Math.min(PAGE_EVENTS_MAX, Math.floor(PAGE_BYTES / Math.max(1, bytesPerEvent))));
+/** How many events to read at a time, learnt from the largest of the last page: each reader knows its own part of the log. */
+class PageSize {
+  events = 16;
+
+  learn(page: readonly StoredEvent[]): void {
+    if (page.length === 0) return;
+    const largest = page.reduce((most, { data }) => Math.max(most, data.byteLength), 1);
+    this.events = Math.max(1, Math.min(READ_EVENTS_MAX, Math.floor(PAGE_BYTES / largest)));
+  }
+}
 
 /** One projector's place in a feed. Used by one caller at a time. */
 export class FeedCursor<E> {
@@ -225,6 +249,7 @@ export class FeedCursor<E> {
   position = 0;
   /** The same while it waits for it to come. */
   waitsFor: number | undefined;
+  private readonly size = new PageSize();
   private closed = false;
   private interrupted = false;
   private waiting: (() => void) | undefined;
@@ -239,7 +264,7 @@ export class FeedCursor<E> {
     this.position = from;
     this.feed.trim();
     while (!this.closed && !this.interrupted) {
-      if (from < this.feed.first) return this.feed.readBehind(from, limits);
+      if (from < this.feed.first) return this.feed.readBehind(from, limits, this.size);
       const here = this.feed.take(from, limits);
       if (here !== undefined) return here;
       await new Promise<void>((resolve) => {
