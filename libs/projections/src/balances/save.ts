@@ -2,7 +2,8 @@ import { writePolicy } from '@drawdown/domain/events';
 import { formatDecimal } from '@drawdown/kernel';
 import type { Sql } from '@drawdown/ports';
 import { type Cell, type Columns, columns } from '../rows';
-import type { BalanceDeltas, OrganizationDeltas } from './deltas';
+import { rowsOf, saveLots, saveWallets, updateAll } from './changes';
+import type { BalanceDeltas } from './deltas';
 
 const ORGANIZATIONS = columns({
   ...{ organization_id: 'text', shard: 'integer', name: 'text', preset: 'text', preset_version: 'integer' },
@@ -15,17 +16,6 @@ const WALLETS = columns({
   ...{ debt: 'numeric', lifetime_added: 'numeric', lifetime_purchased: 'numeric', lifetime_spent: 'numeric' },
   ...{ sequence: 'bigint', policy_version: 'integer', policy: 'json' },
 });
-const WALLET_CHANGES = columns({
-  ...{
-    organization_id: 'text',
-    wallet: 'text',
-    settled: 'numeric',
-    held: 'numeric',
-    debt: 'numeric',
-    added: 'numeric',
-  },
-  ...{ purchased: 'numeric', spent: 'numeric', sequence: 'bigint' },
-});
 const POLICY_CHANGES = columns({ organization_id: 'text', wallet: 'text', version: 'integer', policy: 'json' });
 const LOTS = columns({
   ...{ organization_id: 'text', lot_id: 'text', wallet: 'text', sequence: 'bigint', credit_type: 'text' },
@@ -34,11 +24,6 @@ const LOTS = columns({
   ...{ returned: 'numeric', remaining: 'numeric', held: 'numeric', consumed: 'numeric', expired: 'numeric' },
   ...{ voided: 'numeric', forfeited: 'numeric' },
 });
-const LOT_CHANGES = columns({
-  ...{ organization_id: 'text', lot_id: 'text', returned: 'numeric', remaining: 'numeric', held: 'numeric' },
-  ...{ consumed: 'numeric', expired: 'numeric', voided: 'numeric', forfeited: 'numeric', expires_at: 'timestamptz' },
-});
-const CAPS = columns({ organization_id: 'text', lot_id: 'text', cap_window: 'text', used: 'numeric' });
 const HOLDS = columns({
   ...{ organization_id: 'text', hold_id: 'text', wallet: 'text', revision: 'bigint', total: 'numeric' },
   ...{ captured: 'numeric', held: 'numeric', overdraft: 'numeric', state: 'text', expires_at: 'timestamptz' },
@@ -48,43 +33,6 @@ const HOLD_CHANGES = columns({
   ...{ organization_id: 'text', hold_id: 'text', total: 'numeric', captured: 'numeric', held: 'numeric' },
   ...{ overdraft: 'numeric', state: 'text', expires_at: 'timestamptz' },
 });
-
-/** A row for each entry of each organization's map or list. */
-const rowsOf = <T>(
-  deltas: BalanceDeltas,
-  entries: (organization: OrganizationDeltas) => Iterable<T>,
-  row: (id: string, entry: T) => Cell[],
-): Cell[][] => {
-  const rows: Cell[][] = [];
-  for (const [id, organization] of deltas.organizations) {
-    for (const entry of entries(organization)) rows.push(row(id, entry));
-  }
-  return rows;
-};
-
-/** Changes rows that must be there; one that is not means a damaged log or a bug, so it throws. */
-const updateAll = async (
-  tx: Sql,
-  table: string,
-  set: string,
-  { list, source, parameters }: Columns,
-  rows: Cell[][],
-  key: string,
-): Promise<void> => {
-  if (rows.length === 0) return;
-  const [changed] = await tx.query<{ rows: string }>(
-    `WITH changed AS (
-       UPDATE ${table} t SET ${set} FROM ${source} AS d (${list})
-       WHERE t.organization_id = d.organization_id AND ${key} RETURNING 1)
-     SELECT count(*) AS rows FROM changed`,
-    parameters(rows),
-  );
-  checkAll(table, Number(changed?.rows), rows.length);
-};
-
-const checkAll = (table: string, found: number, wanted: number): void => {
-  if (found !== wanted) throw new Error(`${table} has ${String(found)} of ${String(wanted)} rows that events change`);
-};
 
 /** What is new first, then the changes; a statement is only run where it has rows. */
 export const saveBalances = async (tx: Sql, suffix: string, deltas: BalanceDeltas): Promise<void> => {
@@ -117,10 +65,7 @@ export const saveBalances = async (tx: Sql, suffix: string, deltas: BalanceDelta
     members,
     'ON CONFLICT (organization_id, user_id) DO UPDATE SET role = excluded.role',
   );
-  const WALLET = `settled = t.settled + d.settled, held = t.held + d.held, debt = t.debt + d.debt,
-    lifetime_added = t.lifetime_added + d.added, lifetime_purchased = t.lifetime_purchased + d.purchased,
-    lifetime_spent = t.lifetime_spent + d.spent, sequence = greatest(t.sequence, d.sequence)`;
-  await update('wallets', WALLET, WALLET_CHANGES, walletChanges(deltas), 't.wallet = d.wallet');
+  await saveWallets(tx, suffix, deltas);
   const POLICY = 'policy_version = d.version, policy = d.policy';
   await update('wallets', POLICY, POLICY_CHANGES, policyChanges(deltas), 't.wallet = d.wallet');
   await saveLots(tx, suffix, deltas);
@@ -128,41 +73,6 @@ export const saveBalances = async (tx: Sql, suffix: string, deltas: BalanceDelta
     overdraft = t.overdraft + d.overdraft, state = coalesce(d.state, t.state),
     expires_at = coalesce(d.expires_at, t.expires_at)`;
   await update('holds', HOLD, HOLD_CHANGES, holdChanges(deltas), 't.hold_id = d.hold_id');
-};
-
-/** Only the database knows which lots have a cap: it names those it touched, and their windows are counted. */
-const saveLots = async (tx: Sql, suffix: string, deltas: BalanceDeltas): Promise<void> => {
-  const changes = lotChanges(deltas);
-  if (changes.length === 0) return;
-  const capped = await tx.query<{ organization_id: string; lot_id: string; cap_per: string; rows: string }>(
-    `WITH changed AS (
-       UPDATE lots${suffix} t SET returned = t.returned + d.returned, remaining = t.remaining + d.remaining,
-         held = t.held + d.held, consumed = t.consumed + d.consumed, expired = t.expired + d.expired,
-         voided = t.voided + d.voided, forfeited = t.forfeited + d.forfeited,
-         expires_at = coalesce(d.expires_at, t.expires_at)
-       FROM ${LOT_CHANGES.source} AS d (${LOT_CHANGES.list})
-       WHERE t.organization_id = d.organization_id AND t.lot_id = d.lot_id
-       RETURNING t.organization_id, t.lot_id, t.cap_per)
-     SELECT changed.*, rows FROM (SELECT count(*) AS rows FROM changed) AS all_changed
-     LEFT JOIN changed ON cap_per IS NOT NULL`,
-    LOT_CHANGES.parameters(changes),
-  );
-  checkAll(`lots${suffix}`, Number(capped[0]?.rows), changes.length);
-  const used = new Map<string, [string, string, string, bigint]>();
-  for (const { organization_id: id, lot_id: lotId, cap_per: per } of capped) {
-    // Where none has a cap, one row of nulls finds no lot.
-    for (const { day, amount } of deltas.organizations.get(id)?.lots.get(lotId)?.drawn ?? []) {
-      const window = day.slice(0, per === 'day' ? 10 : 7);
-      const key = `${id}\n${lotId}\n${window}`;
-      used.set(key, [id, lotId, window, (used.get(key)?.[3] ?? 0n) + amount]);
-    }
-  }
-  if (used.size === 0) return;
-  await tx.query(
-    `INSERT INTO lot_caps${suffix} AS c (${CAPS.list}) SELECT * FROM ${CAPS.source}
-     ON CONFLICT (organization_id, lot_id, cap_window) DO UPDATE SET used = c.used + excluded.used`,
-    CAPS.parameters([...used.values()].map(([id, lot, window, amount]) => [id, lot, window, formatDecimal(amount)])),
-  );
 };
 
 const one = <T>(item: T | null): T[] => (item === null ? [] : [item]);
@@ -212,18 +122,6 @@ const newWallets = (deltas: BalanceDeltas): Cell[][] =>
     ],
   );
 
-const walletChanges = (deltas: BalanceDeltas): Cell[][] =>
-  rowsOf(
-    deltas,
-    ({ wallets }) => wallets,
-    (id, [key, { settled, held, debt, added, purchased, spent, sequence }]) => [
-      id,
-      key,
-      ...[settled, held, debt, added, purchased, spent].map(formatDecimal),
-      sequence,
-    ],
-  );
-
 const policyChanges = (deltas: BalanceDeltas): Cell[][] =>
   rowsOf(
     deltas,
@@ -247,18 +145,6 @@ const newLots = (deltas: BalanceDeltas): Cell[][] =>
   );
 
 const jsonOf = (value: object | null): string | null => (value === null ? null : JSON.stringify(value));
-
-const lotChanges = (deltas: BalanceDeltas): Cell[][] =>
-  rowsOf(
-    deltas,
-    ({ lots }) => lots,
-    (id, [lotId, { returned, remaining, held, consumed, expired, voided, forfeited, expiresAt }]) => [
-      id,
-      lotId,
-      ...[returned, remaining, held, consumed, expired, voided, forfeited].map(formatDecimal),
-      expiresAt,
-    ],
-  );
 
 const newHolds = (deltas: BalanceDeltas): Cell[][] =>
   rowsOf(

@@ -1,0 +1,160 @@
+import { formatDecimal } from '@drawdown/kernel';
+import type { Sql } from '@drawdown/ports';
+import { type Cell, type Columns, columns } from '../rows';
+import type { BalanceDeltas, LotDelta, OrganizationDeltas, WalletDelta } from './deltas';
+
+/** What charges do to a wallet or a lot: nearly all there is to save, so it has statements of its own, a third cheaper. */
+const SPENDING = columns({ organization_id: 'text', wallet: 'text', spent: 'numeric', sequence: 'bigint' });
+const CONSUMPTION = columns({ organization_id: 'text', lot_id: 'text', consumed: 'numeric' });
+const WALLET_CHANGES = columns({
+  ...{
+    organization_id: 'text',
+    wallet: 'text',
+    settled: 'numeric',
+    held: 'numeric',
+    debt: 'numeric',
+    added: 'numeric',
+  },
+  ...{ purchased: 'numeric', spent: 'numeric', sequence: 'bigint' },
+});
+const LOT_CHANGES = columns({
+  ...{ organization_id: 'text', lot_id: 'text', returned: 'numeric', remaining: 'numeric', held: 'numeric' },
+  ...{ consumed: 'numeric', expired: 'numeric', voided: 'numeric', forfeited: 'numeric', expires_at: 'timestamptz' },
+});
+const CAPS = columns({ organization_id: 'text', lot_id: 'text', cap_window: 'text', used: 'numeric' });
+
+/** A row for each entry of each organization's map or list. */
+export const rowsOf = <T>(
+  deltas: BalanceDeltas,
+  entries: (organization: OrganizationDeltas) => Iterable<T>,
+  row: (id: string, entry: T) => Cell[],
+): Cell[][] => {
+  const rows: Cell[][] = [];
+  for (const [id, organization] of deltas.organizations) {
+    for (const entry of entries(organization)) rows.push(row(id, entry));
+  }
+  return rows;
+};
+
+/** Changes rows that must be there; one that is not means a damaged log or a bug, so it throws. */
+export const updateAll = async (
+  tx: Sql,
+  table: string,
+  set: string,
+  { list, source, parameters }: Columns,
+  rows: Cell[][],
+  key: string,
+): Promise<void> => {
+  if (rows.length === 0) return;
+  const [changed] = await tx.query<{ rows: string }>(
+    `WITH changed AS (
+       UPDATE ${table} t SET ${set} FROM ${source} AS d (${list})
+       WHERE t.organization_id = d.organization_id AND ${key} RETURNING 1)
+     SELECT count(*) AS rows FROM changed`,
+    parameters(rows),
+  );
+  checkAll(table, Number(changed?.rows), rows.length);
+};
+
+const checkAll = (table: string, found: number, wanted: number): void => {
+  if (found !== wanted) throw new Error(`${table} has ${String(found)} of ${String(wanted)} rows that events change`);
+};
+
+const isSpending = ({ settled, held, debt, added, purchased, spent }: WalletDelta): boolean =>
+  settled === -spent && held === 0n && debt === 0n && added === 0n && purchased === 0n;
+
+export const saveWallets = async (tx: Sql, suffix: string, deltas: BalanceDeltas): Promise<void> => {
+  const some = (wanted: boolean) => (organization: OrganizationDeltas) =>
+    [...organization.wallets].filter(([, wallet]) => isSpending(wallet) === wanted);
+  const spending = rowsOf(deltas, some(true), (id, [key, { spent, sequence }]) => [
+    ...[id, key, formatDecimal(spent), sequence],
+  ]);
+  const SPENT = `settled = t.settled - d.spent, lifetime_spent = t.lifetime_spent + d.spent,
+    sequence = greatest(t.sequence, d.sequence)`;
+  await updateAll(tx, `wallets${suffix}`, SPENT, SPENDING, spending, 't.wallet = d.wallet');
+  const changes = rowsOf(deltas, some(false), (id, [key, wallet]) => {
+    const { settled, held, debt, added, purchased, spent, sequence } = wallet;
+    return [id, key, ...[settled, held, debt, added, purchased, spent].map(formatDecimal), sequence];
+  });
+  const CHANGED = `settled = t.settled + d.settled, held = t.held + d.held, debt = t.debt + d.debt,
+    lifetime_added = t.lifetime_added + d.added, lifetime_purchased = t.lifetime_purchased + d.purchased,
+    lifetime_spent = t.lifetime_spent + d.spent, sequence = greatest(t.sequence, d.sequence)`;
+  await updateAll(tx, `wallets${suffix}`, CHANGED, WALLET_CHANGES, changes, 't.wallet = d.wallet');
+};
+
+const isConsumption = (lot: LotDelta): boolean =>
+  lot.remaining === -lot.consumed &&
+  lot.returned + lot.expired + lot.voided + lot.forfeited === 0n &&
+  lot.held === 0n &&
+  lot.expiresAt === null;
+
+export const saveLots = async (tx: Sql, suffix: string, deltas: BalanceDeltas): Promise<void> => {
+  const some = (wanted: boolean) => (organization: OrganizationDeltas) =>
+    [...organization.lots].filter(([, lot]) => isConsumption(lot) === wanted);
+  const consumption = rowsOf(deltas, some(true), (id, [lotId, lot]) => [id, lotId, formatDecimal(lot.consumed)]);
+  const CONSUMED = 'remaining = t.remaining - d.consumed, consumed = t.consumed + d.consumed';
+  const changes = rowsOf(deltas, some(false), (id, [lotId, lot]) => {
+    const { returned, remaining, held, consumed, expired, voided, forfeited, expiresAt } = lot;
+    const terms = [returned, remaining, held, consumed, expired, voided, forfeited];
+    return [id, lotId, ...terms.map(formatDecimal), expiresAt];
+  });
+  const CHANGED = `returned = t.returned + d.returned, remaining = t.remaining + d.remaining, held = t.held + d.held,
+    consumed = t.consumed + d.consumed, expired = t.expired + d.expired, voided = t.voided + d.voided,
+    forfeited = t.forfeited + d.forfeited, expires_at = coalesce(d.expires_at, t.expires_at)`;
+  const capped = [
+    ...(await updateLots(tx, suffix, CONSUMED, CONSUMPTION, consumption)),
+    ...(await updateLots(tx, suffix, CHANGED, LOT_CHANGES, changes)),
+  ];
+  await saveCaps(tx, suffix, deltas, capped);
+};
+
+interface CappedLot {
+  readonly organization_id: string;
+  readonly lot_id: string;
+  readonly cap_per: string;
+}
+
+/** Only the database knows which lots have a cap: it names those it touched. */
+const updateLots = async (
+  tx: Sql,
+  suffix: string,
+  set: string,
+  { list, source, parameters }: Columns,
+  rows: Cell[][],
+): Promise<readonly CappedLot[]> => {
+  if (rows.length === 0) return [];
+  const found = await tx.query<{ lot_id: string | null; rows: string } & Record<string, unknown>>(
+    `WITH changed AS (
+       UPDATE lots${suffix} t SET ${set} FROM ${source} AS d (${list})
+       WHERE t.organization_id = d.organization_id AND t.lot_id = d.lot_id
+       RETURNING t.organization_id, t.lot_id, t.cap_per)
+     SELECT changed.*, rows FROM (SELECT count(*) AS rows FROM changed) AS all_changed
+     LEFT JOIN changed ON cap_per IS NOT NULL`,
+    parameters(rows),
+  );
+  checkAll(`lots${suffix}`, Number(found[0]?.rows), rows.length);
+  return found.filter(({ lot_id }) => lot_id !== null) as unknown as readonly CappedLot[];
+};
+
+/** Counts what caps have used, by the window in which it was drawn. */
+const saveCaps = async (
+  tx: Sql,
+  suffix: string,
+  deltas: BalanceDeltas,
+  capped: readonly CappedLot[],
+): Promise<void> => {
+  const used = new Map<string, [string, string, string, bigint]>();
+  for (const { organization_id: id, lot_id: lotId, cap_per: per } of capped) {
+    for (const { day, amount } of deltas.organizations.get(id)?.lots.get(lotId)?.drawn ?? []) {
+      const window = day.slice(0, per === 'day' ? 10 : 7);
+      const key = `${id}\n${lotId}\n${window}`;
+      used.set(key, [id, lotId, window, (used.get(key)?.[3] ?? 0n) + amount]);
+    }
+  }
+  if (used.size === 0) return;
+  await tx.query(
+    `INSERT INTO lot_caps${suffix} AS c (${CAPS.list}) SELECT * FROM ${CAPS.source}
+     ON CONFLICT (organization_id, lot_id, cap_window) DO UPDATE SET used = c.used + excluded.used`,
+    CAPS.parameters([...used.values()].map(([id, lot, window, amount]) => [id, lot, window, formatDecimal(amount)])),
+  );
+};
