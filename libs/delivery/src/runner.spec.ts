@@ -1,4 +1,4 @@
-import { openPgliteDatabase } from '@drawdown/adapters/embedded/pglite-database';
+import { openTestDatabase } from '@drawdown/adapters/testing';
 import { DatabaseUnavailable, type EventStore, type Metrics, NO_LOG, type ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import { ReadModelBehind } from './progress';
@@ -18,7 +18,7 @@ const metrics: Metrics = {
 };
 
 beforeAll(async () => {
-  database = await openPgliteDatabase(undefined);
+  database = await openTestDatabase();
 });
 afterAll(() => database.close());
 

@@ -15,8 +15,8 @@ import { IDLE_TRANSACTION_MS, type Session, TransactionAborted, Transactions } f
 
 /** Two projectors and the queries of one api process; PostgreSQL allows 100 connections in all unless told otherwise. */
 const POOL_SIZE = 10;
-/** How long a caller waits for a connection, free or new; then it is told that the database is unavailable. */
-const CONNECT_MAX_MS = 2_000;
+/** How long a caller waits for a connection, free or new; whoever waits for that caller is answered within 2 s (FLT-44). */
+const CONNECT_MAX_MS = 1_500;
 const STATEMENT_MAX_MS = 60_000;
 /** Scripts make tables and indexes, also over tables that are full. */
 const SCRIPT_MAX_MS = 600_000;
