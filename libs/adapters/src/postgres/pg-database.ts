@@ -63,6 +63,9 @@ class PgDatabase implements ReadDatabase {
       keepAlive: true,
       types: { getTypeParser: readerOf },
     });
+    // For the connection's whole life. Without a listener its loss would end the process: between two statements, and also
+    // between being ready and being handed over, when the server's last words came with its first. The next statement rejects.
+    this.pool.on('connect', (client) => client.on('error', () => undefined));
     // A connection that breaks while nobody uses it; the pool has dropped it already.
     this.pool.on('error', (error) => this.log.warn({ error: String(error) }, 'an idle database connection was lost'));
   }
@@ -177,9 +180,7 @@ class PgDatabase implements ReadDatabase {
 class Connection {
   broken = false;
 
-  constructor(private readonly client: PoolClient) {
-    client.on('error', this.onError);
-  }
+  constructor(private readonly client: PoolClient) {}
 
   async ask(query: string | QueryConfig): Promise<QueryResult> {
     try {
@@ -192,14 +193,8 @@ class Connection {
   }
 
   release(): void {
-    this.client.off('error', this.onError);
     this.client.release(this.broken);
   }
-
-  /** Without a listener the loss of a connection between two statements would end the process; the next statement rejects. */
-  private readonly onError = (): void => {
-    this.broken = true;
-  };
 }
 
 const isStale = (error: unknown): boolean => error instanceof DatabaseError && error.code === '0A000';
