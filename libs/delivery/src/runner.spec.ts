@@ -132,6 +132,23 @@ test('waits out a database that is away, also where the outcome of a commit is u
   expect(await sumsIn(database, 'sums_v1_g1')).toEqual({ a: 8 });
 });
 
+test('needs no database to start: reads are unavailable until it is there, and then have everything (FLT-41)', async () => {
+  await write(store, many(9));
+  const faulty = faultyDatabase(database);
+  const away = (): Error => new DatabaseUnavailable('nobody listens');
+  faulty.faults.push(away, away, away);
+  const runner = runnerOf([counting('sums')], faulty);
+  expect(runner.trouble).toContain('being prepared');
+  const starting = runner.start();
+  await until(() => runner.trouble?.includes('nobody listens') === true);
+  await expect(runner.serving('sums')).rejects.toBeInstanceOf(DatabaseUnavailable);
+  await expect(runner.reached('sums', 0, 3, 5_000)).rejects.toBeInstanceOf(DatabaseUnavailable);
+  await starting;
+  expect(runner.trouble).toBeNull();
+  await level(runner);
+  expect(await sumsIn(database, 'sums_v1_g1')).toEqual({ a: 9 });
+});
+
 /** The next transaction commits, and its caller is told that the database is away. */
 const loseAnswer = (faulty: ReadDatabase, inner: ReadDatabase): void => {
   const { transaction } = faulty;
