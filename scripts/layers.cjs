@@ -69,6 +69,7 @@ const testFiles = [
   '**/*.spec.ts',
   '**/*.faults.ts',
   '**/*.kafka.ts',
+  '**/*.postgres.ts',
   '**/*.conformance.ts',
   '**/testing.ts',
   '**/testing/**',
