@@ -1,14 +1,11 @@
 import { type Log, type NewEvent, StoreUnavailable } from '@drawdown/ports';
-import { type AppendResult, EventStoreDBClient, NO_STREAM } from '@eventstore/db-client';
+import { type AppendExpectedRevision, type AppendResult, EventStoreDBClient, NO_STREAM } from '@eventstore/db-client';
 import { appendFailure, isAnswer } from './failures';
 import { eventData } from './stored-events';
 
-/** The client sets no timer of its own; the server gives up after 2 s (WriteTimeoutMs), and has its deadline as below. */
-export const APPEND_TIMEOUT_MS = 5_000;
-
 /**
- * Sent as a point in time of our clock. Longer than the timer above, so that a clock that is behind by less than 5 s does
- * no harm.
+ * Sent as a point in time of our clock. Longer than the timer for an append, so that a clock that is behind by less
+ * than 5 s does no harm.
  */
 const DEADLINE_MS = 10_000;
 
@@ -37,8 +34,8 @@ export const sentAppend = (name: string, expected: number, events: readonly NewE
 
 /** The append has no answer, and never will have one here. */
 export class NoAnswer extends Error {
-  constructor() {
-    super(`no answer within ${String(APPEND_TIMEOUT_MS)} ms`);
+  constructor(ms: number) {
+    super(`no answer within ${String(ms)} ms`);
   }
 }
 
@@ -51,21 +48,33 @@ class Generation {
     this.client = EventStoreDBClient.connectionString(url);
   }
 
+  /** The server has ended the stream politely. The client does not notice and would go on writing into it. */
+  get isDeaf(): boolean {
+    return [...this.client['disposableStreams']].some((stream) => 'readableEnded' in stream && stream.readableEnded);
+  }
+
   /**
-   * Ends it: its appends are rejected, and its stream's late answers reach nobody. Without that an answer to an append
-   * which is forgotten already would throw where nobody catches it.
+   * Ends it now: what waits is rejected, and nothing that comes later reaches the table where the next one's appends wait.
+   * Not by `dispose()`, which rejects some time later, waits for ever for a stream that the server has ended, and leaves
+   * the connection open.
    */
-  async end(): Promise<void> {
-    for (const stream of this.client['disposableStreams']) stream.removeAllListeners('data');
-    await this.client.dispose();
-    await closeChannel(this.client);
+  end(): void {
+    for (const stream of [...this.client['disposableStreams']]) {
+      stream.emit('error', new Error('the client was replaced'));
+      stream.removeAllListeners();
+      stream.on('error', () => undefined); // that of the cancellation
+      if ('cancel' in stream && typeof stream.cancel === 'function') stream.cancel();
+    }
+    closeChannel(this.client);
   }
 }
 
-/** `dispose()` leaves the connection open. */
-export const closeChannel = async (client: EventStoreDBClient): Promise<void> => {
-  const channel = await client['getChannel']().catch(() => undefined); // no server was found: there is nothing to close
-  channel?.close();
+/** The connection, which `dispose()` leaves open. */
+export const closeChannel = (client: EventStoreDBClient): void => {
+  client['getChannel']().then(
+    (channel) => channel.close(),
+    () => undefined, // no server was found: there is nothing to close
+  );
 };
 
 const shared = new Map<string, AppendClient>();
@@ -80,7 +89,6 @@ export class AppendClient {
   private users = 0;
   private failures = 0;
   private replacedAt = -Infinity;
-  private replacing: Promise<void> | undefined;
 
   private constructor(
     private readonly url: string,
@@ -95,45 +103,42 @@ export class AppendClient {
   }
 
   /** To be called by each user; the last one ends it. */
-  async release(): Promise<void> {
+  release(): void {
     this.users -= 1;
     if (this.users > 0) return;
     shared.delete(this.url);
-    await this.replacing;
-    await this.generation?.end();
+    this.generation?.end();
   }
 
   /** Rejects as the client does ({@link appendFailure}), with {@link NoAnswer}, or with StoreUnavailable where it was not sent. */
-  async append(append: SentAppend): Promise<AppendResult> {
-    const until = performance.now() + APPEND_TIMEOUT_MS;
-    const generation = await this.slot(until);
+  async append(append: SentAppend, timeoutMs: number): Promise<AppendResult> {
+    const until = performance.now() + timeoutMs;
     try {
-      const result = await withTimer(this.send(generation, append), until);
+      const generation = await this.slot(until);
+      const result = await withTimer(this.send(generation, append), until, timeoutMs);
       this.failures = 0;
       return result;
     } catch (error) {
-      this.failed(error, generation);
+      this.failed(error);
       throw error;
     }
   }
 
-  private async send(generation: Generation, { name, expected, events }: SentAppend): Promise<AppendResult> {
-    try {
-      return await generation.client.appendToStream(name, [...events], {
-        expectedRevision: expected === 0 ? NO_STREAM : BigInt(expected - 1),
-        deadline: DEADLINE_MS,
-      });
-    } finally {
-      // Not when the timer fires: until then the message may lie in the client's queue.
+  /** No `async`: an append that is never answered would keep its events in memory with this function's frame. */
+  private send(generation: Generation, { name, expected, events }: SentAppend): Promise<AppendResult> {
+    const expectedRevision: AppendExpectedRevision = expected === 0 ? NO_STREAM : BigInt(expected - 1);
+    const options = { expectedRevision, deadline: DEADLINE_MS };
+    return generation.client.appendToStream(name, [...events], options).finally(() => {
+      // Not when the timer fires: until it settles, the message may lie in the client's queue.
       generation.unanswered -= 1;
       this.queue.shift()?.();
-    }
+    });
   }
 
   /** Waits until there is room, and takes it. */
   private async slot(until: number): Promise<Generation> {
     for (;;) {
-      await this.replacing;
+      if (this.generation?.isDeaf === true) this.replace('the server has ended the stream');
       const generation = (this.generation ??= new Generation(this.url));
       if (generation.unanswered < UNANSWERED_MAX) {
         generation.unanswered += 1;
@@ -156,33 +161,32 @@ export class AppendClient {
   }
 
   /** The watch-dog. */
-  private failed(error: unknown, generation: Generation): void {
+  private failed(error: unknown): void {
     if (isAnswer(appendFailure(error), error)) {
       this.failures = 0;
       return;
     }
     this.failures += 1;
+    const deaf = this.generation?.isDeaf === true;
     const due = this.failures >= FAILURES_MAX && performance.now() - this.replacedAt >= REPLACE_PAUSE_MS;
-    if (!due || generation !== this.generation) return;
-    this.log.warn({ failures: this.failures, error: String(error) }, 'appends have no answer; the client is replaced');
+    if (deaf || due) this.replace(String(error));
+  }
+
+  private replace(reason: string): void {
+    this.log.warn({ reason }, 'appends have no answer; the client is replaced');
     this.failures = 0;
     this.replacedAt = performance.now();
+    const old = this.generation;
     this.generation = undefined;
-    // The old one has ended before the new one begins: its end rejects whatever waits in the common table.
-    this.replacing = generation
-      .end()
-      .catch((failure: unknown) => this.log.warn({ error: String(failure) }, 'the old client did not end well'))
-      .finally(() => {
-        this.replacing = undefined;
-        for (const resume of this.queue.splice(0)) resume();
-      });
+    old?.end();
+    for (const resume of this.queue.splice(0)) resume();
   }
 }
 
-const withTimer = async <Result>(promise: Promise<Result>, until: number): Promise<Result> => {
+const withTimer = async <Result>(promise: Promise<Result>, until: number, timeoutMs: number): Promise<Result> => {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new NoAnswer()), until - performance.now());
+    timer = setTimeout(() => reject(new NoAnswer(timeoutMs)), until - performance.now());
   });
   try {
     return await Promise.race([promise, late]); // what comes too late is heard by nobody

@@ -17,6 +17,7 @@ import { appendFailure, definite } from './failures';
 import { follow } from './follow';
 import { followedPrefixes, followedStream } from './followed';
 import { KnownHeads } from './known-heads';
+import { PATIENCE, type Patience } from './patience';
 import { ReadClient } from './read-client';
 import { positionOf, StreamNames } from './stored-events';
 import { Waker } from './waker';
@@ -26,6 +27,8 @@ export interface EventStoreDbOptions {
   readonly prefix?: string;
   readonly log?: Log;
   readonly metrics?: Metrics;
+  /** For tests: shorter than {@link PATIENCE}. */
+  readonly patience?: Partial<Patience>;
 }
 
 /**
@@ -45,6 +48,7 @@ class EventStoreDb implements EventStore {
   private readonly names: StreamNames;
   private readonly log: Log;
   private readonly metrics: Metrics;
+  private readonly patience: Patience;
   private readonly reads: ReadClient;
   private readonly appends: AppendClient;
   private readonly heads = new KnownHeads();
@@ -53,11 +57,12 @@ class EventStoreDb implements EventStore {
   private readonly followers = new Set<Waker>();
   private closing: Promise<void> | undefined;
 
-  constructor(url: string, { prefix = '', log = NO_LOG, metrics = NO_METRICS }: EventStoreDbOptions) {
+  constructor(url: string, { prefix = '', log = NO_LOG, metrics = NO_METRICS, patience }: EventStoreDbOptions) {
+    this.patience = { ...PATIENCE, ...patience };
     this.names = new StreamNames(prefix);
     this.log = log;
     this.metrics = metrics;
-    this.reads = new ReadClient(url, this.names, log);
+    this.reads = new ReadClient(url, this.names, log, this.patience);
     this.appends = AppendClient.of(url, log);
   }
 
@@ -87,7 +92,7 @@ class EventStoreDb implements EventStore {
     const head = this.heads.get(stream) ?? (await this.learnHead(stream));
     if (head >= expected) return this.decideByReading(stream, expected, ids);
     try {
-      const { nextExpectedRevision, position } = await this.appends.append(append);
+      const { nextExpectedRevision, position } = await this.appends.append(append, this.patience.appendMs);
       const revision = expected + ids.length - 1;
       if (nextExpectedRevision !== BigInt(revision)) throw misplaced(stream, expected, nextExpectedRevision);
       this.heads.learn(stream, revision);
@@ -163,9 +168,10 @@ class EventStoreDb implements EventStore {
     this.checkOpen();
     const waker = new Waker();
     this.followers.add(waker);
-    const { reads, log, metrics } = this;
+    const { reads, log, metrics, patience } = this;
+    const isClosed = (): boolean => this.closing !== undefined;
     try {
-      yield* follow(what(), { reads, log, metrics, isClosed: () => this.closing !== undefined }, signal, waker);
+      yield* follow(what(), { reads, log, metrics, patience, isClosed }, signal, waker);
     } finally {
       this.followers.delete(waker);
     }
@@ -179,7 +185,8 @@ class EventStoreDb implements EventStore {
   private async end(): Promise<void> {
     for (const follower of this.followers) follower.wake();
     await Promise.allSettled([...this.underWay.values()].flat().map(({ outcome }) => outcome));
-    await Promise.all([this.appends.release(), this.reads.close()]);
+    this.appends.release();
+    this.reads.close();
   }
 
   private checkOpen(): void {

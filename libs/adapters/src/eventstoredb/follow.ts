@@ -3,17 +3,12 @@ import { type Log, type Metrics, PAGE_EVENTS_MAX, type StoredEvent, StoreUnavail
 import type { RecordedEvent } from '@eventstore/db-client';
 import { isRefusal, reason, unavailable } from './failures';
 import { Incoming, type Source } from './incoming';
+import type { Patience } from './patience';
 import type { ReadClient } from './read-client';
 import type { Waker } from './waker';
 
-/** After so long without anything it is checked whether there is something to come. */
-export const SILENCE_MS = 15_000;
-
 /** First and longest pause before a subscription is opened again; up to half of it is chance, so that not all come at once. */
 const RETRY_MS = { first: 100, longest: 2_000 };
-
-/** Without a subscription for so long, whoever follows is told that the store cannot be read. */
-const UNREACHABLE_MS = 30_000;
 
 /** Times that a revision may be missing in a row; the first may be the server's fault, the third is a hole. */
 const GAPS_MAX = 3;
@@ -40,6 +35,7 @@ export interface FollowContext {
   readonly reads: ReadClient;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly patience: Patience;
   isClosed(): boolean;
 }
 
@@ -69,7 +65,7 @@ export async function* follow(
 /** One subscription. Returns why it dropped; undefined where the signal or the store ended it. */
 async function* untilDropped(
   followed: Followed,
-  { reads, isClosed }: FollowContext,
+  { reads, patience, isClosed }: FollowContext,
   signal: AbortSignal,
   waker: Waker,
   drops: Drops,
@@ -80,7 +76,7 @@ async function* untilDropped(
   );
   try {
     for (;;) {
-      const arrival = await incoming.next(PAGE_EVENTS_MAX, SILENCE_MS, () => signal.aborted || isClosed());
+      const arrival = await incoming.next(PAGE_EVENTS_MAX, patience.silenceMs, () => signal.aborted || isClosed());
       if (incoming.confirmed) drops.reached();
       if (arrival.kind === 'stopped') return undefined;
       if (arrival.kind === 'end') return arrival.error ?? new Error('the server ended the subscription');
@@ -128,11 +124,11 @@ class Drops {
 
   /** Milliseconds until the next try. Throws where there is no point in one. */
   pause(dropped: unknown): number {
-    const { log, metrics, reads } = this.context;
+    const { log, metrics, reads, patience } = this.context;
     if (dropped instanceof StoreUnavailable && !(dropped.cause instanceof Error)) throw dropped;
     if (isRefusal(dropped)) throw unavailable(`${this.what} cannot be followed`, dropped);
     if (dropped instanceof Gap && (this.gaps += 1) >= GAPS_MAX) throw dropped.missing;
-    if (performance.now() - this.reachedAt > UNREACHABLE_MS)
+    if (performance.now() - this.reachedAt > patience.unreachableMs)
       throw unavailable(`${this.what} cannot be followed`, dropped);
     reads.failed(dropped);
     metrics.count('resubscribes_total');

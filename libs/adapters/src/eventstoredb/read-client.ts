@@ -3,11 +3,9 @@ import { BACKWARDS, END, EventStoreDBClient, type RecordedEvent, START, streamNa
 import { closeChannel } from './append-client';
 import { isNotFound, isTransient, unavailable } from './failures';
 import { Incoming, type Source } from './incoming';
+import type { Patience } from './patience';
 import { serverPosition, storedEvent, type StreamNames } from './stored-events';
 import { Waker } from './waker';
-
-/** Without an event for so long, a read counts as failed: the client sets no timer of its own. */
-const READ_SILENCE_MS = 10_000;
 
 /** Events that the server looks at in one step of a filtered read, and after which it reports where it is. */
 const SEARCH_WINDOW = 1_000;
@@ -28,6 +26,7 @@ export class ReadClient {
     private readonly url: string,
     private readonly names: StreamNames,
     private readonly log: Log,
+    private readonly patience: Patience,
   ) {}
 
   /** The stream's events from a revision on. Rejects where one is missing. */
@@ -102,16 +101,16 @@ export class ReadClient {
     const old = this.client;
     this.client = undefined;
     this.failures = 0;
-    end(old).catch((failure: unknown) => this.log.warn({ error: String(failure) }, 'the old client did not end well'));
+    closeChannel(old); // what is read over it fails, and is read again
   }
 
   succeeded(): void {
     this.failures = 0;
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.closed = true;
-    if (this.client !== undefined) await end(this.client);
+    if (this.client !== undefined) closeChannel(this.client);
   }
 
   private use(): EventStoreDBClient {
@@ -147,11 +146,11 @@ export class ReadClient {
     const events: RecordedEvent[] = [];
     try {
       while (events.length < limit) {
-        const arrival = await incoming.next(limit - events.length, READ_SILENCE_MS, () => this.closed);
+        const arrival = await incoming.next(limit - events.length, this.patience.readMs, () => this.closed);
         if (arrival.kind === 'events') events.push(...arrival.events);
         else if (arrival.kind === 'caught up') return events;
         else if (arrival.kind === 'stopped') throw new StoreUnavailable('the event store is closed');
-        else if (arrival.kind === 'silence') throw new Error(`nothing came for ${String(READ_SILENCE_MS)} ms`);
+        else if (arrival.kind === 'silence') throw new Error(`nothing came for ${String(this.patience.readMs)} ms`);
         else if (isNotFound(arrival.error)) return [];
         else if (arrival.error !== undefined) throw arrival.error;
         else if (limit === Infinity) return events;
@@ -163,11 +162,6 @@ export class ReadClient {
     }
   }
 }
-
-const end = async (client: EventStoreDBClient): Promise<void> => {
-  await client.dispose();
-  await closeChannel(client);
-};
 
 /** A stream has no holes unless somebody has hidden events: that must be seen, not read over. */
 export const missing = (stream: string, revision: number): StoreUnavailable =>

@@ -64,15 +64,17 @@ export const startDouble = async (folder: string, options: DoubleOptions = {}): 
       else reject(error);
     });
   });
+  let stopping: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    server.forceShutdown();
+    for (const subscriber of [...faults.subscribers]) subscriber.end();
+    await log.close();
+  };
   return {
     port,
     url: `esdb://127.0.0.1:${String(port)}?tls=false`,
     faults,
     diskFull: (full) => (log.diskFull = full),
-    stop: async () => {
-      server.forceShutdown();
-      for (const subscriber of [...faults.subscribers]) subscriber.end();
-      await log.close();
-    },
+    stop: () => (stopping ??= stop()),
   };
 };
