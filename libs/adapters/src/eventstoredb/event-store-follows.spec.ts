@@ -1,14 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { status } from '@grpc/grpc-js';
 import { type EventStore, type NewEvent, NO_METRICS, type StoredEvent } from '@drawdown/ports';
 import { EventStoreDBClient } from '@eventstore/db-client';
-import { threadFile } from '../thread';
 import { type EventStoreDbOptions, openEventStoreDb } from './event-store';
 import { eventually } from './testing/eventually';
 import type { Subscriber } from './testing/faults';
@@ -188,59 +184,4 @@ test('events that somebody else wrote in another form are refused, not read wron
   ]);
   await expect(openAt(url).read('s', 0, 1)).rejects.toThrow('was not written by Drawdown');
   await admin.dispose();
-});
-
-/** The double as a process, killed after the test. */
-const processes: ChildProcess[] = [];
-afterAll(() => {
-  for (const child of processes) child.kill('SIGKILL');
-});
-const startProcess = async (data: string, port = 0): Promise<{ child: ChildProcess; url: string; port: number }> => {
-  const main = threadFile(path.join(__dirname, 'testing'), 'main');
-  const child = spawn(process.execPath, [main, '--data', data, '--port', String(port)], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  processes.push(child);
-  const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
-  return { child, ...(JSON.parse(line) as { url: string; port: number }) };
-};
-
-test('FLT-20: a server that is killed again and again under load has lost nothing it acknowledged, and doubled nothing', async () => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'drawdown-'));
-  let server = await startProcess(folder);
-  const store = openAt(server.url, { patience: { ...patience, unreachableMs: 60_000 } });
-  const { seen, until } = following(store, (from, signal) => from.followAll(-1, ['s-'], signal));
-  const written = Array.from({ length: 4 }, () => Array.from({ length: 60 }, () => event('x'.repeat(5_000))));
-  let running = true;
-  const write = async (list: NewEvent[], stream: string): Promise<void> => {
-    for (let next = 0; next < list.length; next += 2) {
-      await eventually(() => store.append(stream, next, list.slice(next, next + 2)));
-    }
-  };
-  const kill = async (): Promise<void> => {
-    for (let kills = 0; kills < 3 && running; kills++) {
-      const target = seen.length + 30;
-      await eventually(async () => {
-        if (seen.length < target && running) throw new Error('not yet');
-      });
-      server.child.kill('SIGKILL');
-      await once(server.child, 'exit');
-      server = await startProcess(folder, server.port);
-    }
-  };
-  const killing = kill();
-  await Promise.all(written.map((list, writer) => write(list, `s-${String(writer)}`)));
-  running = false;
-  await killing;
-  for (const [writer, list] of written.entries()) {
-    expect(ids(await eventually(() => store.read(`s-${String(writer)}`, 0, 100)))).toEqual(ids(list));
-  }
-  await until(240);
-  expect(seen).toEqual(await store.readAll(-1, 1_000, ['s-']));
-}, 60_000);
-
-test('the double as a process ends on SIGTERM with code 0', async () => {
-  const { child } = await startProcess(mkdtempSync(path.join(tmpdir(), 'drawdown-')));
-  child.kill('SIGTERM');
-  expect(await once(child, 'exit')).toEqual([0, null]);
 });
