@@ -2,7 +2,7 @@
  * The second witness for imports (the first is @nx/enforce-module-boundaries): the same table, over paths instead of
  * projects, and what Nx does not see: cycles inside a lib, adapters importing each other, test code in production.
  */
-const { layers, specLayers, packages, modulePackages, testPackages } = require('./scripts/layers.cjs');
+const { layers, specLayers, packages, modulePackages, testPackages, testPackagesOf } = require('./scripts/layers.cjs');
 
 const TEST_CODE = '(\\.(spec|faults|kafka|postgres|conformance)\\.ts$|/testing\\.ts$|/testing/|/in-memory/)';
 const MODULE_FILE = '\\.module\\.ts$';
@@ -40,7 +40,11 @@ const outside = Object.keys(layers).flatMap((lib) => {
   return [
     rule('', { path: `^libs/${lib}/`, pathNot: `(${TEST_CODE}|${MODULE_FILE})` }, own),
     rule('-in-module', { path: `^libs/${lib}/.*${MODULE_FILE}` }, inModule),
-    rule('-in-tests', { path: `^libs/${lib}/.*${TEST_CODE}` }, [...inModule, ...testPackages]),
+    rule('-in-tests', { path: `^libs/${lib}/.*${TEST_CODE}` }, [
+      ...inModule,
+      ...testPackages,
+      ...(testPackagesOf[lib] ?? []),
+    ]),
   ];
 });
 
