@@ -282,6 +282,7 @@ export class LedgerShard {
     const started = performance.now();
     const answered = new AbortController();
     this.inFlight = decided.works;
+    let bytes = 0;
     this.sleep(STALLED_AFTER_MS, { signal: answered.signal }).then(
       () => {
         this.stall(decided.works);
@@ -293,6 +294,7 @@ export class LedgerShard {
       const last = encoded.metadata.at(-1);
       if (last !== undefined) foldHead(state, last, batch.lastRevision);
       await appendUntilKnown(store, this.stream, batch.base, encoded.events, metrics, signal, this.sleep);
+      bytes = encoded.events.reduce((total, { data }) => total + data.byteLength, 0);
     } catch (error) {
       this.afterFailedAppend(error as Error, decided);
       return;
@@ -306,6 +308,7 @@ export class LedgerShard {
     metrics.observe('append_batch_commands', decided.works.length);
     metrics.count('charges_total', {}, batch.chargeCount);
     metrics.count('ledger_events_total', {}, batch.drafts.length);
+    metrics.count('append_bytes_total', {}, bytes);
     this.chargesSinceSnapshot += batch.chargeCount + batch.drafts.length;
     this.tell(batch);
     this.finish(decided);
