@@ -3,6 +3,7 @@ import { type DynamicModule, Module, type OnApplicationShutdown, type Provider }
 import { LoggerModule } from 'nestjs-pino';
 import type { Logger } from 'pino';
 import { Gate } from './access/gate';
+import { NO_PERSON_TOKENS, PersonTokens } from './access/person-tokens';
 import { KeysController } from './keys/keys.controller';
 import { OpenApi } from './openapi/openapi';
 import { CreditsController } from './organizations/credits.controller';
@@ -42,6 +43,8 @@ export interface HttpParts {
   readonly logger: Logger;
   readonly metrics: PrometheusMetrics;
   readonly readiness: Readiness;
+  /** How people's tokens are checked; only keys get in where absent. */
+  readonly tokens?: PersonTokens;
 }
 
 /** The API over HTTP. Needs, from global modules, `Ledger` and `Catalogue` (through the bus) and `ReadModels`. */
@@ -49,12 +52,13 @@ export interface HttpParts {
 export class HttpModule implements OnApplicationShutdown {
   constructor(private readonly metrics: PrometheusMetrics) {}
 
-  static with({ settings, logger, metrics, readiness }: HttpParts): DynamicModule {
+  static with({ settings, logger, metrics, readiness, tokens = NO_PERSON_TOKENS }: HttpParts): DynamicModule {
     const given: Provider[] = [
       { provide: HttpSettings, useValue: settings },
       { provide: HttpLog, useValue: logger },
       { provide: PrometheusMetrics, useValue: metrics },
       { provide: Readiness, useValue: readiness },
+      { provide: PersonTokens, useValue: tokens },
     ];
     return {
       module: HttpModule,

@@ -1,11 +1,17 @@
-import { ActivateRateCardVersion, CatalogueView, CreateRateCard, SaveRateCardVersion } from '@drawdown/commands';
+import {
+  ActivateRateCardVersion,
+  type ApiKey,
+  CatalogueView,
+  CreateRateCard,
+  SaveRateCardVersion,
+} from '@drawdown/commands';
 import { type RateCard, type RateCardVersion, rateCardVersionView, rateCardView } from '@drawdown/domain';
 import type { JsonObject, RoundingMode } from '@drawdown/kernel';
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type Caller, callerOf, senderOf } from '../access/caller';
+import { keyOf, senderOf } from '../access/caller';
 import { LIMIT_DEFAULT } from '../fields/query-fields';
 import { instantOf, optional } from '../fields/values';
 import { PageQuery, ReadQuery } from '../organizations/shapes';
@@ -20,7 +26,7 @@ import { ActivateBody, CreateRateCardBody, PreviewBody, VersionBody } from './sh
 const CURSOR = /^cards\.(.{1,128})$/;
 
 /** Whether a caller sees a card: shared ones, and private ones of the organization that its key is bound to. */
-const isVisible = (card: RateCard, { key }: Caller): boolean =>
+const isVisible = (card: RateCard, key: ApiKey): boolean =>
   key.organizationId === null || card.organizationId === null || card.organizationId === key.organizationId;
 
 const numberOf = (text: string): number => {
@@ -53,7 +59,7 @@ export class RateCardsController {
     const size = Number(limit ?? LIMIT_DEFAULT);
     const rest = this.catalogue
       .rateCards()
-      .filter((card) => card.key > after && isVisible(card, callerOf(request)))
+      .filter((card) => card.key > after && isVisible(card, keyOf(request)))
       .sort((a, b) => (a.key < b.key ? -1 : 1));
     const page = rest.slice(0, size);
     const last = page.at(-1);
@@ -71,7 +77,7 @@ export class RateCardsController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const { organizationId } = callerOf(request).key;
+    const { organizationId } = keyOf(request);
     return this.replays.once(request, reply, async () =>
       catalogueAnswer(
         await this.commands.execute(new CreateRateCard({ key, name, unit, organizationId }, senderOf(request))),
@@ -156,12 +162,12 @@ export class RateCardsController {
 
   private visible(key: string, request: FastifyRequest): RateCard {
     const card = this.catalogue.rateCard(key);
-    if (card === undefined || !isVisible(card, callerOf(request))) throw notFound();
+    if (card === undefined || !isVisible(card, keyOf(request))) throw notFound();
     return card;
   }
 
   private refuseUnlessOwn(card: RateCard, request: FastifyRequest): void {
-    const boundTo = callerOf(request).key.organizationId;
+    const boundTo = keyOf(request).organizationId;
     if (boundTo === null || card.organizationId === boundTo) return;
     throw new Problem(
       'scope_required',

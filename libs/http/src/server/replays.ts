@@ -1,7 +1,7 @@
 import type { JsonObject } from '@drawdown/kernel';
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { callerOf } from '../access/caller';
+import { keyOf } from '../access/caller';
 import { Problem } from '../problems/problem';
 import { idempotencyOf } from './idempotency';
 
@@ -26,7 +26,7 @@ export class Replays {
   async once(request: FastifyRequest, reply: FastifyReply, write: () => Promise<JsonObject>): Promise<JsonObject> {
     const idempotency = idempotencyOf(request);
     if (idempotency === null) return write();
-    const id = `${callerOf(request).key.id}\n${idempotency.key}`;
+    const id = `${keyOf(request).id}\n${idempotency.key}`;
     const before = this.answers.get(id);
     if (before !== undefined) {
       if (before.hash !== idempotency.hash) {
