@@ -5,6 +5,8 @@ import type { Logger } from 'pino';
 import { Gate } from './access/gate';
 import { NO_PERSON_TOKENS, PersonTokens } from './access/person-tokens';
 import { KeysController } from './keys/keys.controller';
+import { MeController } from './me/me.controller';
+import { OwnOrganizations } from './me/own-organizations';
 import { OpenApi } from './openapi/openapi';
 import { CreditsController } from './organizations/credits.controller';
 import { HoldsController } from './organizations/holds.controller';
@@ -33,6 +35,7 @@ export const CONTROLLERS = [
   HoldsController,
   UsageController,
   ReadsController,
+  MeController,
   RateCardsController,
   KeysController,
 ];
@@ -65,7 +68,7 @@ export class HttpModule implements OnApplicationShutdown {
       // Nest's own lines go to the same log; requests are logged by a hook, not by a middleware.
       imports: [CommandsModule, LoggerModule.forRoot({ pinoHttp: { logger }, forRoutes: [] })],
       controllers: CONTROLLERS,
-      providers: [...given, Gate, Sending, Stopping, Replays, OpenApi],
+      providers: [...given, Gate, Sending, OwnOrganizations, Stopping, Replays, OpenApi],
       exports: [...given],
     };
   }

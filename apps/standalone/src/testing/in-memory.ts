@@ -95,6 +95,10 @@ export const emptyReadModels = (): ReadModels => {
     breakdown: total,
     spending: total,
     burnRate: missing,
+    memberships: async () => ({ value: [], asOf }),
+    personBreakdown: total,
+    personSpending: total,
+    personTransactions: page,
     quarantine: page,
     quarantinedUsage: async () => ({ usages: [], next_cursor: null }),
   } as unknown as ReadModels;

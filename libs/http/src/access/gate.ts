@@ -108,7 +108,11 @@ export class Gate {
 const refuseUnlessAllowed = ({ key, person, role }: Caller, { scopes, roles }: RouteRights): void => {
   if (person === null) {
     if (scopes.some((scope) => key?.scopes.includes(scope))) return;
-    throw scopeRequired(`the key needs the scope ${scopes.join(' or ')}`);
+    throw scopeRequired(
+      scopes.length === 0
+        ? 'only a person may do this; a key with admin acts for one with Drawdown-User'
+        : `the key needs the scope ${scopes.join(' or ')}`,
+    );
   }
   if (role !== null && roles.includes(role)) return;
   throw new Problem(
