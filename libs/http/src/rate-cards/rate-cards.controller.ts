@@ -16,8 +16,8 @@ import { LIMIT_DEFAULT } from '../fields/query-fields';
 import { instantOf, optional } from '../fields/values';
 import { PageQuery, ReadQuery } from '../organizations/shapes';
 import { finding, notFound, Problem } from '../problems/problem';
-import { Replays } from '../server/replays';
-import { catalogueAnswer, catalogueAsOf } from '../server/sending';
+import { idempotencyOf } from '../server/idempotency';
+import { catalogueAsOf, repeatableAnswer } from '../server/sending';
 import { HttpSettings } from '../server/settings';
 import { previewOf } from './preview';
 import { ratesOf } from './rates';
@@ -46,7 +46,6 @@ const versionOf = (card: RateCard, text: string): RateCardVersion => {
 export class RateCardsController {
   constructor(
     private readonly commands: CommandBus,
-    private readonly replays: Replays,
     private readonly settings: HttpSettings,
     @Inject(CatalogueView) private readonly catalogue: CatalogueView,
   ) {}
@@ -72,18 +71,14 @@ export class RateCardsController {
 
   @Post()
   @ApiOperation({ summary: 'Make a rate card; it prices nothing before a version is active' })
-  create(
+  async create(
     @Body() { key, name, unit }: CreateRateCardBody,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const { organizationId } = keyOf(request);
-    return this.replays.once(request, reply, async () =>
-      catalogueAnswer(
-        await this.commands.execute(new CreateRateCard({ key, name, unit, organizationId }, senderOf(request))),
-        rateCardView,
-      ),
-    );
+    const command = new CreateRateCard({ key, name, unit, organizationId }, senderOf(request), idempotencyOf(request));
+    return repeatableAnswer(await this.commands.execute(command), reply, rateCardView);
   }
 
   @Get(':card')
@@ -94,7 +89,7 @@ export class RateCardsController {
 
   @Post(':card/versions')
   @ApiOperation({ summary: 'Save rates as a draft version' })
-  save(
+  async save(
     @Param('card') key: string,
     @Body() body: VersionBody,
     @Req() request: FastifyRequest,
@@ -106,15 +101,11 @@ export class RateCardsController {
       rounding: optional(body.rounding, ({ scale, mode }) => ({ scale, mode: mode as RoundingMode })),
       effectiveFrom: optional(body.effective_from, instantOf),
     };
-    return this.replays.once(request, reply, async () =>
-      catalogueAnswer(
-        await this.commands.execute(new SaveRateCardVersion(key, version, senderOf(request))),
-        (saved) => ({
-          version: saved.version,
-          state: 'draft',
-        }),
-      ),
-    );
+    const command = new SaveRateCardVersion(key, version, senderOf(request), idempotencyOf(request));
+    return repeatableAnswer(await this.commands.execute(command), reply, (saved) => ({
+      version: saved.version,
+      state: 'draft',
+    }));
   }
 
   @Get(':card/versions/:version')
@@ -131,7 +122,7 @@ export class RateCardsController {
   @Post(':card/versions/:version/activate')
   @HttpCode(200)
   @ApiOperation({ summary: 'Let a version price usage from an instant on; the one before it ends there' })
-  activate(
+  async activate(
     @Param('card') key: string,
     @Param('version') text: string,
     @Body() body: ActivateBody,
@@ -142,11 +133,9 @@ export class RateCardsController {
     this.refuseUnlessOwn(card, request);
     const { version } = versionOf(card, text);
     const from = optional(body.effective_from, instantOf);
-    return this.replays.once(request, reply, async () =>
-      catalogueAnswer(
-        await this.commands.execute(new ActivateRateCardVersion(key, version, from, senderOf(request))),
-        (changed): JsonObject => rateCardVersionView(versionOf(changed, text)),
-      ),
+    const command = new ActivateRateCardVersion(key, version, from, senderOf(request), idempotencyOf(request));
+    return repeatableAnswer(await this.commands.execute(command), reply, (changed) =>
+      rateCardVersionView(versionOf(changed, text)),
     );
   }
 
