@@ -1,7 +1,8 @@
-import type { Charge, Organization, OrganizationCommand, UsageEvent } from '@drawdown/domain';
+import type { Charge, Organization, OrganizationCommand, RefundableCharge, UsageEvent } from '@drawdown/domain';
 import { coverBoth, type Instant, latest, type Position, positionOf } from '@drawdown/kernel';
 import { randomUUID } from 'node:crypto';
 import { foldForOrganization } from './as-of';
+import { identityOfTransaction } from './fold';
 import {
   type AsOf,
   type CommandResult,
@@ -14,6 +15,7 @@ import {
 } from './ledger';
 import { LedgerShard, type ShardPorts } from './ledger-shard';
 import { chargesLongAgo, fromLongAgo } from './long-ago';
+import { forgottenBefore, RefundSearch } from './refund-search';
 import { shardOf } from './shard-of';
 import { realSleep } from './sleep';
 import type { SourceOffset, UsageWork } from './work';
@@ -25,11 +27,13 @@ const READ_STEP_MS = 50;
 /** A ledger whose shards all live in this process. */
 export class LocalLedger implements Ledger {
   readonly shards: readonly LedgerShard[];
+  private readonly search: RefundSearch;
 
   constructor(
     count: number,
     private readonly ports: ShardPorts,
   ) {
+    this.search = new RefundSearch(ports.store);
     this.shards = Array.from({ length: count }, (_, shard) => new LedgerShard(shard, ports));
   }
 
@@ -56,7 +60,38 @@ export class LocalLedger implements Ledger {
     return shard;
   }
 
-  run(
+  async run(
+    organizationId: string,
+    command: OrganizationCommand,
+    sender: Sender,
+    idempotency: Idempotency | null,
+  ): Promise<CommandResult> {
+    if (command.type !== 'RefundCharge') return this.decide(organizationId, command, sender, idempotency);
+    const charge = await this.longAgo(organizationId, command.transactionId, idempotency);
+    return this.decide(organizationId, { ...command, charge }, sender, idempotency);
+  }
+
+  /** A charge to be refunded that the index may have forgotten, looked for outside of any turn; null for all others. */
+  private async longAgo(
+    organizationId: string,
+    transactionId: string,
+    idempotency: Idempotency | null,
+  ): Promise<RefundableCharge | null> {
+    const shard = this.shard(organizationId);
+    const wanted = await shard.read((state, nowFor) => {
+      const resident = state.residents.get(organizationId);
+      // Nothing is forgotten on test clocks.
+      if (resident === undefined || resident.organization.testClock !== null) return null;
+      const horizon = forgottenBefore(nowFor(resident));
+      if (resident.organization.createdAt > horizon) return null;
+      if (idempotency !== null && state.commands.has(`${organizationId}\n${idempotency.key}`)) return null;
+      const places = state.identities.find(identityOfTransaction(transactionId));
+      return { shard: shard.shard, organizationId, transactionId, places, horizon };
+    });
+    return wanted === null ? null : this.search.find(wanted);
+  }
+
+  private decide(
     organizationId: string,
     command: OrganizationCommand,
     sender: Sender,

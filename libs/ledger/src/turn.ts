@@ -244,7 +244,8 @@ export class Turn {
   /** A refund is decided on the charge as the log has it. */
   private withCharge(command: OrganizationCommand, organizationId: string): OrganizationCommand {
     if (command.type !== 'RefundCharge') return command;
-    return { ...command, charge: this.refundable(command.transactionId, organizationId) };
+    // What the index has forgotten was looked for before.
+    return { ...command, charge: this.refundable(command.transactionId, organizationId) ?? command.charge };
   }
 
   private refundable(transactionId: string, organizationId: string): RefundableCharge | null {
