@@ -1,4 +1,5 @@
 export { type BatchLimits, UnreadableAt } from './batch';
+export { eventOf, LEDGER_TOPIC, NotAnEvent, recordOf } from './event-record';
 export type { FollowerHealth } from './follower';
 export type { Lag } from './lag-gauge';
 export { type Model, modelName, type Projector, suffixOf } from './projector';
