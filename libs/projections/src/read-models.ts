@@ -1,4 +1,4 @@
-import type { LotState, Role, TransactionKind, UsageEvent } from '@drawdown/domain/events';
+import type { LotState, OrganizationFigures, Role, TransactionKind, UsageEvent } from '@drawdown/domain/events';
 import { ReadModelBehind } from '@drawdown/delivery';
 import type { Credits, Instant, Json, JsonObject, Position } from '@drawdown/kernel';
 
@@ -213,6 +213,13 @@ export interface QuarantineFilter {
  * the database is away, and lists with {@link InvalidCursor} (→ 400).
  */
 export interface ReadModels {
+  /**
+   * All that is shown of an organization and decides about access, at one checkpoint; for processes that do not own its
+   * shard. Says nothing of time: whoever shows it does (INV-TIM-3).
+   */
+  organizationFigures(
+    reading: Omit<Reading, 'now'>,
+  ): Promise<{ readonly value: OrganizationFigures; readonly position: Position } | undefined>;
   organization(reading: Reading): Promise<Answer<OrganizationDocument> | undefined>;
   /** Wallets' documents (api.md, without `as_of`), in the preset's order; undefined: no such organization. */
   wallets(reading: Reading): Promise<Answer<readonly JsonObject[]> | undefined>;
