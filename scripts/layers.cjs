@@ -68,6 +68,7 @@ const specLayers = { delivery: ['adapters'], projections: ['adapters'] };
 const testFiles = [
   '**/*.spec.ts',
   '**/*.faults.ts',
+  '**/*.postgres.ts',
   '**/*.conformance.ts',
   '**/testing.ts',
   '**/testing/**',

@@ -5,6 +5,7 @@ const KNOWN = {
   PORT: 'port of the API; 0 takes a free one (default 3000)',
   HOST: 'address it listens on (default 127.0.0.1)',
   DATABASE_URL: 'PostgreSQL for the read models, instead of the embedded one',
+  DRAWDOWN_DATABASE_CONNECTIONS: 'how many connections to that PostgreSQL there are at most, 2 to 100 (default 10)',
   DRAWDOWN_DATA: 'data folder (default .drawdown)',
   DRAWDOWN_ADMIN_KEY: 'secret of an admin key; without it one is generated and shown once, at the first start',
   DRAWDOWN_TEST_CLOCKS: '1 or 0: whether users may make test clocks (default 1; 0 where NODE_ENV is production)',
@@ -28,6 +29,7 @@ export interface Settings {
   readonly dataFolder: string;
   /** Null: the embedded database, in the data folder. */
   readonly databaseUrl: string | null;
+  readonly databaseConnections: number;
   readonly adminKey: string | undefined;
   readonly testClocks: boolean;
   readonly sample: boolean;
@@ -73,6 +75,13 @@ const databaseUrlOf = (text: string | undefined): string | null => {
   throw new BadSettings('DATABASE_URL must be a postgres:// address');
 };
 
+/** Two, so that a projector in its transaction does not keep every read waiting. */
+const connectionsOf = (text: string): number => {
+  const count = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (count >= 2 && count <= 100) return count;
+  throw new BadSettings('DRAWDOWN_DATABASE_CONNECTIONS must be a number between 2 and 100');
+};
+
 const logLevelOf = (text: string): Settings['logLevel'] => {
   const level = LOG_LEVELS.find((known) => known === text);
   if (level === undefined) throw new BadSettings(`DRAWDOWN_LOG_LEVEL must be ${KNOWN.DRAWDOWN_LOG_LEVEL}`);
@@ -90,6 +99,7 @@ export const readSettings = (environment: Environment): Settings => {
     port: portOf(given(environment, 'PORT') ?? '3000'),
     dataFolder: given(environment, 'DRAWDOWN_DATA') ?? '.drawdown',
     databaseUrl: databaseUrlOf(given(environment, 'DATABASE_URL')),
+    databaseConnections: connectionsOf(given(environment, 'DRAWDOWN_DATABASE_CONNECTIONS') ?? '10'),
     adminKey: adminKeyOf(given(environment, 'DRAWDOWN_ADMIN_KEY')),
     testClocks: flag(environment, 'DRAWDOWN_TEST_CLOCKS', isForTrying),
     sample: flag(environment, 'DRAWDOWN_SAMPLE', isForTrying),
