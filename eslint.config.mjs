@@ -98,7 +98,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['**/*.spec.ts', '**/*.faults.ts', '**/*.postgres.ts'],
+    files: ['**/*.spec.ts', '**/*.faults.ts', '**/*.postgres.ts', '**/*.kafka.ts'],
     rules: boundaries(
       (lib) => [...inModule(lib), ...testPackages],
       (lib) => specLayers[lib] ?? [],

@@ -24,7 +24,7 @@ const packages = {
   ports: [],
   ledger: [],
   delivery: [],
-  adapters: ['libsql', '@electric-sql/pglite', 'pg'],
+  adapters: ['libsql', '@electric-sql/pglite', 'pg', 'kafkajs'],
   commands: ['@nestjs/common', '@nestjs/core', '@nestjs/cqrs', 'rxjs'],
   projections: [],
   http: [
@@ -69,6 +69,7 @@ const testFiles = [
   '**/*.spec.ts',
   '**/*.faults.ts',
   '**/*.postgres.ts',
+  '**/*.kafka.ts',
   '**/*.conformance.ts',
   '**/testing.ts',
   '**/testing/**',
