@@ -1,4 +1,5 @@
 export { type BatchLimits, UnreadableAt } from './batch';
+export { CheckpointProgress } from './checkpoint-progress';
 export { eventOf, LEDGER_TOPIC, NotAnEvent, recordOf } from './event-record';
 export type { FollowerHealth } from './follower';
 export { DatabaseTooNew } from './format';
