@@ -1,4 +1,5 @@
 export { HttpModule, type HttpParts } from './http.module';
+export { type OrganizationReadPorts, organizationReads } from './reads/organization-reads';
 export { schemaFiles } from './openapi/schema-files';
 export { createHttp } from './server/create-http';
 export { createLogger, HttpLog, LOG_LEVELS } from './server/http-log';

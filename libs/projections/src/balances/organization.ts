@@ -94,7 +94,9 @@ export const organizationFigures =
       sql: questionOf(suffix),
       parameters: [reading.organizationId],
     }));
-    return rows[0] === undefined ? undefined : { value: figuresOf(reading.organizationId, rows[0]), position: asOf.position };
+    return rows[0] === undefined
+      ? undefined
+      : { value: figuresOf(reading.organizationId, rows[0]), position: asOf.position };
   };
 
 const figuresOf = (id: string, row: OrganizationRow): OrganizationFigures => ({
