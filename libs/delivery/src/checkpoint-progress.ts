@@ -68,7 +68,7 @@ export class CheckpointProgress implements ReadProgress {
   }
 
   private await(model: string, shard: number): Reached {
-    const shards: Shards = this.awaited.get(model) ?? new Map();
+    const shards: Shards = this.awaited.get(model) ?? new Map<number, Reached>();
     this.awaited.set(model, shards);
     const reached = shards.get(shard) ?? new Reached();
     shards.set(shard, reached);
@@ -133,4 +133,3 @@ export class CheckpointProgress implements ReadProgress {
     reached.giveUp();
   }
 }
-
