@@ -1,5 +1,5 @@
 import { type LedgerEvent, ledgerStream, type Recorded } from '@drawdown/domain';
-import { identityOf, type Instant, latest, organizationNamespace, positionOf } from '@drawdown/kernel';
+import { type Identity, type Instant, latest, positionOf } from '@drawdown/kernel';
 import {
   AppendUnknown,
   type Clock,
@@ -11,8 +11,8 @@ import {
   StreamConflict,
 } from '@drawdown/ports';
 import type { Catalogue } from './catalogue';
-import { foldHead, identityOfTransaction, type Resident, type ShardState } from './fold';
-import { checkTouched, InvariantViolated } from './invariants';
+import { foldHead, identityFor, identityOfTransaction, type Resident, type ShardState } from './fold';
+import { InvariantViolated } from './invariants';
 import { appendUntilKnown, encode, type Offsets } from './journal';
 import { LedgerUnavailable } from './ledger';
 import { loadShard } from './load-shard';
@@ -408,14 +408,14 @@ export class LedgerShard {
    */
   private suspected(state: ShardState, works: readonly Work[]): Set<number> {
     const revisions = new Set<number>();
-    const suspect = (identity: Buffer): void => {
-      for (const place of state.identities.find(identity)) revisions.add(place.revision);
+    const suspect = (identity: Identity): void => {
+      for (const { revision } of state.identities.find(identity)) revisions.add(revision);
     };
     for (const work of works) {
       if (revisions.size >= EVENTS_KEPT) break;
       if (work.kind === 'usage') {
         for (let i = work.outcomes.length; i < work.usages.length && revisions.size < EVENTS_KEPT; i++) {
-          suspect(identityIn(work, i));
+          suspect(identityIn(state, work, i));
         }
       } else if (work.kind === 'command') {
         const key = work.idempotency?.key;
@@ -441,7 +441,7 @@ export class LedgerShard {
       works.push(work);
       this.deciding = work;
       if (work.kind === 'usage') {
-        const whole = decideUsages(turn, work, batch);
+        const whole = decideUsages(turn, state, work, batch);
         if (batch.isTooLarge) throw new Error(TOO_LARGE);
         if (!whole) break;
         if (work.source !== null)
@@ -465,7 +465,7 @@ export class LedgerShard {
       if (batch.isTooLarge) throw new Error(TOO_LARGE);
     }
     this.deciding = null;
-    checkTouched(turn.touched);
+    turn.touched.check();
     this.queue.splice(0, finished);
     this.queue.push(...postponed);
     return { works, done, offsets: Object.keys(offsets).length === 0 ? null : offsets };
@@ -496,12 +496,12 @@ interface Decided {
 }
 
 /** Decides as many of the work's usage events as fit; true where all of them are decided. */
-const decideUsages = (turn: Turn, work: UsageWork, batch: MicroBatch): boolean => {
+const decideUsages = (turn: Turn, state: ShardState, work: UsageWork, batch: MicroBatch): boolean => {
   for (let i = work.outcomes.length; i < work.usages.length; i++) {
     if (batch.isFull) return false;
     const usage = work.usages[i];
     if (usage === undefined) continue;
-    const outcome = turn.usage(work, usage, identityIn(work, i));
+    const outcome = turn.usage(work, usage, identityIn(state, work, i));
     if (outcome === null) return false;
     work.outcomes.push(outcome);
   }
@@ -514,26 +514,13 @@ const undecide = (works: readonly Work[]): void => {
 };
 
 /** The identity of a work's i-th usage event, worked out once. */
-const identityIn = (work: UsageWork, i: number): Buffer => {
+const identityIn = (state: ShardState, work: UsageWork, i: number): Identity => {
   let identity = work.identities[i];
   if (identity === undefined) {
     const usage = work.usages[i];
     if (usage === undefined) throw new RangeError(`a work of ${String(work.usages.length)} has no usage ${String(i)}`);
-    identity = identityOf(namespaceFor(usage.organizationId), usage.source, usage.id);
+    identity = identityFor(state, usage);
     work.identities[i] = identity;
   }
   return identity;
-};
-
-const NAMESPACES_KEPT = 100_000;
-const namespaces = new Map<string, Buffer>();
-
-const namespaceFor = (organizationId: string): Buffer => {
-  let namespace = namespaces.get(organizationId);
-  if (namespace === undefined) {
-    if (namespaces.size >= NAMESPACES_KEPT) namespaces.clear();
-    namespace = organizationNamespace(organizationId);
-    namespaces.set(organizationId, namespace);
-  }
-  return namespace;
 };

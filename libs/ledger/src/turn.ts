@@ -17,7 +17,7 @@ import {
   SYSTEM,
   type UsageEvent,
 } from '@drawdown/domain';
-import { format, type Instant, type JsonObject, latest, positionOf, uuidText } from '@drawdown/kernel';
+import { format, type Identity, type Instant, type JsonObject, latest, positionOf, uuidOf } from '@drawdown/kernel';
 import { createHash } from 'node:crypto';
 import type { Catalogue } from './catalogue';
 import {
@@ -32,7 +32,7 @@ import {
   type ShardState,
 } from './fold';
 import type { Place } from './identity-index';
-import { checkAfter, checkBefore, InvariantViolated } from './invariants';
+import { checkAfter, checkBefore, checkCharged, InvariantViolated, Touched } from './invariants';
 import { type CommandResult, LedgerUnavailable, type UsageOutcome } from './ledger';
 import type { MicroBatch } from './micro-batch';
 import { refundableAt } from './refundable';
@@ -56,7 +56,7 @@ const hashOf = (usage: UsageEvent): string => createHash('sha256').update(canoni
 
 const liveLots = ({ organization }: Resident): number => {
   let lots = 0;
-  for (const wallet of organization.wallets.values()) lots += wallet.live.length;
+  for (const wallet of organization.walletList) lots += wallet.live.length;
   return lots;
 };
 
@@ -72,8 +72,8 @@ const UNBORN = { status: 'active' } as Resident['organization'];
  */
 export class Turn {
   private readonly times = new Map<Instant, AcceptedTimes>();
-  /** Organizations whose amounts moved: checked before the batch is stored. */
-  readonly touched = new Set<Resident>();
+  /** What has moved: checked before the batch is stored. */
+  readonly touched = new Touched();
 
   constructor(
     private readonly shard: number,
@@ -178,7 +178,7 @@ export class Turn {
     );
   }
 
-  private places(identity: Buffer): readonly Place[] {
+  private places(identity: Identity): readonly Place[] {
     return this.state.identities.find(identity);
   }
 
@@ -270,13 +270,13 @@ export class Turn {
       for (const booking of bookings) checkAfter(this.state.residents.get(id), booking);
     }
     const resident = this.state.residents.get(id);
-    if (resident !== undefined) this.touched.add(resident);
+    if (resident !== undefined) this.touched.all(resident.organization);
   }
 
   // ---- usage
 
   /** Decides one usage event; each stands for itself (INV-INT-9). Null where it must wait for the next turn. */
-  usage(work: UsageWork, usage: UsageEvent, identity: Buffer): UsageOutcome | null {
+  usage(work: UsageWork, usage: UsageEvent, identity: Identity): UsageOutcome | null {
     if (this.frozen.has(usage.organizationId)) return refusedUsage('unavailable', frozenDetail);
     const resident = this.state.residents.get(usage.organizationId);
     if (resident === undefined) return refusedUsage('organization_not_found', 'there is no such organization');
@@ -301,10 +301,16 @@ export class Turn {
   }
 
   /** A known identity: the first result stands, and other content under it is never silent (INV-INT-2). */
-  private again(work: UsageWork, usage: UsageEvent, identity: Buffer, past: PastDecision, now: Instant): UsageOutcome {
+  private again(
+    work: UsageWork,
+    usage: UsageEvent,
+    identity: Identity,
+    past: PastDecision,
+    now: Instant,
+  ): UsageOutcome {
     const [first, other] = [hashOf(past.usage), hashOf(usage)];
     if (first !== other) {
-      const transactionId = past.kind === 'charge' ? `txn_${uuidText(identity)}` : null;
+      const transactionId = past.kind === 'charge' ? `txn_${uuidOf(identity)}` : null;
       const { source, id, organizationId } = usage;
       const event: LedgerEvent = {
         type: 'UsageConflicted',
@@ -325,7 +331,7 @@ export class Turn {
     work: UsageWork,
     resident: Resident,
     usage: UsageEvent,
-    identity: Buffer,
+    identity: Identity,
     now: Instant,
     redriven: PastDecision | null,
   ): UsageOutcome {
@@ -338,8 +344,8 @@ export class Turn {
       const place = this.batch.placeOfCharge(now);
       this.batch.addCharge(decision.charge, now);
       foldCharge(this.state, organization, decision.charge, identity, now, place);
-      checkAfter(resident, decision.charge);
-      this.touched.add(resident);
+      checkCharged(resident, decision.charge);
+      this.touched.wallet(organization, decision.charge.wallet);
       return new ChargedOutcome('charged', decision.charge, identity);
     }
     const { actor, requestId } = work.sender;

@@ -78,9 +78,10 @@ export class ModelReader {
     ask: () => Promise<Rows<R>>,
   ): Promise<Rows<R>> {
     const until = performance.now() + AFTER_TIMEOUT_MS;
-    await Promise.all(
-      [...after].map(([shard, seen]) => this.progress.reached(projector, Number(shard), seen, AFTER_TIMEOUT_MS)),
+    const reached = [...after].map(([shard, seen]) =>
+      this.progress.reached(projector, Number(shard), seen, AFTER_TIMEOUT_MS),
     );
+    await this.unlessAway(Promise.all(reached));
     for (;;) {
       const answer = await ask();
       const { position } = answer.asOf;
@@ -92,6 +93,16 @@ export class ModelReader {
     }
   }
 
+  /** What has not come may wait for a database that is away: then that is the answer (FLT-41). */
+  private async unlessAway<T>(coming: Promise<T>): Promise<T> {
+    try {
+      return await coming;
+    } catch (error) {
+      if (error instanceof ReadModelBehind) await this.database.query('SELECT 1');
+      throw error;
+    }
+  }
+
   private async askModel<R extends Row>(
     projector: string,
     shard: number | null,
@@ -99,7 +110,7 @@ export class ModelReader {
     now: Reading['now'],
   ): Promise<Rows<R>> {
     for (let tries = 1; ; tries++) {
-      const suffix = await this.progress.serving(projector);
+      const suffix = await this.unlessAway(this.progress.serving(projector));
       try {
         const rows = await this.database.query<
           R & { at_positions: Positions | null; also: unknown; here: true | null }

@@ -1,11 +1,11 @@
 import { openTestDatabase } from '@drawdown/adapters/testing';
 import { granted, later, START, TestLedger } from '@drawdown/domain/testing';
 import { positionOf } from '@drawdown/kernel';
-import type { EventStore, ReadDatabase } from '@drawdown/ports';
+import { DatabaseUnavailable, type EventStore, type ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import { ReadModelBehind } from './read-models';
 import { readModels } from './read-models-of';
-import { projected, stopAll, TestLog } from './testing';
+import { emptyDatabase, projected, stopAll, TestLog } from './testing';
 
 let primary: ReadDatabase;
 let replica: ReadDatabase;
@@ -55,4 +55,28 @@ test('FLT-45: a read after a position waits for a replica that lags, or says so,
   await lagging.append('ledger-0', head - 1, all.slice(head - 1, head));
   expect(await waiting).toBe('20');
   await late;
+}, 30_000);
+
+test('FLT-41: what waits for a database that is away is told so, not that it is behind', async () => {
+  const store = inMemoryEventStore();
+  let away = false;
+  const refuse = <T>(answer: () => Promise<T>): Promise<T> =>
+    away ? Promise.reject(new DatabaseUnavailable('it is away')) : answer();
+  const database: ReadDatabase = {
+    query: (statement, parameters) => refuse(() => primary.query(statement, parameters)),
+    transaction: (work) => refuse(() => primary.transaction(work)),
+    run: (script) => primary.run(script),
+    close: () => primary.close(),
+  };
+  await emptyDatabase(primary);
+  const { models, level } = await projected(store, database);
+  await level();
+  const wallet = (after: number) =>
+    models.wallet(
+      { organizationId: 'org_0', now: later(START, { days: 1 }), after: positionOf('0', after) },
+      'credits',
+    );
+  away = true;
+  await expect(wallet(0)).rejects.toBeInstanceOf(DatabaseUnavailable);
+  away = false;
 }, 30_000);

@@ -96,7 +96,8 @@ export interface Organization {
 }
 
 /** What a lot has free: neither spent nor held. */
-export const freeOf = (lot: Lot): Credits => credits(lot.remaining - lot.held);
+export const freeOf = (lot: Lot): Credits =>
+  lot.held === NO_CREDITS ? lot.remaining : credits(lot.remaining - lot.held);
 
 export const isExpired = (lot: Lot, now: Instant): boolean => lot.expiresAt !== null && lot.expiresAt <= now;
 export const isEffective = (lot: Lot, now: Instant): boolean => lot.effectiveAt <= now;
