@@ -7,5 +7,7 @@ export { DatabaseTooNew } from './format';
 export type { Lag } from './lag-gauge';
 export { type Model, modelName, type Projector, suffixOf } from './projector';
 export { ReadModelBehind, type ReadProgress } from './progress';
+export { startRelay } from './relay-process';
 export { Relay, type RelayOptions } from './relay';
+export { watchDependencies } from './watch-dependencies';
 export { ProjectorRunner, type ProjectorRunnerOptions } from './runner';
