@@ -36,7 +36,7 @@ const started = (names: readonly string[]): void => {
 };
 
 const ready = async (): Promise<boolean> =>
-  (await Promise.all([...checks.values()].map((check) => check()))).every((reason) => reason === null);
+  (await Promise.all([...checks.values()].map(async (check) => check()))).every((reason) => reason === null);
 
 test('a relay and projectors by themselves make the same read models as one process (INV-DEL-3)', async () => {
   const history = Array.from({ length: 200 }, (_, n) => ({
