@@ -16,3 +16,4 @@ export type { ShardPorts } from './ledger-shard';
 export { loadShard, LogDamaged } from './load-shard';
 export { shardOf } from './shard-of';
 export { RecentEvents } from './recent-events';
+export { checkShardCount, ShardCountDiffers, shardsOf } from './store-header';

@@ -2,6 +2,7 @@ import type { UsageEvent } from '@drawdown/domain';
 import { later, START } from '@drawdown/domain/testing';
 import { chargeId, organizationNamespace } from '@drawdown/kernel';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
+import { identityOfTransaction } from './fold';
 import {
   ACME,
   delegating,
@@ -36,10 +37,8 @@ const longAfter = async (store = inMemoryEventStore()): Promise<LedgerWorld> => 
   }
   return world;
 };
-const isForgotten = async (world: LedgerWorld, transactionId: string): Promise<boolean> => {
-  const bytes = Buffer.from(transactionId.replace('txn_', '').replaceAll('-', ''), 'hex');
-  return (await world.state()).identities.find(bytes).length === 0;
-};
+const isForgotten = async (world: LedgerWorld, transactionId: string): Promise<boolean> =>
+  (await world.state()).identities.find(identityOfTransaction(transactionId)).length === 0;
 const returnedIn = async (world: LedgerWorld): Promise<unknown[]> =>
   (await recorded(world.store)).flatMap(({ event }) => (event.type === 'ChargeRefunded' ? [event.data] : []));
 
