@@ -111,6 +111,15 @@ export class LedgerUnavailable extends Error {
   readonly code = 'unavailable';
 }
 
+/** The shard's owner is going: nothing happened, and whoever owns the shard next can take it. */
+export class ShardStopping extends LedgerUnavailable {}
+
+/** The program failed on this work, and would again: nothing happened. */
+export class DecisionFailed extends LedgerUnavailable {}
+
+/** This record was taken in before, by another owner of the shard; what it became is not known here. */
+export class DecidedBefore extends LedgerUnavailable {}
+
 /** What the caller has seen is further than what can be shown within the time limit. */
 export class ReadBehind extends Error {
   readonly code = 'read_model_behind';

@@ -2,6 +2,7 @@ import type { Charge, Organization, OrganizationCommand, UsageEvent } from '@dra
 import { coverBoth, type Instant, latest, type Position, positionOf } from '@drawdown/kernel';
 import { randomUUID } from 'node:crypto';
 import { foldForOrganization } from './as-of';
+import { catalogueRefusal } from './catalogue-refusal';
 import {
   type AsOf,
   type CommandResult,
@@ -16,7 +17,7 @@ import { LedgerShard, type ShardPorts } from './ledger-shard';
 import { chargesLongAgo, fromLongAgo } from './long-ago';
 import { shardOf } from './shard-of';
 import { realSleep } from './sleep';
-import type { SourceOffset, UsageWork } from './work';
+import type { UsageSource, UsageWork } from './work';
 
 /** How long a read waits for the position its caller has seen, and how often it looks. */
 const READ_WAIT_MS = 5_000;
@@ -62,17 +63,8 @@ export class LocalLedger implements Ledger {
     sender: Sender,
     idempotency: Idempotency | null,
   ): Promise<CommandResult> {
-    const { catalogue } = this.ports;
-    if (
-      command.type === 'CreateOrganization' &&
-      command.testClock !== null &&
-      catalogue.testClock(command.testClock) === undefined
-    ) {
-      return Promise.resolve(refusedNotFound('/test_clock', 'there is no such test clock'));
-    }
-    if (command.type === 'AssignRateCard' && !this.mayUseCard(command.rateCard, organizationId)) {
-      return Promise.resolve(refusedNotFound('/key', 'there is no such rate card'));
-    }
+    const refusal = catalogueRefusal(this.ports.catalogue, organizationId, command);
+    if (refusal !== null) return Promise.resolve({ accepted: false, refusal, replayed: false });
     return new Promise((resolve, reject) => {
       const commandId = randomUUID();
       this.shard(organizationId).submit({
@@ -82,15 +74,11 @@ export class LocalLedger implements Ledger {
         commandId,
         sender,
         idempotency,
+        source: null,
         resolve,
         reject,
       });
     });
-  }
-
-  private mayUseCard(key: string, organizationId: string): boolean {
-    const card = this.ports.catalogue.rateCard(key);
-    return card !== undefined && (card.organizationId === null || card.organizationId === organizationId);
   }
 
   charge(usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {
@@ -110,7 +98,7 @@ export class LocalLedger implements Ledger {
   }
 
   /** Usage that a stream delivered: its offset is stored with what it became (INV-INT-10). */
-  chargeFrom(source: SourceOffset, shard: number, usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {
+  chargeFrom(source: UsageSource, shard: number, usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {
     return this.submitTo(shard, usages, sender, null, source);
   }
 
@@ -148,7 +136,7 @@ export class LocalLedger implements Ledger {
     usages: readonly UsageEvent[],
     sender: Sender,
     redrive: UsageWork['redrive'],
-    source: SourceOffset | null,
+    source: UsageSource | null,
   ): Promise<UsageResult> {
     const owner = this.shards[shard];
     if (owner === undefined) return Promise.reject(new RangeError(`there is no shard ${String(shard)}`));
@@ -234,9 +222,3 @@ export class LocalLedger implements Ledger {
     return last;
   }
 }
-
-const refusedNotFound = (pointer: string, detail: string): CommandResult => ({
-  accepted: false,
-  refusal: { code: 'not_found', pointer, detail },
-  replayed: false,
-});

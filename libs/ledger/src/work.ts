@@ -1,11 +1,18 @@
 import type { Charge, OrganizationCommand, UsageEvent } from '@drawdown/domain';
 import type { CommandResult, Idempotency, Sender, UsageOutcome, UsageResult } from './ledger';
 
-/** Where a batch of usage came from, if from a stream: taken in together with it (INV-INT-10). */
+/** Where a work came from, if from a stream: taken in together with it (INV-INT-10). */
 export interface SourceOffset {
   readonly topic: string;
   readonly partition: number;
+  /** Of the last record that is part of it. */
   readonly offset: number;
+}
+
+/** Where a batch of usage came from. */
+export interface UsageSource extends SourceOffset {
+  /** The offset of each usage event, ascending; without it all of them are of one record. */
+  readonly each?: readonly number[];
 }
 
 interface Waiting<T> {
@@ -21,6 +28,7 @@ export interface CommandWork extends Waiting<CommandResult> {
   readonly commandId: string;
   readonly sender: Sender;
   readonly idempotency: Idempotency | null;
+  readonly source: SourceOffset | null;
 }
 
 export interface UsageWork extends Waiting<UsageResult> {
@@ -29,7 +37,7 @@ export interface UsageWork extends Waiting<UsageResult> {
   readonly sender: Sender;
   /** Quarantined usage driven again; with it what was charged so long ago that the index has forgotten it. Else null. */
   readonly redrive: ReadonlyMap<UsageEvent, Charge> | null;
-  readonly source: SourceOffset | null;
+  readonly source: UsageSource | null;
   /** What was decided so far; the first {@link durable} of them are stored. */
   readonly outcomes: UsageOutcome[];
   durable: number;
