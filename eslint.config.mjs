@@ -98,7 +98,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['**/*.spec.ts', '**/*.faults.ts'],
+    files: ['**/*.spec.ts', '**/*.faults.ts', '**/*.kafka.ts'],
     rules: boundaries(
       (lib) => [...inModule(lib), ...testPackages],
       (lib) => specLayers[lib] ?? [],

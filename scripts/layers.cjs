@@ -24,7 +24,7 @@ const packages = {
   ports: [],
   ledger: [],
   delivery: [],
-  adapters: ['libsql', '@electric-sql/pglite', 'pg'],
+  adapters: ['libsql', '@electric-sql/pglite', 'pg', 'kafkajs'],
   commands: ['@nestjs/common', '@nestjs/core', '@nestjs/cqrs', 'rxjs'],
   projections: [],
   http: [
@@ -68,6 +68,7 @@ const specLayers = { delivery: ['adapters'], projections: ['adapters'] };
 const testFiles = [
   '**/*.spec.ts',
   '**/*.faults.ts',
+  '**/*.kafka.ts',
   '**/*.conformance.ts',
   '**/testing.ts',
   '**/testing/**',

@@ -1,6 +1,16 @@
-import { Cursor, type Member, Partition } from './in-process-partition';
+import { Group } from './in-process-group';
+import { Partition } from './in-process-partition';
 import { type Log, NO_LOG } from './log';
-import { type Consumption, type RecordBatch, type Stream, type StreamRecord, StreamUnavailable } from './stream';
+import {
+  checkRecords,
+  type Consumer,
+  type Consumption,
+  type PartitionBounds,
+  type RecordBatch,
+  type Stream,
+  type StreamRecord,
+  StreamUnavailable,
+} from './stream';
 
 /**
  * The stream of a process that plays all roles, and the reference for the others. Nothing is durable: what must not be
@@ -8,10 +18,11 @@ import { type Consumption, type RecordBatch, type Stream, type StreamRecord, Str
  */
 export const inProcessStream = (log: Log = NO_LOG): Stream => new InProcessStream(log);
 
-type Handle = (batch: RecordBatch) => Promise<void>;
-
 class InProcessStream implements Stream {
-  private readonly topics = new Map<string, Topic>();
+  private readonly topics = new Map<string, readonly Partition[]>();
+  /** By name and topics: all consumers of a group name the same topics. */
+  private readonly groups = new Map<string, Group>();
+  private readonly groupsOf = new Map<string, Group[]>();
   private closed = false;
 
   constructor(private readonly log: Log) {}
@@ -20,27 +31,61 @@ class InProcessStream implements Stream {
     this.refuseClosed();
     if (!Number.isInteger(partitions) || partitions < 1)
       throw new RangeError(`${name}: ${String(partitions)} partitions`);
-    if (!this.topics.has(name)) this.topics.set(name, new Topic(name, partitions, this.log));
+    if (this.topics.has(name)) return;
+    const made = Array.from({ length: partitions }, (_, number) => new Partition(name, number));
+    this.topics.set(name, made);
   }
 
   async partitionsOf(topic: string): Promise<number> {
-    return this.topic(topic).partitions.length;
+    return this.topic(topic).length;
+  }
+
+  async boundsOf(topic: string): Promise<readonly PartitionBounds[]> {
+    return this.topic(topic).map(({ bounds }) => bounds);
   }
 
   async send(topic: string, partition: number, records: readonly StreamRecord[]): Promise<void> {
-    this.topic(topic).append(partition, records);
+    const to = this.partition(topic, partition);
+    checkRecords(topic, records);
+    to.append(records);
+    for (const group of this.groupsOf.get(topic) ?? []) group.wake();
   }
 
-  async consume(topic: string, group: string, handle: Handle): Promise<Consumption> {
-    return this.topic(topic).join(group, handle);
+  async consume(topics: readonly string[], name: string, consumer: Consumer): Promise<Consumption> {
+    this.refuseClosed();
+    const key = JSON.stringify([name, ...[...topics].sort()]);
+    const group = this.groups.get(key) ?? this.makeGroup(key, topics, name);
+    return group.join(consumer);
+  }
+
+  async *follow(topic: string, partition: number, from: number, signal: AbortSignal): AsyncGenerator<RecordBatch> {
+    yield* this.partition(topic, partition).follow(from, signal);
   }
 
   async close(): Promise<void> {
     this.closed = true;
-    await Promise.all([...this.topics.values()].map((topic) => topic.stopAll()));
+    for (const partition of [...this.topics.values()].flat()) partition.close();
+    await Promise.all([...this.groups.values()].map((group) => group.stop()));
   }
 
-  private topic(name: string): Topic {
+  private makeGroup(key: string, topics: readonly string[], name: string): Group {
+    const partitions = topics.map((topic) => this.topic(topic));
+    const columns = Array.from({ length: Math.max(...partitions.map(({ length }) => length)) }, (_, number) =>
+      partitions.flatMap((ofTopic) => ofTopic[number] ?? []),
+    );
+    const group = new Group(columns, { topics: topics.join(', '), group: name }, this.log);
+    this.groups.set(key, group);
+    for (const topic of topics) this.groupsOf.set(topic, [...(this.groupsOf.get(topic) ?? []), group]);
+    return group;
+  }
+
+  private partition(topic: string, number: number): Partition {
+    const partition = this.topic(topic)[number];
+    if (partition === undefined) throw new RangeError(`${topic} has no partition ${String(number)}`);
+    return partition;
+  }
+
+  private topic(name: string): readonly Partition[] {
     this.refuseClosed();
     const topic = this.topics.get(name);
     if (topic === undefined) throw new Error(`there is no topic ${name}`);
@@ -49,85 +94,5 @@ class InProcessStream implements Stream {
 
   private refuseClosed(): void {
     if (this.closed) throw new StreamUnavailable('the stream is closed');
-  }
-}
-
-class Topic {
-  readonly partitions: readonly Partition[];
-  private readonly groups = new Map<string, Group>();
-
-  constructor(
-    private readonly name: string,
-    partitions: number,
-    private readonly log: Log,
-  ) {
-    this.partitions = Array.from({ length: partitions }, (_, number) => new Partition(name, number));
-  }
-
-  append(number: number, records: readonly StreamRecord[]): void {
-    const partition = this.partitions[number];
-    if (partition === undefined) throw new Error(`${this.name} has no partition ${String(number)}`);
-    partition.append(records);
-    for (const group of this.groups.values()) group.wake();
-  }
-
-  join(name: string, handle: Handle): Consumption {
-    let group = this.groups.get(name);
-    if (group === undefined) {
-      group = new Group(this.partitions, { topic: this.name, group: name }, this.log);
-      this.groups.set(name, group);
-    }
-    return group.join(handle);
-  }
-
-  async stopAll(): Promise<void> {
-    await Promise.all([...this.groups.values()].map((group) => group.stopAll()));
-  }
-}
-
-class Group {
-  private readonly members: Member[] = [];
-  private readonly cursors: readonly Cursor[];
-
-  constructor(
-    partitions: readonly Partition[],
-    private readonly names: { readonly topic: string; readonly group: string },
-    private readonly log: Log,
-  ) {
-    // Partitions are dealt out in turn; with each member that comes or goes they are dealt out anew.
-    this.cursors = partitions.map(
-      (partition) =>
-        new Cursor(
-          partition,
-          () => this.members[partition.number % this.members.length],
-          (error) => this.rejected(error),
-        ),
-    );
-  }
-
-  join(handle: Handle): Consumption {
-    const member: Member = { handle, inHand: new Set() };
-    this.members.push(member);
-    this.wake();
-    return { stop: () => this.leave(member) };
-  }
-
-  async stopAll(): Promise<void> {
-    await Promise.all([...this.members].map((member) => this.leave(member)));
-  }
-
-  wake(): void {
-    for (const cursor of this.cursors) cursor.wake();
-  }
-
-  private async leave(member: Member): Promise<void> {
-    const place = this.members.indexOf(member);
-    if (place !== -1) this.members.splice(place, 1);
-    this.wake();
-    await Promise.all(member.inHand);
-  }
-
-  private rejected(error: unknown): void {
-    this.log.warn({ ...this.names, error: String(error) }, 'a consumer rejected a batch; it is given again');
   }
 }

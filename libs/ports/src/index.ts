@@ -18,11 +18,21 @@ export { Log, NO_LOG } from './log';
 export { Metrics, NO_METRICS } from './metrics';
 export { DatabaseUnavailable, ReadDatabase, type Row, type Sql, type SqlValue } from './read-database';
 export { SNAPSHOTS_KEPT, SnapshotStore } from './snapshots';
+export { shareOut } from './share-out';
 export {
+  checkRecords,
+  checkWithin,
   type ConsumedRecord,
+  type Consumer,
   type Consumption,
+  type Offsets,
+  type PartitionBounds,
+  RECORD_BYTES_MAX,
   type RecordBatch,
+  recordBytes,
+  RecordTooLarge,
   Stream,
+  StreamGap,
   type StreamRecord,
   StreamUnavailable,
 } from './stream';

@@ -1,6 +1,16 @@
 /** The part of the stream suite about rejections, groups and consumers. */
 import type { RecordBatch, Stream } from './stream';
-import { collector, newTopic, numbersTo, record, records, textOf, until, WAIT_MS } from './stream-samples.conformance';
+import {
+  collector,
+  groupOf,
+  newTopic,
+  numbersTo,
+  record,
+  records,
+  textOf,
+  until,
+  WAIT_MS,
+} from './stream-samples.conformance';
 
 export const rejectionsAreRepeated = (stream: () => Stream): void => {
   test(
@@ -16,7 +26,7 @@ export const rejectionsAreRepeated = (stream: () => Stream): void => {
           throw new Error('not now');
         }
       });
-      const consumption = await stream().consume(topic, 'g', seen.handle);
+      const consumption = await stream().consume([topic], groupOf(topic), seen);
       await until('it was rejected', () => rejections > 0);
       await stream().send(topic, 0, records('c', 5));
       await stream().send(topic, 1, records('d', 5));
@@ -38,10 +48,12 @@ export const rejectionsAreRepeated = (stream: () => Stream): void => {
       const topic = await newTopic(stream(), 1);
       await stream().send(topic, 0, [record('x')]);
       let calls = 0;
-      const consumption = await stream().consume(topic, 'g', () => {
-        calls += 1;
-        if (calls === 1) throw new Error('not now');
-        return Promise.resolve();
+      const consumption = await stream().consume([topic], groupOf(topic), {
+        handle: () => {
+          calls += 1;
+          if (calls === 1) throw new Error('not now');
+          return Promise.resolve();
+        },
       });
       await until('it came again', () => calls >= 2);
       await consumption.stop();
@@ -59,11 +71,11 @@ export const groupsAndConsumers = (stream: () => Stream): void => {
       const [quick, late] = [collector(), collector()];
       const stuck = collector(() => Promise.reject(new Error('never')));
       const running = [
-        await stream().consume(topic, 'quick', quick.handle),
-        await stream().consume(topic, 'stuck', stuck.handle),
+        await stream().consume([topic], groupOf(topic, 'quick'), quick),
+        await stream().consume([topic], groupOf(topic, 'stuck'), stuck),
       ];
       await until('the first group has all', () => quick.count() >= 40);
-      running.push(await stream().consume(topic, 'late', late.handle));
+      running.push(await stream().consume([topic], groupOf(topic, 'late'), late));
       await until('the late group has all', () => late.count() >= 40);
       await Promise.all(running.map((consumption) => consumption.stop()));
       for (const group of [quick, late]) {
@@ -82,12 +94,12 @@ export const groupsAndConsumers = (stream: () => Stream): void => {
       const topic = await newTopic(stream(), 1);
       await stream().send(topic, 0, records('a', 10));
       const first = collector();
-      const before = await stream().consume(topic, 'g', first.handle);
+      const before = await stream().consume([topic], groupOf(topic), first);
       await until('all have arrived', () => first.count() >= 10);
       await before.stop();
       await stream().send(topic, 0, records('b', 10));
       const second = collector();
-      const after = await stream().consume(topic, 'g', second.handle);
+      const after = await stream().consume([topic], groupOf(topic), second);
       await until('the rest has arrived', () => second.count() >= 10);
       await after.stop();
       expect(second.of(0).map(textOf)).toEqual(records('b', 10).map(({ key }) => key));
@@ -101,14 +113,16 @@ export const groupsAndConsumers = (stream: () => Stream): void => {
       const topic = await newTopic(stream(), 1);
       await stream().send(topic, 0, records('a', 3));
       let rejections = 0;
-      const failing = await stream().consume(topic, 'g', () => {
-        rejections += 1;
-        return Promise.reject(new Error('not here'));
+      const failing = await stream().consume([topic], groupOf(topic), {
+        handle: () => {
+          rejections += 1;
+          return Promise.reject(new Error('not here'));
+        },
       });
       await until('it was rejected', () => rejections > 0);
       await failing.stop();
       const seen = collector();
-      const consumption = await stream().consume(topic, 'g', seen.handle);
+      const consumption = await stream().consume([topic], groupOf(topic), seen);
       await until('all have arrived', () => seen.count() >= 3);
       await consumption.stop();
       expect(seen.of(0).map(textOf)).toEqual(['a0', 'a1', 'a2']);
@@ -129,8 +143,8 @@ export const groupsAndConsumers = (stream: () => Stream): void => {
         },
       }));
       const [one, two] = seen as [(typeof seen)[number], (typeof seen)[number]];
-      const first = await stream().consume(topic, 'g', one.handle);
-      const second = await stream().consume(topic, 'g', two.handle);
+      const first = await stream().consume([topic], groupOf(topic), one);
+      const second = await stream().consume([topic], groupOf(topic), two);
       let rounds = 0;
       const send = async (): Promise<void> => {
         for (const p of [0, 1, 2, 3]) await stream().send(topic, p, [record(`${String(p)}/${String(rounds)}`)]);

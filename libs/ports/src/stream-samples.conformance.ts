@@ -12,6 +12,9 @@ export const newTopic = async (stream: Stream, partitions: number): Promise<stri
   return topic;
 };
 
+/** A group that only this topic's test knows. */
+export const groupOf = (topic: string, name = 'g'): string => `${name}-${topic}`;
+
 export const record = (text: string): StreamRecord => ({ key: text, value: Buffer.from(text), headers: {} });
 export const records = (prefix: string, count: number): StreamRecord[] =>
   Array.from({ length: count }, (_, i) => record(`${prefix}${String(i)}`));

@@ -1,6 +1,18 @@
 import { type Stream, type StreamRecord, StreamUnavailable } from './stream';
+import { following } from './stream-follow.conformance';
 import { groupsAndConsumers, rejectionsAreRepeated } from './stream-groups.conformance';
-import { collector, newTopic, numbersTo, record, records, textOf, until, WAIT_MS } from './stream-samples.conformance';
+import { ownership } from './stream-owners.conformance';
+import {
+  collector,
+  groupOf,
+  newTopic,
+  numbersTo,
+  record,
+  records,
+  textOf,
+  until,
+  WAIT_MS,
+} from './stream-samples.conformance';
 
 /** What every stream must do, with no exceptions: where two differ, the adapter translates. */
 export const streamConformance = (open: () => Promise<Stream>): void => {
@@ -14,6 +26,8 @@ export const streamConformance = (open: () => Promise<Stream>): void => {
     recordsArrive(() => stream);
     rejectionsAreRepeated(() => stream);
     groupsAndConsumers(() => stream);
+    ownership(() => stream);
+    following(() => stream, open);
     endings(() => stream, open);
   });
 };
@@ -27,7 +41,7 @@ const recordsArrive = (stream: () => Stream): void => {
         for (const p of [0, 1, 2]) await stream().send(topic, p, records(`${String(p)}/${String(part)}/`, 50));
       }
       const seen = collector();
-      const consumption = await stream().consume(topic, 'g', seen.handle);
+      const consumption = await stream().consume([topic], groupOf(topic), seen);
       await until('all have arrived', () => seen.count() >= 600);
       await stream().send(topic, 1, [record('1/later')]);
       await until('the later one has arrived', () => seen.count() >= 601);
@@ -59,7 +73,7 @@ const recordsArrive = (stream: () => Stream): void => {
       ];
       await stream().send(topic, 0, sent);
       const seen = collector();
-      const consumption = await stream().consume(topic, 'g', seen.handle);
+      const consumption = await stream().consume([topic], groupOf(topic), seen);
       await until('all have arrived', () => seen.count() >= 3);
       await consumption.stop();
       expect(seen.of(0).map(({ key, value, headers }) => ({ key, value, headers }))).toEqual(sent);
@@ -75,7 +89,7 @@ const recordsArrive = (stream: () => Stream): void => {
       await stream().send(topic, 0, [{ key: null, value: buffer, headers: {} }]);
       buffer.write('other');
       const seen = collector();
-      const consumption = await stream().consume(topic, 'g', seen.handle);
+      const consumption = await stream().consume([topic], groupOf(topic), seen);
       await until('it has arrived', () => seen.count() >= 1);
       await consumption.stop();
       expect(seen.of(0).map(textOf)).toEqual(['first']);
@@ -104,7 +118,7 @@ const endings = (stream: () => Stream, open: () => Promise<Stream>): void => {
       const finished = new Promise<void>((resolve) => (finish = resolve));
       const seen = collector(() => finished);
       await stream().send(topic, 0, [record('a')]);
-      const consumption = await stream().consume(topic, 'g', seen.handle);
+      const consumption = await stream().consume([topic], groupOf(topic), seen);
       await until('a batch is in hand', () => seen.active.size === 1);
       await stream().send(topic, 0, [record('b')]);
       let stopped = false;
@@ -115,7 +129,7 @@ const endings = (stream: () => Stream, open: () => Promise<Stream>): void => {
       await stopping;
       expect(seen.of(0).map(textOf)).toEqual(['a']);
       const next = collector();
-      const after = await stream().consume(topic, 'g', next.handle);
+      const after = await stream().consume([topic], groupOf(topic), next);
       await until('the next has arrived', () => next.count() >= 1);
       await after.stop();
       await after.stop();
@@ -133,14 +147,14 @@ const endings = (stream: () => Stream, open: () => Promise<Stream>): void => {
       const finished = new Promise<void>((resolve) => (finish = resolve));
       const seen = collector(() => finished);
       await other.send(topic, 0, [record('a')]);
-      await other.consume(topic, 'g', seen.handle);
+      await other.consume([topic], groupOf(topic), seen);
       await until('a batch is in hand', () => seen.active.size === 1);
       const closing = other.close();
       finish();
       await closing;
       expect(seen.count()).toBe(1);
       await expect(other.send(topic, 0, [record('b')])).rejects.toBeInstanceOf(StreamUnavailable);
-      await expect(other.consume(topic, 'g', seen.handle)).rejects.toBeInstanceOf(StreamUnavailable);
+      await expect(other.consume([topic], groupOf(topic), seen)).rejects.toBeInstanceOf(StreamUnavailable);
       await other.close();
     },
     WAIT_MS,
