@@ -79,7 +79,7 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
    */
   async write(
     key: string,
-    decide: (state: State | undefined) => Decision<Event, Refusal>,
+    decide: (state: State | undefined) => Decision<Event, Refusal> | Promise<Decision<Event, Refusal>>,
     sender: Sender,
     bookedAt: Instant,
   ): Promise<{ accepted: true; state: State; position: number } | { accepted: false; refusal: Refusal }> {
@@ -87,7 +87,8 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
     const writeId = randomUUID();
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       const entry = this.entries.get(key);
-      const decision = decide(entry?.state);
+      // What is read meanwhile shows as a conflict.
+      const decision = await decide(entry?.state);
       if (!decision.accepted) return decision;
       if (decision.events.length === 0 && entry !== undefined)
         return { accepted: true, state: entry.state, position: 0 };

@@ -212,8 +212,8 @@ export class LocalLedger implements Ledger {
     );
   }
 
-  /** The latest event time priced by a card's version anywhere; throws `LedgerUnavailable` where that is not known now. */
-  lastPriced(card: string, version: number): Instant | null {
+  /** As {@link LastPriced}; rejects with `LedgerUnavailable` where that is not known now. */
+  async lastPriced(card: string, version: number): Promise<Instant | null> {
     let last: Instant | null = null;
     for (const shard of this.shards) {
       const own = shard.lastPriced(card, version);
