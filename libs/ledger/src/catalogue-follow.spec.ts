@@ -65,7 +65,7 @@ describe('a catalogue that several processes write', () => {
     let hold = false;
     const slow: EventStore = {
       ...delegating(store),
-      followAll: async function* (after, prefixes, signal) {
+      async *followAll(after, prefixes, signal) {
         for await (const page of store.followAll(after, prefixes, signal)) if (!hold) yield page;
       },
     };
