@@ -509,6 +509,7 @@ const decideUsages = (turn: Turn, work: UsageWork, batch: MicroBatch, taken: Tak
     if (batch.isFull) return false;
     const usage = work.usages[i];
     if (usage === undefined) continue;
+    work.sender = work.senders?.[i] ?? work.sender;
     const outcome = taken.hasUsage(work, i) ? TAKEN_BEFORE : turn.usage(work, usage, identityIn(work, i));
     if (outcome === null) return false;
     work.outcomes.push(outcome);

@@ -56,6 +56,18 @@ export interface AsOf {
   readonly time: Instant;
 }
 
+/** Of usage that is durable and will be decided, but was not yet. */
+export interface TakenOutcome {
+  readonly outcome: 'taken';
+}
+
+export interface TakenResult {
+  /** One per usage event, in the order given. */
+  readonly outcomes: readonly (UsageOutcome | TakenOutcome)[];
+  /** Of what was decided; null where nothing was yet. */
+  readonly position: Position | null;
+}
+
 /** The write side, whatever shard and process an organization's facts are kept in. */
 export interface Ledger {
   /**
@@ -71,6 +83,12 @@ export interface Ledger {
 
   /** Charges usage of any organizations; each event stands for itself. Durable when it resolves. */
   charge(usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult>;
+
+  /**
+   * Takes usage for certain, for senders that do not wait for what becomes of it: where taking and deciding are apart,
+   * resolves when the usage is durable. An organization that there is not is an outcome all the same.
+   */
+  take(usages: readonly UsageEvent[], sender: Sender): Promise<TakenResult>;
 
   /** Drives quarantined usage again: charged at most once, at the card version of its event time. */
   redrive(usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult>;

@@ -1,7 +1,7 @@
 import type { Charge, Organization, OrganizationCommand, UsageEvent } from '@drawdown/domain';
-import { coverBoth, type Instant, latest, type Position, positionOf } from '@drawdown/kernel';
+import { type Instant, latest, type Position, positionOf } from '@drawdown/kernel';
 import { randomUUID } from 'node:crypto';
-import { foldForOrganization } from './as-of';
+import { viewAsOf } from './as-of';
 import { catalogueRefusal } from './catalogue-refusal';
 import {
   type AsOf,
@@ -10,13 +10,14 @@ import {
   type Ledger,
   ReadBehind,
   type Sender,
-  type UsageOutcome,
   type UsageResult,
 } from './ledger';
 import { LedgerShard, type ShardPorts } from './ledger-shard';
-import { chargesLongAgo, fromLongAgo } from './long-ago';
+import { chargedBefore } from './long-ago';
+import { scatter } from './scatter';
 import { shardOf } from './shard-of';
 import { realSleep } from './sleep';
+import { submitCommand, submitSettling, submitUsages } from './submit';
 import type { UsageSource, UsageWork } from './work';
 
 /** How long a read waits for the position its caller has seen, and how often it looks. */
@@ -65,34 +66,25 @@ export class LocalLedger implements Ledger {
   ): Promise<CommandResult> {
     const refusal = catalogueRefusal(this.ports.catalogue, organizationId, command);
     if (refusal !== null) return Promise.resolve({ accepted: false, refusal, replayed: false });
-    return new Promise((resolve, reject) => {
-      const commandId = randomUUID();
-      this.shard(organizationId).submit({
-        kind: 'command',
-        organizationId,
-        command,
-        commandId,
-        sender,
-        idempotency,
-        source: null,
-        resolve,
-        reject,
-      });
-    });
+    const commandId = randomUUID();
+    const work = { organizationId, command, commandId, sender, idempotency, source: null };
+    return submitCommand(this.shard(organizationId), work);
   }
 
   charge(usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {
     return this.submitUsages(usages, sender, null);
   }
 
+  /** In one process taken is charged. */
+  take(usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {
+    return this.charge(usages, sender);
+  }
+
   async redrive(usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {
     const charged = new Map<UsageEvent, Charge>();
     for (const shard of this.shards) {
       const own = usages.filter(({ organizationId }) => this.shardOf(organizationId) === shard.shard);
-      if (own.length === 0) continue;
-      const now = await shard.read((state) => latest(this.ports.clock.now(), state.bookedAt));
-      const past = await chargesLongAgo(this.ports.store, shard.shard, fromLongAgo(own, now));
-      for (const [usage, charge] of past) charged.set(usage, charge);
+      for (const [usage, charge] of await chargedBefore(shard, own, this.ports)) charged.set(usage, charge);
     }
     return this.submitUsages(usages, sender, charged);
   }
@@ -102,33 +94,17 @@ export class LocalLedger implements Ledger {
     return this.submitTo(shard, usages, sender, null, source);
   }
 
-  private async submitUsages(
+  private submitUsages(
     usages: readonly UsageEvent[],
     sender: Sender,
     redrive: UsageWork['redrive'],
   ): Promise<UsageResult> {
     if (this.shards.length === 1) return this.submitTo(0, usages, sender, redrive, null);
-    const byShard = new Map<number, number[]>();
-    for (const [index, usage] of usages.entries()) {
-      const shard = this.shardOf(usage.organizationId);
-      const indexes = byShard.get(shard) ?? [];
-      indexes.push(index);
-      byShard.set(shard, indexes);
-    }
-    const outcomes = new Array<UsageOutcome>(usages.length);
-    let position: Position = new Map();
-    await Promise.all(
-      [...byShard].map(async ([shard, indexes]) => {
-        const own = indexes.flatMap((index) => usages[index] ?? []);
-        const result = await this.submitTo(shard, own, sender, redrive, null);
-        for (const [place, index] of indexes.entries()) {
-          const outcome = result.outcomes[place];
-          if (outcome !== undefined) outcomes[index] = outcome;
-        }
-        position = coverBoth(position, result.position);
-      }),
+    return scatter(
+      usages,
+      (organizationId) => this.shardOf(organizationId),
+      (shard, own) => this.submitTo(shard, own, sender, redrive, null),
     );
-    return { outcomes, position };
   }
 
   private submitTo(
@@ -140,20 +116,7 @@ export class LocalLedger implements Ledger {
   ): Promise<UsageResult> {
     const owner = this.shards[shard];
     if (owner === undefined) return Promise.reject(new RangeError(`there is no shard ${String(shard)}`));
-    return new Promise((resolve, reject) => {
-      owner.submit({
-        kind: 'usage',
-        usages,
-        sender,
-        redrive,
-        source,
-        outcomes: [],
-        durable: 0,
-        identities: [],
-        resolve,
-        reject,
-      });
-    });
+    return submitUsages(owner, { usages, sender, senders: null, redrive, source });
   }
 
   async read<T>(
@@ -181,19 +144,12 @@ export class LocalLedger implements Ledger {
     }
   }
 
-  async asOf<T>(
+  asOf<T>(
     organizationId: string,
     when: { readonly position: Position } | { readonly instant: Instant },
     view: (organization: Organization, now: Instant) => T,
   ): Promise<{ readonly value: T; readonly asOf: AsOf } | undefined> {
-    const shard = this.shard(organizationId);
-    const found = await foldForOrganization(this.ports.store, shard.shard, organizationId, when);
-    if (found === undefined) return undefined;
-    const now = 'instant' in when ? when.instant : found.time;
-    return {
-      value: view(found.organization, now),
-      asOf: { position: positionOf(shard.shard, found.revision), time: now },
-    };
+    return viewAsOf(this.ports.store, this.shardOf(organizationId), organizationId, when, view);
   }
 
   async now(organizationId: string): Promise<Instant> {
@@ -202,14 +158,7 @@ export class LocalLedger implements Ledger {
   }
 
   async settleClock(clockId: string): Promise<void> {
-    await Promise.all(
-      this.shards.map(
-        (shard) =>
-          new Promise<undefined>((resolve, reject) => {
-            shard.submit({ kind: 'settle', clock: clockId, resolve, reject });
-          }),
-      ),
-    );
+    await Promise.all(this.shards.map((shard) => submitSettling(shard, clockId)));
   }
 
   /** As {@link LastPriced}; rejects with `LedgerUnavailable` where that is not known now. */

@@ -34,7 +34,10 @@ export interface CommandWork extends Waiting<CommandResult> {
 export interface UsageWork extends Waiting<UsageResult> {
   readonly kind: 'usage';
   readonly usages: readonly UsageEvent[];
-  readonly sender: Sender;
+  /** Whose usage it is; of a batch of several senders, whose is being decided. */
+  sender: Sender;
+  /** The sender of each usage event, where they have several. */
+  readonly senders: readonly Sender[] | null;
   /** Quarantined usage driven again; with it what was charged so long ago that the index has forgotten it. Else null. */
   readonly redrive: ReadonlyMap<UsageEvent, Charge> | null;
   readonly source: UsageSource | null;

@@ -2,7 +2,8 @@ import { type OrganizationCommand, readUsage, type UsageEvent, writeUsage } from
 import type { StreamRecord } from '@drawdown/ports';
 import type { Idempotency, Sender } from '../ledger';
 import { readExact, writeExact } from './exact-json';
-import { PRODUCER, readReplyAddress, readSender, type ReplyAddress, writeReplyAddress, writeSender } from './headers';
+import { PRODUCER, readCatalogueSeen, readReplyAddress, readSender, type ReplyAddress } from './headers';
+import { writeCatalogueSeen, writeReplyAddress, writeSender } from './headers';
 
 /** What the owner of a shard can be asked over the command topic. */
 export type Asked =
@@ -20,7 +21,7 @@ export type Asked =
 export interface CommandRecord {
   readonly asked: Asked;
   readonly sender: Sender;
-  /** Position in the catalogue that the sender has seen: not decided before the shard's owner has seen it, too. */
+  /** Position in the catalogue that the sender has seen. */
   readonly afterCatalogue: number;
   readonly reply: ReplyAddress;
 }
@@ -46,8 +47,8 @@ export const writeCommandRecord = ({ asked, sender, afterCatalogue, reply }: Com
   const told = asked.kind === 'redrive' ? { ...asked, usages: asked.usages.map(writeUsage) } : asked;
   return {
     key: asked.kind === 'run' ? asked.organizationId : null,
-    value: Buffer.from(writeExact({ asked: told, afterCatalogue }), 'utf8'),
-    headers: { ...writeSender(sender), ...writeReplyAddress(reply) },
+    value: Buffer.from(writeExact(told), 'utf8'),
+    headers: { ...writeSender(sender), ...writeReplyAddress(reply), ...writeCatalogueSeen(afterCatalogue) },
   };
 };
 
@@ -59,9 +60,10 @@ export const readCommandRecord = ({ value, headers }: StreamRecord): CommandReco
   const reply = readReplyAddress(headers);
   if (value === null || reply === null) return null;
   try {
-    const { asked, afterCatalogue } = readExact(value.toString('utf8')) as CommandRecord;
-    if (typeof afterCatalogue !== 'number' || !isKnown(asked)) return null;
+    const asked = readExact(value.toString('utf8')) as Asked;
+    if (!isKnown(asked)) return null;
     const sender = readSender(headers, PRODUCER);
+    const afterCatalogue = readCatalogueSeen(headers);
     if (asked.kind !== 'redrive') return { asked, sender, afterCatalogue, reply };
     const wire = asked.usages as unknown as readonly Parameters<typeof readUsage>[0][];
     return { asked: { kind: 'redrive', usages: wire.map(readUsage) }, sender, afterCatalogue, reply };
@@ -73,7 +75,11 @@ export const readCommandRecord = ({ value, headers }: StreamRecord): CommandReco
 const isKnown = (asked: Asked): boolean => {
   switch (asked.kind) {
     case 'run':
-      return Object.hasOwn(COMMANDS, asked.command.type);
+      return (
+        typeof asked.organizationId === 'string' &&
+        typeof asked.commandId === 'string' &&
+        Object.hasOwn(COMMANDS, asked.command.type)
+      );
     case 'redrive':
     case 'settle':
     case 'last_priced':

@@ -12,6 +12,7 @@ const NAMES = {
   call: 'drawdown-call',
   place: 'drawdown-place',
   deadline: 'drawdown-deadline',
+  catalogue: 'drawdown-catalogue',
 } as const;
 
 /** Where somebody waits for what becomes of a record. */
@@ -72,3 +73,14 @@ export const readSender = (headers: Headers, otherwise: Sender): Sender => {
 
 /** Usage that a service put on the topic itself: what authenticated it is the broker's access control. */
 export const PRODUCER: Sender = { actor: { ...SYSTEM, type: 'key', id: 'kafka' }, requestId: 'kafka' };
+
+/**
+ * Position in the catalogue that the sender has seen. The owner of the shard has seen it, too, before it decides, so that
+ * a rate card activated a moment ago prices what is sent after that.
+ */
+export const writeCatalogueSeen = (position: number): Headers => ({ [NAMES.catalogue]: String(position) });
+
+export const readCatalogueSeen = (headers: Headers): number => {
+  const text = headers[NAMES.catalogue];
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : -1;
+};

@@ -117,7 +117,10 @@ export const withOrganization = async (
   if (credits !== '0') await run(grant(credits));
 };
 
-export const createCard = async ({ catalogue }: LedgerWorld, from: Instant = instant('2020-01-01')): Promise<void> => {
+export const createCard = async (
+  { catalogue }: Pick<LedgerWorld, 'catalogue'>,
+  from: Instant = instant('2020-01-01'),
+): Promise<void> => {
   await catalogue.createRateCard({ key: 'card', name: 'Card', unit: 'credit', organizationId: null }, SENDER);
   const rates = ['llm_call', 'compute', 'email'].map((service) => flatRate(service));
   await catalogue.saveRateCardVersion('card', { rates, rounding: null, effectiveFrom: null }, SENDER);
