@@ -1,4 +1,12 @@
-import type { ApiKey, CatalogueResult, CommandResult, Idempotency, Sender, UsageResult } from '@drawdown/ledger';
+import type {
+  ApiKey,
+  CatalogueResult,
+  CommandResult,
+  Idempotency,
+  Sender,
+  TakenResult,
+  UsageResult,
+} from '@drawdown/ledger';
 import type { ApiScope, OrganizationCommand, RateCard, SavedRate, UsageEvent } from '@drawdown/domain';
 import type { Instant, Rounding } from '@drawdown/kernel';
 import { Command } from '@nestjs/cqrs';
@@ -17,6 +25,16 @@ export class RunCommand extends Command<CommandResult> {
 
 /** All usage of one request: the bus is crossed once per batch, never once per event. */
 export class ChargeUsage extends Command<UsageResult> {
+  constructor(
+    readonly usages: readonly UsageEvent[],
+    readonly sender: Sender,
+  ) {
+    super();
+  }
+}
+
+/** The same for senders that do not wait for what becomes of it: answered once the usage is durable. */
+export class TakeUsage extends Command<TakenResult> {
   constructor(
     readonly usages: readonly UsageEvent[],
     readonly sender: Sender,

@@ -7,6 +7,8 @@ export {
   LedgerUnavailable,
   ReadBehind,
   type Sender,
+  type TakenOutcome,
+  type TakenResult,
   type UsageOutcome,
   type UsageResult,
 } from '@drawdown/ledger';
@@ -22,6 +24,7 @@ export {
   RevokeApiKey,
   RunCommand,
   SaveRateCardVersion,
+  TakeUsage,
 } from './commands';
 export { CommandsModule } from './commands.module';
 export { CatalogueView, OrganizationAsOf, ReadOrganization, type Shown, type View } from './queries';

@@ -134,7 +134,8 @@ describe('usage', () => {
     expect(await world.recordsOf('drawdown.dead-letter.v1')).toEqual([]);
     const counted = (outcome: string) =>
       workers.reduce((n, { metrics }) => n + metrics.of(`intake_events_total{outcome=${outcome},channel=http}`), 0);
-    expect([counted('charged'), counted('rejected')]).toEqual([2, 1]);
+    // What is answered is counted by the process that answers it.
+    expect([counted('charged'), counted('rejected')]).toEqual([2, 0]);
   });
 
   test('of quarantine is driven again, more than one record holds', async () => {
@@ -215,9 +216,10 @@ describe('where nobody answers', () => {
       api.ledger.charge([used('1')], SENDER),
       api.ledger.lastPriced('card', 1),
     ];
-    const all = Promise.allSettled(asked);
+    let done = false;
+    const all = Promise.allSettled(asked).finally(() => (done = true));
     await time.pass(4_999);
-    expect(await Promise.race([all, 'waiting'])).toBe('waiting');
+    expect(done).toBe(false);
     await time.pass(1);
     for (const result of await all) {
       expect(result).toMatchObject({ status: 'rejected', reason: { code: 'unavailable' } });

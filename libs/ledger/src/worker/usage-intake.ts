@@ -111,7 +111,8 @@ export class UsageIntake {
   private countOutcomes(taken: readonly Taken[], { outcomes }: UsageResult): void {
     const counts = { http: new Map<string, number>(), kafka: new Map<string, number>() };
     for (const [i, outcome] of outcomes.entries()) {
-      if (outcome === TAKEN_BEFORE) continue; // counted by who decided it
+      // Counted by who decided it, or by who waits for it.
+      if (outcome === TAKEN_BEFORE || taken[i]?.reply !== null) continue;
       const of = counts[taken[i]?.sender === PRODUCER ? 'kafka' : 'http'];
       const kind = leftNothing(outcome) ? 'rejected' : outcome.outcome;
       of.set(kind, (of.get(kind) ?? 0) + 1);
