@@ -5,6 +5,7 @@ import type {
   Idempotency,
   RepeatableResult,
   Sender,
+  TakenResult,
   UsageResult,
 } from '@drawdown/ledger';
 import type { ApiScope, OrganizationCommand, RateCard, SavedRate, UsageEvent } from '@drawdown/domain';
@@ -25,6 +26,16 @@ export class RunCommand extends Command<CommandResult> {
 
 /** All usage of one request: the bus is crossed once per batch, never once per event. */
 export class ChargeUsage extends Command<UsageResult> {
+  constructor(
+    readonly usages: readonly UsageEvent[],
+    readonly sender: Sender,
+  ) {
+    super();
+  }
+}
+
+/** The same for senders that do not wait for what becomes of it: answered once the usage is durable. */
+export class TakeUsage extends Command<TakenResult> {
   constructor(
     readonly usages: readonly UsageEvent[],
     readonly sender: Sender,

@@ -12,6 +12,7 @@ import {
   RevokeApiKey,
   RunCommand,
   SaveRateCardVersion,
+  TakeUsage,
 } from './commands';
 import { OrganizationAsOf, ReadOrganization } from './queries';
 
@@ -28,6 +29,14 @@ export class ChargeUsageHandler implements ICommandHandler<ChargeUsage> {
   constructor(@Inject(Ledger) private readonly ledger: Ledger) {}
   execute({ usages, sender }: ChargeUsage) {
     return this.ledger.charge(usages, sender);
+  }
+}
+
+@CommandHandler(TakeUsage)
+export class TakeUsageHandler implements ICommandHandler<TakeUsage> {
+  constructor(@Inject(Ledger) private readonly ledger: Ledger) {}
+  execute({ usages, sender }: TakeUsage) {
+    return this.ledger.take(usages, sender);
   }
 }
 

@@ -8,6 +8,8 @@ export {
   ReadBehind,
   type RepeatableResult,
   type Sender,
+  type TakenOutcome,
+  type TakenResult,
   type UsageOutcome,
   type UsageResult,
 } from '@drawdown/ledger';
@@ -23,6 +25,7 @@ export {
   RevokeApiKey,
   RunCommand,
   SaveRateCardVersion,
+  TakeUsage,
 } from './commands';
 export { CommandsModule } from './commands.module';
 export { CatalogueView, OrganizationAsOf, ReadOrganization, type Shown, type View } from './queries';

@@ -93,7 +93,7 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
    */
   async write(
     key: string,
-    decide: (state: State | undefined) => Decision<Event, Refusal>,
+    decide: (state: State | undefined) => Decision<Event, Refusal> | Promise<Decision<Event, Refusal>>,
     sender: Sender,
     bookedAt: Instant,
     idempotency: Idempotency | null = null,
@@ -104,7 +104,8 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
       const before = idempotency === null ? undefined : this.remembered.find(sender.actor, idempotency.key);
       if (before !== undefined) return this.replay(before, idempotency);
       const entry = this.entries.get(key);
-      const decision = decide(entry?.state);
+      // What is read meanwhile shows as a conflict.
+      const decision = await decide(entry?.state);
       if (!decision.accepted) return decision;
       if (decision.events.length === 0 && entry !== undefined)
         return { accepted: true, state: entry.state, position: null, replayed: false };

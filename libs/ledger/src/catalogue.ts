@@ -23,6 +23,9 @@ export type RepeatableResult<T> =
   /** The key was used before with another content; nothing happened. */
   | { readonly accepted: false; readonly keyReused: true };
 
+/** The latest event time that a card's version has priced, on any shard; null where it priced nothing. */
+export type LastPriced = (card: string, version: number) => Promise<Instant | null>;
+
 /**
  * Low-rate facts that are not money in flight, each in a short stream of its own and all of them in memory: rate
  * cards, API keys, test clocks, presets. Writes are visible to reads of this process when they resolve. With an

@@ -4,6 +4,7 @@ import {
   type ApiKeyEvent,
   type ApiKeyRecord,
   type ApiScope,
+  type CatalogueEvent,
   CompiledCard,
   createApiKey,
   createRateCard,
@@ -23,15 +24,22 @@ import {
   type TestClockEvent,
 } from '@drawdown/domain';
 import { accept, CATALOGUE, derivedId, type Instant, type Position, positionOf, type Rounding } from '@drawdown/kernel';
-import type { Clock, EventStore } from '@drawdown/ports';
+import { type Clock, type EventStore, type StoredEvent, StoreUnavailable } from '@drawdown/ports';
 import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
-import type { ApiKey, Catalogue, CatalogueResult, RepeatableResult } from './catalogue';
+import type { ApiKey, Catalogue, CatalogueResult, LastPriced, RepeatableResult } from './catalogue';
 import { CatalogueStreams, type Written } from './catalogue-streams';
-import type { Idempotency, Sender } from './ledger';
+import { type Idempotency, LedgerUnavailable, type Sender } from './ledger';
 import { RememberedWrites } from './remembered-writes';
 import { realSleep, type Sleep } from './sleep';
 
 const PAGE_EVENTS = 500;
+
+/** Pause before the store is followed again after it could not be read. */
+const FOLLOW_AGAIN_MS = 500;
+
+/** How long a position of another process is waited for, and how often it is looked. */
+const REACHED_MS = 5_000;
+const REACHED_STEP_MS = 10;
 
 /** Bytes of a generated secret: beyond guessing. */
 const SECRET_BYTES = 32;
@@ -43,6 +51,9 @@ const notFound = (what: string): { accepted: false; refusal: Refusal } => ({
   refusal: { code: 'not_found', detail: `there is no such ${what}` },
 });
 
+/** What another process has written to the catalogue is not known here within the time limit. Send it again. */
+export class CatalogueBehind extends LedgerUnavailable {}
+
 /** The catalogue of a process that writes to the store itself. */
 export class LocalCatalogue implements Catalogue {
   private readonly cards: CatalogueStreams<RateCard, RateCardEvent>;
@@ -51,14 +62,17 @@ export class LocalCatalogue implements Catalogue {
   private readonly compiled = new Map<string, CompiledCard>();
   /** Keys by the hash of their secret. */
   private readonly bySecret = new Map<string, string>();
+  /** Everything up to here is known. */
+  private followed = -1;
+  /** The latest that is known; own writes may be ahead of what is followed. */
   private position = -1;
 
   constructor(
     private readonly store: EventStore,
     private readonly clock: Clock,
-    /** The latest event time that a card's version has priced: it keeps its interval (INV-TIM-10). */
-    private readonly lastPriced: (card: string, version: number) => Instant | null = () => null,
-    sleep: Sleep = realSleep,
+    /** What a version has priced keeps its interval (INV-TIM-10). */
+    private readonly lastPriced: LastPriced = () => Promise.resolve(null),
+    private readonly sleep: Sleep = realSleep,
   ) {
     const remembered = new RememberedWrites();
     this.cards = new CatalogueStreams(
@@ -90,17 +104,20 @@ export class LocalCatalogue implements Catalogue {
     );
   }
 
+  private get kinds(): readonly Pick<CatalogueStreams<unknown, CatalogueEvent>, 'prefix' | 'apply'>[] {
+    return [this.cards, this.keys, this.clocks];
+  }
+
+  private get prefixes(): readonly string[] {
+    return this.kinds.map((kind) => kind.prefix);
+  }
+
   /** Reads everything there is. */
   async start(): Promise<void> {
-    const kinds = [this.cards, this.keys, this.clocks];
-    const prefixes = kinds.map((kind) => kind.prefix);
     for (;;) {
-      const page = await this.store.readAll(this.position, PAGE_EVENTS, prefixes);
-      for (const stored of page) {
-        kinds.find((kind) => stored.stream.startsWith(kind.prefix))?.apply(stored);
-        this.position = stored.position;
-      }
+      const page = await this.store.readAll(this.followed, PAGE_EVENTS, this.prefixes);
       if (page.length === 0) return;
+      this.apply(page);
     }
   }
 
@@ -121,6 +138,46 @@ export class LocalCatalogue implements Catalogue {
     if (!written.accepted) return written;
     const { state, position, replayed } = written;
     return { accepted: true, value: value(state), position: this.at(position), replayed };
+  }
+
+  /**
+   * Takes in what other processes write, until `signal` aborts; where the store cannot be read, until it can. Throws
+   * where an event cannot be understood: then this process knows less than others do, and must not go on.
+   */
+  async follow(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        for await (const page of this.store.followAll(this.followed, this.prefixes, signal)) this.apply(page);
+      } catch (error) {
+        if (!(error instanceof StoreUnavailable)) throw error;
+        // Aborted while it waits: nothing is left to follow for.
+        await this.sleep(FOLLOW_AGAIN_MS, { signal, ref: false }).catch(() => undefined);
+      }
+    }
+  }
+
+  /** Position of the latest event that this process knows of, its own writes included; −1 where there is none. */
+  get seen(): number {
+    return this.position;
+  }
+
+  /**
+   * Resolves once everything up to a position is known here; rejects with {@link CatalogueBehind} after 5 s. Only for a
+   * catalogue that follows.
+   */
+  async reached(position: number): Promise<void> {
+    for (let waited = 0; this.followed < position; waited += REACHED_STEP_MS) {
+      if (waited >= REACHED_MS) throw new CatalogueBehind(`the catalogue is at ${String(this.followed)} still`);
+      await this.sleep(REACHED_STEP_MS);
+    }
+  }
+
+  private apply(page: readonly StoredEvent[]): void {
+    for (const stored of page) {
+      this.kinds.find((kind) => stored.stream.startsWith(kind.prefix))?.apply(stored);
+      this.followed = stored.position;
+    }
+    this.position = Math.max(this.position, this.followed);
   }
 
   // ---- rate cards
@@ -178,10 +235,10 @@ export class LocalCatalogue implements Catalogue {
     const now = this.clock.now();
     const written = await this.cards.write(
       key,
-      (card) => {
+      async (card) => {
         if (card === undefined) return notFound('rate card');
         const inForce = card.versions.find((other) => other.state === 'active' && other.effectiveUntil === null);
-        const last = inForce === undefined ? null : this.lastPriced(key, inForce.version);
+        const last = inForce === undefined ? null : await this.lastPriced(key, inForce.version);
         return activateVersion(card, version, effectiveFrom, now, last);
       },
       sender,

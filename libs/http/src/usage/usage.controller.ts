@@ -1,4 +1,4 @@
-import { ChargeUsage, ReadOrganization, RedriveQuarantine } from '@drawdown/commands';
+import { ChargeUsage, ReadOrganization, RedriveQuarantine, type TakenResult, TakeUsage } from '@drawdown/commands';
 import { coverBoth, formatPosition, type JsonObject, type Position } from '@drawdown/kernel';
 import { ReadModels } from '@drawdown/projections';
 import { Body, Controller, Get, HttpCode, Inject, Post, Query, Req, Res } from '@nestjs/common';
@@ -79,15 +79,24 @@ export class UsageController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const intake = intakeOf(request);
-    const result =
-      intake.usages.length === 0
-        ? null
-        : await this.commands.execute(new ChargeUsage(intake.usages, senderOf(request)));
+    const { usages } = intake;
+    const sender = senderOf(request);
+    if (wait === 'charged') {
+      const result = usages.length === 0 ? null : await this.commands.execute(new ChargeUsage(usages, sender));
+      this.count(intake, result);
+      reply.code(200);
+      return chargedAnswer(intake, result);
+    }
+    const result = usages.length === 0 ? null : await this.commands.execute(new TakeUsage(usages, sender));
+    this.count(intake, result);
+    reply.code(202);
+    return takenAnswer(intake, result);
+  }
+
+  private count(intake: Intake, result: TakenResult | null): void {
     for (const [outcome, count] of countOutcomes(intake, result)) {
       this.metrics.count('intake_events_total', { outcome, channel: 'http' }, count);
     }
-    reply.code(wait === 'charged' ? 200 : 202);
-    return wait === 'charged' ? chargedAnswer(intake, result) : takenAnswer(intake, result);
   }
 
   @Get('quarantine')
