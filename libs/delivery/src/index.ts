@@ -4,4 +4,6 @@ export { DatabaseTooNew } from './format';
 export type { Lag } from './lag-gauge';
 export { type Model, modelName, type Projector, suffixOf } from './projector';
 export { ReadModelBehind, type ReadProgress } from './progress';
+export { ProgressMirror } from './progress-mirror';
+export type { ProgressReport } from './progress-report';
 export { ProjectorRunner, type ProjectorRunnerOptions } from './runner';

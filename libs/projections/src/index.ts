@@ -30,5 +30,5 @@ export {
 } from './read-models';
 export { burnRateOf, type BurnFacts } from './burn-rate';
 export type { LedgerProjector, LedgerRecord } from './ledger-record';
-export { ledgerRunner, projectors } from './projectors';
+export { type LedgerRunner, ledgerRunner, projectors } from './projectors';
 export { type ReadModelPorts, readModels } from './read-models-of';

@@ -1,6 +1,6 @@
 import type { ReadProgress } from '@drawdown/delivery';
 import { CATALOGUE, type Position } from '@drawdown/kernel';
-import type { ReadDatabase, Row, SqlValue } from '@drawdown/ports';
+import type { Row, Sql, SqlValue } from '@drawdown/ports';
 import { type PageRequest, type ReadAsOf, type Reading, ReadModelBehind } from './read-models';
 
 /** How long a read waits for the position that its caller has seen (api.md, Conventions). */
@@ -36,7 +36,7 @@ const codeOf = (error: unknown): unknown =>
 /** Asks read models, each question in one statement with the checkpoint it is true for (INV-DEL-5). */
 export class ModelReader {
   constructor(
-    private readonly database: ReadDatabase,
+    private readonly database: Sql,
     readonly progress: ReadProgress,
     readonly shardOf: (organizationId: string) => number,
   ) {}

@@ -26,7 +26,7 @@ const statement = (text: string, transaction?: number) => ({
 });
 
 describe('the desk of the embedded database', () => {
-  beforeEach(() => jest.useFakeTimers());
+  beforeEach(() => jest.useFakeTimers({ doNotFake: ['setImmediate'] }));
   afterEach(() => jest.useRealTimers());
 
   test('has everything wait that comes while a transaction is open, and serves it in order', async () => {
