@@ -76,7 +76,8 @@ export class LedgerShard {
   private ahead = false;
   private readonly waitingReads: (() => void)[] = [];
   private readonly past: PastDecisions;
-  private readonly frozen = new Set<string>();
+  /** Organizations whose books a decision would have broken, with how: to be recorded, if that is not done. */
+  private readonly frozen = new Map<string, InvariantViolated>();
   private readonly stopping = new AbortController();
   private readonly sleep: Sleep;
   private chargesSinceSnapshot = 0;
@@ -365,7 +366,7 @@ export class LedgerShard {
 
   /**
    * Deciding failed: nothing of the batch is stored. Where a rule that nothing may break was broken, that organization
-   * is frozen; where the program failed, the work that it failed on is refused. The others are decided again.
+   * is frozen, which the next turn records; where the program failed, the work that it failed on is refused. The others are decided again.
    */
   private dropDecisions(error: Error): void {
     this.state = null;
@@ -373,7 +374,7 @@ export class LedgerShard {
     undecide(this.queue);
     const { log, metrics } = this.ports;
     if (error instanceof InvariantViolated) {
-      this.frozen.add(error.organizationId);
+      this.frozen.set(error.organizationId, error);
       metrics.count('invariant_violations_total', { invariant: error.invariant });
       log.error(
         { stream: this.stream, violations: error.violations },
@@ -430,6 +431,7 @@ export class LedgerShard {
   private decideAll(state: ShardState, batch: MicroBatch, planned: readonly Work[]): Decided {
     const now = this.ports.clock.now();
     const turn = new Turn(this.shard, state, batch, this.past, this.ports.catalogue, now, this.frozen);
+    for (const violation of this.frozen.values()) turn.freeze(violation);
     const works: Work[] = [];
     const done: (() => void)[] = [];
     const offsets: Record<string, Record<string, number>> = {};

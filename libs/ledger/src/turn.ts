@@ -50,6 +50,10 @@ const CHARGE_BYTES_PER_LOT = 100;
 /** Bytes that a provider's own usage object may take once it is written as text within text. */
 const RAW_BYTES = 256 * 1024;
 
+/** What a record of a freeze tells of the violations; the log of the process has all. */
+const VIOLATIONS_KEPT = 10;
+const VIOLATION_LETTERS = 500;
+
 const frozenDetail = 'the organization is frozen: its books did not add up; an operator must look';
 
 const hashOf = (usage: UsageEvent): string => createHash('sha256').update(canonicalContent(usage)).digest('hex');
@@ -82,7 +86,8 @@ export class Turn {
     private readonly past: PastDecisions,
     private readonly catalogue: Catalogue,
     private readonly machineNow: Instant,
-    private readonly frozen: ReadonlySet<string>,
+    /** By organization; those that could not be recorded, too. */
+    private readonly frozen: ReadonlyMap<string, InvariantViolated>,
   ) {}
 
   /** The time by which an organization lives. Booking times never go back, whatever the clock does (INV-TIM-1). */
@@ -90,6 +95,27 @@ export class Turn {
     if (organization.testClock === null) return latest(this.machineNow, this.state.bookedAt);
     const clock = this.catalogue.testClock(organization.testClock);
     return clock === undefined ? organization.lastBookedAt : latest(clock.now, organization.lastBookedAt);
+  }
+
+  /** Records that an organization is frozen, where that is not done: it stays so at the next start. */
+  freeze({ organizationId, invariant, violations }: InvariantViolated): void {
+    const resident = this.state.residents.get(organizationId);
+    if (resident === undefined || resident.organization.frozen) return;
+    const event: OwnEvent = {
+      type: 'OrganizationFrozen',
+      data: {
+        invariant,
+        violations: violations.slice(0, VIOLATIONS_KEPT).map((text) => text.slice(0, VIOLATION_LETTERS)),
+      },
+    };
+    const bookedAt = this.nowFor(resident);
+    // Not by book(): what the log has may be what does not add up, and this must be stored all the same.
+    const revision = this.batch.addEvent(event, { organizationId, bookedAt, actor: SYSTEM, requestId: null });
+    foldOwn(this.state, organizationId, event, bookedAt, revision);
+  }
+
+  private isFrozen(organizationId: string): boolean {
+    return this.frozen.has(organizationId) || this.state.organization(organizationId)?.frozen === true;
   }
 
   // ---- time
@@ -143,7 +169,7 @@ export class Turn {
   /** Decides one command; null where it must wait for the next turn: what it needs is not there, or has no room. */
   command(work: CommandWork): CommandResult | Error | null {
     const { organizationId, command, idempotency } = work;
-    if (this.frozen.has(organizationId)) return new LedgerUnavailable(frozenDetail);
+    if (this.isFrozen(organizationId)) return new LedgerUnavailable(frozenDetail);
     if (!this.isFetched(work)) return null;
     const replay = this.replay(work);
     if (replay !== null) return replay;
@@ -281,6 +307,7 @@ export class Turn {
     const resident = this.state.residents.get(usage.organizationId);
     if (resident === undefined) return refusedUsage('organization_not_found', 'there is no such organization');
     const { organization } = resident;
+    if (organization.frozen) return refusedUsage('unavailable', frozenDetail);
     if (organization.status === 'closed') return refusedUsage('organization_closed', 'the organization is closed');
     const now = this.nowFor(resident);
     if (resident.due !== null && resident.due <= now && !this.settle(resident, now)) return null;

@@ -30,6 +30,7 @@ export const createdOrganization = (
     modelTiers: event.data.modelTiers,
     createdAt: at,
     status: 'active',
+    frozen: false,
     rateCard: null,
     wallets: new Map(walletList.map((wallet) => [wallet.key, wallet])),
     walletList,
@@ -123,6 +124,9 @@ const applyOwn = (organization: Organization, event: OwnEvent): void => {
     }
     case 'OrganizationClosed':
       organization.status = 'closed';
+      return;
+    case 'OrganizationFrozen':
+      organization.frozen = true;
       return;
     default:
       unreachable(event);

@@ -69,8 +69,9 @@ export class PostgresServer {
     return newDatabase(this.url());
   }
 
-  /** Starts it on the same folder and port; resolves once it answers. */
+  /** Starts it on the same folder and port, where it does not run; resolves once it answers. */
   async again(): Promise<void> {
+    if (this.child !== undefined && running.has(this.child)) return;
     const deadline = performance.now() + START_MAX_MS;
     while (!(await this.tryStart(deadline))) {
       if (performance.now() > deadline) throw new Error(`PostgreSQL does not start:\n${this.output}`);
