@@ -35,13 +35,13 @@ interface Following {
 }
 
 serveThread<ReadSideCalls, ReadSideData, ReadSideTold, ReadSideTells>(async (data, tell) => {
-  lowerPriority();
   const metrics = new ForwardedMetrics((forwarded) => tell({ forwarded }));
   const log = forwardedLog((forwarded) => tell({ forwarded }));
   const { database, ask, thrownAway } = await openDatabase(data, log, metrics);
   let following: Following | undefined;
 
   const follow = (): void => {
+    lowerPriority(); // from here on: the start of the engine is waited for
     const reader = openSqliteEventReader(data.dataFolder);
     const report = (): void => tell({ report: runner.report() });
     const runner: LedgerRunner = ledgerRunner({
