@@ -1,9 +1,8 @@
-import type { Charge, Organization, OrganizationCommand, RefundableCharge, UsageEvent } from '@drawdown/domain';
+import type { Charge, Organization, OrganizationCommand, UsageEvent } from '@drawdown/domain';
 import { type Instant, latest, type Position, positionOf } from '@drawdown/kernel';
 import { randomUUID } from 'node:crypto';
 import { viewAsOf } from './as-of';
 import { catalogueRefusal } from './catalogue-refusal';
-import { identityOfTransaction } from './fold';
 import {
   type AsOf,
   type CommandResult,
@@ -15,7 +14,7 @@ import {
 } from './ledger';
 import { LedgerShard, type ShardPorts } from './ledger-shard';
 import { chargedBefore } from './long-ago';
-import { forgottenBefore, RefundSearch } from './refund-search';
+import { RefundSearch, withOldCharge } from './refund-search';
 import { scatter } from './scatter';
 import { shardOf } from './shard-of';
 import { realSleep } from './sleep';
@@ -68,29 +67,13 @@ export class LocalLedger implements Ledger {
     sender: Sender,
     idempotency: Idempotency | null,
   ): Promise<CommandResult> {
-    if (command.type !== 'RefundCharge') return this.decide(organizationId, command, sender, idempotency);
-    const charge = await this.longAgo(organizationId, command.transactionId, idempotency);
-    return this.decide(organizationId, { ...command, charge }, sender, idempotency);
-  }
-
-  /** A charge to be refunded that the index may have forgotten, looked for outside of any turn; null for all others. */
-  private async longAgo(
-    organizationId: string,
-    transactionId: string,
-    idempotency: Idempotency | null,
-  ): Promise<RefundableCharge | null> {
-    const shard = this.shard(organizationId);
-    const wanted = await shard.read((state, nowFor) => {
-      const resident = state.residents.get(organizationId);
-      // Nothing is forgotten on test clocks.
-      if (resident === undefined || resident.organization.testClock !== null) return null;
-      const horizon = forgottenBefore(nowFor(resident));
-      if (resident.organization.createdAt > horizon) return null;
-      if (idempotency !== null && state.commands.has(`${organizationId}\n${idempotency.key}`)) return null;
-      const places = state.identities.find(identityOfTransaction(transactionId));
-      return { shard: shard.shard, organizationId, transactionId, places, horizon };
-    });
-    return wanted === null ? null : this.search.find(wanted);
+    const complete = await withOldCharge(
+      command,
+      { organizationId, idempotency },
+      this.shard(organizationId),
+      this.search,
+    );
+    return this.decide(organizationId, complete, sender, idempotency);
   }
 
   private decide(

@@ -1,9 +1,18 @@
-import { bookedAtOf, ledgerStream, readMetadata, readRecorded, type RefundableCharge } from '@drawdown/domain';
+import {
+  bookedAtOf,
+  ledgerStream,
+  type OrganizationCommand,
+  readMetadata,
+  readRecorded,
+  type RefundableCharge,
+} from '@drawdown/domain';
 import { DAY_MICROS, type Instant, shift } from '@drawdown/kernel';
 import type { EventStore, StoredEvent } from '@drawdown/ports';
 import { setImmediate as nextTick } from 'node:timers/promises';
+import { identityOfTransaction } from './fold';
 import { type Place, REMEMBERED_DAYS } from './identity-index';
-import { LedgerUnavailable } from './ledger';
+import { type Idempotency, LedgerUnavailable } from './ledger';
+import type { LedgerShard } from './ledger-shard';
 import { refundableIn } from './refundable';
 
 /** Events read at once: each may hold thousands of charges, and others want to go on meanwhile. */
@@ -12,8 +21,37 @@ const PAGE_EVENTS = 16;
 /** Searches that may wait for each other; each reads most of a log. */
 const SEARCHES_MAX = 16;
 
+/** A command as it is decided, with what cannot be looked up in a turn: a charge that the index may have forgotten. */
+export const withOldCharge = async <C extends OrganizationCommand>(
+  command: C,
+  asked: { readonly organizationId: string; readonly idempotency: Idempotency | null },
+  shard: LedgerShard,
+  search: RefundSearch,
+): Promise<C> => {
+  if (command.type !== 'RefundCharge') return command;
+  const wanted = await forgotten(command.transactionId, asked, shard);
+  return { ...command, charge: wanted === null ? null : await search.find(wanted) };
+};
+
+/** What to look for; null where the index knows all that there can be, or the command was answered before. */
+const forgotten = (
+  transactionId: string,
+  { organizationId, idempotency }: { readonly organizationId: string; readonly idempotency: Idempotency | null },
+  shard: LedgerShard,
+): Promise<Wanted | null> =>
+  shard.read((state, nowFor) => {
+    const resident = state.residents.get(organizationId);
+    // Nothing is forgotten on test clocks.
+    if (resident === undefined || resident.organization.testClock !== null) return null;
+    const horizon = forgottenBefore(nowFor(resident));
+    if (resident.organization.createdAt > horizon) return null;
+    if (idempotency !== null && state.commands.has(`${organizationId}\n${idempotency.key}`)) return null;
+    const places = state.identities.find(identityOfTransaction(transactionId));
+    return { shard: shard.shard, organizationId, transactionId, places, horizon };
+  });
+
 /** A transaction that is to be refunded, and what the index says about it. */
-export interface Wanted {
+interface Wanted {
   readonly shard: number;
   readonly organizationId: string;
   readonly transactionId: string;
@@ -24,7 +62,7 @@ export interface Wanted {
 }
 
 /** What lies before it may be forgotten. */
-export const forgottenBefore = (now: Instant): Instant => shift(now, -BigInt(REMEMBERED_DAYS) * DAY_MICROS);
+const forgottenBefore = (now: Instant): Instant => shift(now, -BigInt(REMEMBERED_DAYS) * DAY_MICROS);
 
 /**
  * Finds charges that the index has forgotten, so that they can be given back however old they are. It reads the log page

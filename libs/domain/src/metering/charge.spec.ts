@@ -1,11 +1,10 @@
-import { chargeId, derivedId, organizationNamespace } from '@drawdown/kernel';
+import { derivedId } from '@drawdown/kernel';
 import type { SavedRate } from '../events';
 import {
   at,
   card,
   emptyCard,
   flatRate,
-  given,
   granted,
   inOrganization,
   instant,

@@ -1,8 +1,10 @@
+import type { Charge, UsageEvent } from '@drawdown/domain';
 import { type Instant, shift } from '@drawdown/kernel';
 import type { Clock, ConsumedRecord, EventStore, Metrics, RecordBatch } from '@drawdown/ports';
 import { type CommandResult, DecidedBefore, LedgerUnavailable, ShardStopping } from '../ledger';
 import type { LedgerShard } from '../ledger-shard';
 import { chargedBefore } from '../long-ago';
+import { RefundSearch, withOldCharge } from '../refund-search';
 import { shardOf } from '../shard-of';
 import { type Asked, type CommandRecord, readCommandRecord } from '../stream/command-record';
 import type { ReplyAddress } from '../stream/headers';
@@ -25,6 +27,13 @@ interface Received extends CommandRecord {
   readonly record: ConsumedRecord;
 }
 
+/** A command that can be submitted at once. */
+interface Ready extends Received {
+  readonly redrive: ReadonlyMap<UsageEvent, Charge>;
+}
+
+const NOTHING_OLD: ReadonlyMap<UsageEvent, Charge> = new Map();
+
 /** Where the command says itself whose it is; null where every partition gets its own. */
 const shardAsked = (asked: Asked, shards: number): number | null => {
   const organizationId = asked.kind === 'run' ? asked.organizationId : organizationIn(asked);
@@ -35,26 +44,57 @@ const organizationIn = (asked: Asked): string | undefined =>
 
 /** Commands from the topic to the shard, in order; each is answered when what became of it is durable. */
 export class CommandIntake {
+  private readonly search: RefundSearch;
+
   constructor(
     private readonly shards: number,
     private readonly outbox: Outbox,
     private readonly catalogue: SeenCatalogue,
     private readonly ports: { readonly store: EventStore; readonly clock: Clock; readonly metrics: Metrics },
-  ) {}
+  ) {
+    this.search = new RefundSearch(ports.store);
+  }
 
   /** Resolves when all commands of the batch are answered; rejects where a part of them is left to the next owner. */
   async take(shard: LedgerShard, batch: RecordBatch): Promise<void> {
     const own = await this.sort(batch);
-    const answers: Promise<void>[] = [];
-    for (const received of own) {
-      const { asked, reply, afterCatalogue, record } = received;
-      const source = { topic: batch.topic, partition: batch.partition, offset: record.offset };
-      if (this.isTooLate(asked, reply.deadline)) this.count('expired');
-      else if (await this.catalogue.waitFor([afterCatalogue])) answers.push(this.answer(shard, received, source));
-      else answers.push(this.send(reply, { kind: 'unavailable', detail: 'the catalogue is behind; send it again' }));
+    // What an answer rejects with waits here: others are still being prepared when it comes.
+    const left: unknown[] = [];
+    const answers: Promise<unknown>[] = [];
+    try {
+      for (const received of own) {
+        const source = { topic: batch.topic, partition: batch.partition, offset: received.record.offset };
+        const { answered } = await this.begin(shard, received, source);
+        answers.push(answered.catch((error: unknown) => left.push(error)));
+      }
+    } catch (error) {
+      left.push(error);
     }
-    const left = (await Promise.allSettled(answers)).find(({ status }) => status === 'rejected');
-    if (left?.status === 'rejected') throw left.reason;
+    await Promise.all(answers);
+    if (left.length > 0) throw left[0];
+  }
+
+  /**
+   * Resolves once the command is with the shard, to its being answered. What has to be looked for in the log is found
+   * first: commands reach the shard in the order of their offsets, or one that comes late would be taken for one that was
+   * decided before (INV-INT-10).
+   */
+  private async begin(
+    shard: LedgerShard,
+    received: Received,
+    source: SourceOffset,
+  ): Promise<{ readonly answered: Promise<void> }> {
+    const { asked, reply, afterCatalogue } = received;
+    if (this.isTooLate(asked, reply.deadline)) {
+      this.count('expired');
+      return { answered: Promise.resolve() };
+    }
+    if (!(await this.catalogue.waitFor([afterCatalogue]))) {
+      return { answered: this.send(reply, { kind: 'unavailable', detail: 'the catalogue is behind; send it again' }) };
+    }
+    const ready = await this.prepare(shard, received);
+    if (ready instanceof LedgerUnavailable) return { answered: this.refuse(reply, ready) };
+    return { answered: this.answer(shard, ready, source) };
   }
 
   private async sort(batch: RecordBatch): Promise<readonly Received[]> {
@@ -78,7 +118,30 @@ export class CommandIntake {
     return this.ports.clock.now() > last;
   }
 
-  private async answer(shard: LedgerShard, received: Received, source: SourceOffset): Promise<void> {
+  /** The command with what the log says of long ago; why it cannot be had where it cannot. */
+  private async prepare(shard: LedgerShard, received: Received): Promise<Ready | LedgerUnavailable> {
+    const { asked } = received;
+    try {
+      if (asked.kind === 'run') {
+        const command = await withOldCharge(asked.command, asked, shard, this.search);
+        return { ...received, asked: { ...asked, command }, redrive: NOTHING_OLD };
+      }
+      if (asked.kind !== 'redrive') return { ...received, redrive: NOTHING_OLD };
+      return { ...received, redrive: await chargedBefore(shard, asked.usages, this.ports) };
+    } catch (error) {
+      // The next owner of the shard decides it; its caller still waits.
+      if (error instanceof LedgerUnavailable && !(error instanceof ShardStopping)) return error;
+      throw error;
+    }
+  }
+
+  private refuse(to: ReplyAddress, { message }: LedgerUnavailable): Promise<void> {
+    this.count('unavailable');
+    return this.send(to, { kind: 'unavailable', detail: message });
+  }
+
+  /** Submits before it first waits, so that the order of calls is the order in the shard. */
+  private async answer(shard: LedgerShard, received: Ready, source: SourceOffset): Promise<void> {
     try {
       await this.send(received.reply, await this.ask(shard, received, source));
     } catch (error) {
@@ -91,7 +154,7 @@ export class CommandIntake {
     }
   }
 
-  private async ask(shard: LedgerShard, { asked, sender }: Received, source: SourceOffset): Promise<Reply> {
+  private async ask(shard: LedgerShard, { asked, sender, redrive }: Ready, source: SourceOffset): Promise<Reply> {
     switch (asked.kind) {
       case 'run': {
         const { kind: _, ...command } = asked;
@@ -101,7 +164,6 @@ export class CommandIntake {
       }
       case 'redrive': {
         const { usages } = asked;
-        const redrive = await chargedBefore(shard, usages, this.ports);
         const result = await submitUsages(shard, { usages, sender, senders: null, redrive, source });
         if (result.outcomes.includes(TAKEN_BEFORE)) throw new DecidedBefore('it was driven again before');
         return { kind: 'usage', outcomes: new Map(result.outcomes.entries()), position: result.position };
