@@ -90,7 +90,10 @@ class Seat {
 
   give(owner: Consumer | undefined): void {
     this.owner = owner;
-    if (!this.settling) void this.settle();
+    if (this.settling) return;
+    this.settle().catch((error: unknown) =>
+      this.log.error({ ...this.names, error: String(error) }, 'a partition is stuck'),
+    );
   }
 
   /** Resolves when the consumer, whose it shall be no more, has let go. */
@@ -116,7 +119,7 @@ class Seat {
   }
 
   private async letGo(holder: Consumer): Promise<void> {
-    await Promise.all(this.cursors.map((cursor) => cursor.inHand));
+    for (const cursor of this.cursors) await cursor.inHand;
     try {
       await holder.revoked?.(this.number);
     } catch (error) {

@@ -124,7 +124,7 @@ const quietLog = (log: Log, isOver: () => boolean): Pick<KafkaConfig, 'logLevel'
   return {
     logLevel: logLevel.ERROR,
     logCreator: () => (entry) => {
-      const { message, error } = entry.log as { readonly message: string; readonly error?: unknown };
+      const { message, error } = entry.log as { readonly message: string; readonly error?: Error | string };
       const now = performance.now();
       if (isOver() || now - (when.get(message) ?? -Infinity) < SAY_AGAIN_MS) return;
       if (when.size > KINDS_KEPT) when.clear();

@@ -12,7 +12,7 @@ const COMMIT_EVERY_MS = 20;
 interface Parts {
   readonly options: KafkaOptions;
   readonly desk: KafkaDesk;
-  reader(topic: string, partition: number): TopicReader;
+  readonly reader: (topic: string, partition: number) => TopicReader;
 }
 
 export class KafkaConsumption implements Consumption {

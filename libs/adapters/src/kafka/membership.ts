@@ -18,10 +18,16 @@ const REBALANCE_MS = 5_000;
 const HAND_OVER_MS = 3_000;
 /** The beat of kafkajs' loop. */
 const BEAT_MS = 250;
+/**
+ * A member that has heard nothing of its group for so long starts afresh: by then its partitions are given to others, and
+ * kafkajs has been seen to wait for ever for an answer of a broker that was killed.
+ */
+const STUCK_MS = 15_000;
 const LEAVE_MAX_MS = 5_000;
 const REJOIN_FIRST_MS = 200;
 const REJOIN_LONGEST_MS = 5_000;
-const RETRY = { initialRetryTime: 50, maxRetryTime: 1_000, retries: 1_000 };
+/** For about as long as a session; then it is better to start afresh. */
+const RETRY = { initialRetryTime: 50, maxRetryTime: 1_000, retries: 10 };
 
 export interface Member {
   /** Batches in hand, and what they have consumed but is not committed. */
@@ -35,6 +41,8 @@ export interface Member {
 export class Membership {
   private client: Client | undefined;
   private consumer: KafkaConsumer | undefined;
+  /** Attempts to be a member, of which only the newest counts. */
+  private generation = 0;
   private memberId = '';
   private heardAt = -Infinity;
   private claim: Claim = { partitions: [], since: 0 };
@@ -43,6 +51,8 @@ export class Membership {
   private readonly stopping = new AbortController();
   private readonly pause = new GrowingPause(REJOIN_FIRST_MS, REJOIN_LONGEST_MS);
   private readonly log: Log;
+  private startedAt = performance.now();
+  private readonly watch = setInterval(() => this.startAfreshIfStuck(), HEARTBEAT_MS).unref();
 
   constructor(
     private readonly options: KafkaOptions,
@@ -72,6 +82,7 @@ export class Membership {
   /** Leaves the group, so that others need not wait for the end of the session. */
   async leave(): Promise<void> {
     this.stopping.abort();
+    clearInterval(this.watch);
     const left = this.consumer?.disconnect() ?? Promise.resolve();
     try {
       await inTime(left, LEAVE_MAX_MS, () => new Error('the group did not answer'));
@@ -81,20 +92,42 @@ export class Membership {
     this.client?.destroy();
   }
 
+  private startAfreshIfStuck(): void {
+    if (performance.now() - Math.max(this.heardAt, this.startedAt) < STUCK_MS) return;
+    this.log.warn({ group: this.group }, 'a consumer hears nothing of its group; it starts afresh');
+    this.startAfresh();
+  }
+
+  private startAfresh(): void {
+    this.member.rebalancing();
+    this.giveUp();
+    this.run(true);
+  }
+
+  /** Without `disconnect` kafkajs would go on with the heartbeats of a client that cannot connect any more. */
+  private giveUp(): void {
+    const failed = (error: unknown): void => this.log.info({ error: String(error) }, 'a consumer was given up');
+    this.consumer?.disconnect().catch(failed);
+    this.client?.destroy();
+    this.consumer = undefined;
+    this.client = undefined;
+  }
+
   /** Joins, again and again until it has succeeded; from then on kafkajs sees to it, unless it gives up. */
-  private run(): void {
+  private run(again = false): void {
+    this.startedAt = performance.now();
     const joined = async (): Promise<void> => {
-      while (!this.stopping.signal.aborted) {
+      const generation = (this.generation += 1);
+      const over = (): boolean => this.stopping.signal.aborted || this.generation !== generation;
+      if (again) await this.pause.pause(this.stopping.signal);
+      while (!over()) {
         try {
-          await this.join();
-          this.pause.reset();
-          return;
+          return await this.join();
         } catch (error) {
-          this.client?.destroy();
-          this.log.error(
-            { group: this.group, error: String(error) },
-            'a consumer cannot join its group; it tries again',
-          );
+          if (over()) return;
+          const fields = { group: this.group, error: String(error) };
+          this.log.error(fields, 'a consumer cannot join its group; it tries again');
+          this.giveUp();
           await this.pause.pause(this.stopping.signal);
         }
       }
@@ -126,7 +159,9 @@ export class Membership {
 
   private listen(consumer: KafkaConsumer, client: Client): void {
     const { GROUP_JOIN, HEARTBEAT, REBALANCING, CRASH } = consumer.events;
+    const isOurs = (): boolean => this.client === client;
     consumer.on(GROUP_JOIN, ({ payload }) => {
+      if (!isOurs()) return;
       consumer.pause(this.topics.map((topic) => ({ topic })));
       const partitions = new Set(Object.values(payload.memberAssignment).flat());
       this.joined(
@@ -134,13 +169,16 @@ export class Membership {
         [...partitions].sort((a, b) => a - b),
       );
     });
-    consumer.on(HEARTBEAT, () => void (this.heardAt = performance.now()));
-    consumer.on(REBALANCING, () => this.member.rebalancing());
+    consumer.on(HEARTBEAT, () => {
+      if (isOurs()) this.heardAt = performance.now();
+    });
+    consumer.on(REBALANCING, () => {
+      if (isOurs()) this.member.rebalancing();
+    });
     consumer.on(CRASH, ({ payload: { error } }) => {
+      if (!isOurs() || this.stopping.signal.aborted) return;
       this.log.error({ group: this.group, error: String(error) }, 'a consumer lost its group; it joins again');
-      this.member.rebalancing();
-      client.destroy();
-      if (!this.stopping.signal.aborted) this.run();
+      this.startAfresh();
     });
   }
 
@@ -149,6 +187,7 @@ export class Membership {
     this.memberId = memberId;
     this.heardAt = performance.now();
     this.handingOver = undefined;
+    this.pause.reset();
     this.claim = { partitions, since: Date.now() };
     this.options.metrics?.count('kafka_rebalances_total', { group: this.group });
     this.log.info({ group: this.group, partitions, afresh }, 'a consumer joined its group');
