@@ -15,5 +15,7 @@ export { LocalLedger } from './local-ledger';
 export type { ShardPorts } from './ledger-shard';
 export { loadShard, LogDamaged } from './load-shard';
 export { shardOf } from './shard-of';
+export { type DeadLetter, readDeadLetter, type RecordPlace, writeDeadLetter } from './stream/dead-letter';
+export { DEAD_LETTER_TOPIC } from './stream/topics';
 export { RecentEvents } from './recent-events';
 export { checkShardCount, ShardCountDiffers, shardsOf } from './store-header';
