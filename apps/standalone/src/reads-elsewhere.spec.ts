@@ -36,6 +36,7 @@ const openElsewhere = async ({ store, catalogue, ledger }: InMemoryServer): Prom
   const distant: Ledger = {
     run: () => Promise.reject(new Error('no ledger here')),
     charge: () => Promise.reject(new Error('no ledger here')),
+    take: () => Promise.reject(new Error('no ledger here')),
     redrive: () => Promise.reject(new Error('no ledger here')),
     settleClock: () => Promise.reject(new Error('no ledger here')),
     now: async () => settings.now(),

@@ -20,6 +20,7 @@ export const organizationOf = (figures: OrganizationFigures, now: Instant): Orga
     holds: new Map(holds.map((hold) => [hold.id, holdOf(hold, own.createdAt)])),
     members: new Map(members),
     refunded: new Map(),
+    frozen: false, // only decisions ask
     lastBookedAt: own.createdAt,
   };
 };
