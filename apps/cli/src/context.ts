@@ -1,3 +1,4 @@
+import type { Stream } from '@drawdown/ports';
 import type { Terminal } from './terminal';
 
 /** 0: done. 1: called in a way that cannot work. 2: done, but some lines are bad. 3: not done; the server is away, or interrupted. */
@@ -9,6 +10,8 @@ export interface Context {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Aborts where the user wants to stop. */
   readonly signal: AbortSignal;
+  /** Instead of the Kafka that the environment names; it is closed at the end. */
+  readonly openStream?: () => Stream;
 }
 
 /** Options of every command. */

@@ -1,6 +1,8 @@
+import { StreamUnavailable } from '@drawdown/ports';
 import { Command, CommanderError } from 'commander';
 import { ApiProblem, Unreachable } from './api/client';
 import { GaveUp } from './api/retry';
+import { addDeadLetters } from './commands/dead-letters';
 import { addDemo } from './commands/demo';
 import { addImport } from './commands/import';
 import type { Context, ExitCode } from './context';
@@ -39,9 +41,13 @@ const programOf = (context: Context, finish: (code: ExitCode) => void): Command 
     });
   addImport(program, context, finish);
   addDemo(program, context, finish);
-  for (const command of program.commands) command.copyInheritedSettings(program);
+  addDeadLetters(program, context, finish);
+  for (const command of withSubcommands(program)) command.copyInheritedSettings(program);
   return program;
 };
+
+const withSubcommands = (program: Command): readonly Command[] =>
+  program.commands.flatMap((command) => [command, ...command.commands]);
 
 /** Says what went wrong, to people or as JSON. */
 const failed = (error: unknown, json: boolean, { terminal, signal }: Context): ExitCode => {
@@ -63,6 +69,9 @@ const described = (error: unknown, interrupted: boolean): { code: string; detail
   }
   if (error instanceof Unreachable || error instanceof GaveUp) {
     return { code: 'unreachable', detail: error.message, exit: 3 };
+  }
+  if (error instanceof StreamUnavailable) {
+    return { code: 'unreachable', detail: `the brokers do not answer: ${error.message}`, exit: 3 };
   }
   throw error;
 };

@@ -56,7 +56,7 @@ const addressOf = (
 ): string | null => {
   const text = given(environment, name);
   if (text === undefined || form.test(text)) return text ?? null;
-  throw new BadServerSettings(`${name} must be an ${example} address`);
+  throw new BadServerSettings(`${name} must begin with ${example}`);
 };
 
 const numberOf = (

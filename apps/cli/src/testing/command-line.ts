@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Writable } from 'node:stream';
-import type { ExitCode } from '../context';
+import type { Context, ExitCode } from '../context';
 import { run } from '../program';
 
 class Collected extends Writable {
@@ -25,9 +25,10 @@ export interface Ran {
 export const drawdown = async (
   words: readonly string[],
   signal: AbortSignal = new AbortController().signal,
+  given: Partial<Context> = {},
 ): Promise<Ran> => {
   const [out, err] = [new Collected(), new Collected()];
-  const code = await run(words, { terminal: { out, err }, environment: {}, signal });
+  const code = await run(words, { terminal: { out, err }, environment: {}, signal, ...given });
   return { code, out: out.text, err: err.text, json: () => JSON.parse(out.text) as Record<string, unknown> };
 };
 

@@ -1,0 +1,137 @@
+import { DEAD_LETTER_TOPIC, writeDeadLetter } from '@drawdown/ledger';
+import { inProcessStream, type Stream, type StreamRecord, StreamUnavailable } from '@drawdown/ports';
+import { drawdown, type Ran } from '../testing/command-line';
+
+const USAGE = 'drawdown.usage.v1';
+const BROKEN: StreamRecord = {
+  key: 'acme',
+  value: Buffer.from([0x7b, 0xff, 0x0a]),
+  headers: { ce_id: '1', reason: 'x' },
+};
+const UNKNOWN: StreamRecord = { key: null, value: Buffer.from('{"subject":"nobody"}'), headers: {} };
+
+let stream: Stream;
+beforeEach(async () => {
+  stream = inProcessStream();
+  await stream.ensureTopic(USAGE, 2);
+  await stream.ensureTopic(DEAD_LETTER_TOPIC, 2);
+});
+
+const rejection = (rejected: string) => ({ rejected, pointer: '/data', detail: `because ${rejected}` }) as never;
+
+const bury = async (partition: number, record: StreamRecord, reason: string, offset = 7): Promise<void> => {
+  const place = { topic: USAGE, partition: 1, offset };
+  await stream.send(DEAD_LETTER_TOPIC, partition, [writeDeadLetter(record, place, rejection(reason))]);
+};
+
+/** Runs a command on the stream, which it must close; it is kept open for the test. */
+const run = async (...words: readonly string[]): Promise<Ran> => {
+  let isClosed = false;
+  const openStream = (): Stream => ({
+    ensureTopic: (...call) => stream.ensureTopic(...call),
+    partitionsOf: (...call) => stream.partitionsOf(...call),
+    boundsOf: (...call) => stream.boundsOf(...call),
+    send: (...call) => stream.send(...call),
+    consume: (...call) => stream.consume(...call),
+    follow: (...call) => stream.follow(...call),
+    close: async () => {
+      isClosed = true;
+    },
+  });
+  const ran = await drawdown(['dead-letters', ...words], undefined, { openStream });
+  expect(isClosed).toBe(true);
+  return ran;
+};
+
+const sentTo = async (topic: string, partition: number): Promise<readonly StreamRecord[]> => {
+  const end = (await stream.boundsOf(topic))[partition]?.end ?? 0;
+  if (end === 0) return [];
+  for await (const { records } of stream.follow(topic, partition, 0, new AbortController().signal)) {
+    return records.map(({ key, value, headers }) => ({ key, value, headers }));
+  }
+  return [];
+};
+
+test('lists dead letters with reason and place, for people and for programs', async () => {
+  await bury(0, BROKEN, 'malformed_json');
+  await bury(1, UNKNOWN, 'organization_not_found', 8);
+  const shown = await run('list');
+  expect(shown.code).toBe(0);
+  expect(shown.out).toMatch(/0\.0 .*malformed_json .*drawdown\.usage\.v1 .*1\.7 .*acme .*because malformed_json/);
+  expect(shown.out).toMatch(/1\.0 .*organization_not_found .*1\.8/);
+  const listed = (await run('list', '--json', '--reason', 'organization_not_found')).json();
+  expect(listed).toMatchObject({ total: 1, dead_letters: [{ id: '1.0', topic: USAGE, partition: 1, offset: 8 }] });
+});
+
+test('keeps only the newest of a topic of any size', async () => {
+  for (let offset = 0; offset < 30; offset++) await bury(0, UNKNOWN, 'organization_not_found', offset);
+  const shown = await run('list', '--limit', '3');
+  expect(shown.out).toContain('0.29');
+  expect(shown.out).not.toContain('0.26 ');
+  expect(shown.out).toContain('3 of 30');
+});
+
+test('says so where there is none, also before any worker has made the topic', async () => {
+  expect((await run('list')).out).toContain('there are no dead letters');
+  stream = inProcessStream();
+  expect((await run('list', '--json')).json()).toEqual({ total: 0, dead_letters: [] });
+});
+
+test('shows one with its headers and its exact bytes', async () => {
+  await bury(0, BROKEN, 'malformed_json');
+  const document = (await run('show', '0.0', '--json')).json();
+  expect(document).toMatchObject({ id: '0.0', key: 'acme', headers: BROKEN.headers, value: { base64: 'e/8K' } });
+  expect((await run('show', '0.0')).out).toContain('header  ce_id: 1');
+});
+
+test('a letter that is not there is named, and nothing is sent', async () => {
+  await bury(0, BROKEN, 'malformed_json');
+  for (const id of ['0.1', '5.0', 'x', '0']) {
+    const ran = await run('redrive', '0.0', id);
+    expect([ran.code, ran.err]).toEqual([1, expect.stringContaining(`no dead letter ${id}`)]);
+  }
+  expect(await sentTo(USAGE, 1)).toEqual([]);
+});
+
+test('sends the untouched record to its topic and partition again, and says so (BAD-046)', async () => {
+  await bury(0, BROKEN, 'malformed_json');
+  await bury(0, UNKNOWN, 'organization_not_found');
+  const ran = await run('redrive', '0.1', '0.0');
+  expect(ran.code).toBe(0);
+  expect(ran.out).toContain(`0.0: sent to ${USAGE}, partition 1, bytes and headers untouched`);
+  expect(await sentTo(USAGE, 1)).toEqual([UNKNOWN, BROKEN]);
+});
+
+test('sends all of one reason again', async () => {
+  await bury(0, BROKEN, 'malformed_json');
+  await bury(0, UNKNOWN, 'organization_not_found');
+  const ran = await run('redrive', '--all', '--reason', 'organization_not_found', '--json');
+  expect(ran.json()).toEqual({ redriven: [{ id: '0.1', topic: USAGE, partition: 1 }] });
+  expect(await sentTo(USAGE, 1)).toEqual([UNKNOWN]);
+});
+
+test('takes a record that was too large for its letter from where it lies', async () => {
+  const large = { key: 'acme', value: Buffer.alloc(999_900, 'a'), headers: {} };
+  await stream.send(USAGE, 1, [large]);
+  await bury(0, large, 'payload_too_large', 0);
+  expect((await run('show', '0.0')).out).toContain('too large for the letter');
+  await run('redrive', '0.0');
+  expect(await sentTo(USAGE, 1)).toEqual([large, large]);
+});
+
+test.each([
+  [['redrive'], 'name the letters'],
+  [['redrive', '0.0', '--all'], 'name the letters'],
+])('refuses %j', async (words, said) => {
+  const ran = await run(...words);
+  expect([ran.code, ran.err]).toEqual([1, expect.stringContaining(said)]);
+});
+
+test('without brokers it says which setting is missing, and exits with 3 where they do not answer', async () => {
+  expect(await drawdown(['dead-letters', 'list'])).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('KAFKA_BROKERS') as string,
+  });
+  stream.boundsOf = () => Promise.reject(new StreamUnavailable('nobody is there'));
+  expect(await run('list')).toMatchObject({ code: 3, err: expect.stringContaining('nobody is there') as string });
+});
