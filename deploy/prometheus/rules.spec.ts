@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process';
 import { unknownMetrics } from '../testing/expressions';
-import { filesBelow, PROCESSES, root, textOf } from '../testing/product';
+import { filesBelow, PROCESSES, textOf } from '../testing/product';
+import { runIfInstalled } from '../testing/program';
 import { documentOf } from '../testing/yaml';
 
 interface Rule {
@@ -66,23 +66,10 @@ test('every process is scraped', () => {
 });
 
 test('Prometheus accepts its configuration and the rules, and the rule tests pass', () => {
-  if (!isInstalled('promtool')) {
-    process.stderr.write(
-      'promtool is not on the PATH: the rules were read, but not run (Debian: package prometheus)\n',
-    );
-    return;
-  }
-  promtool('check', 'config', 'deploy/prometheus/prometheus.yml');
+  const promtool = (...args: string[]): string | null =>
+    runIfInstalled('promtool', args, 'the rules were read, but not run (Debian: package prometheus)');
+  const checked = promtool('check', 'config', 'deploy/prometheus/prometheus.yml');
+  if (checked === null) return;
+  expect(checked).toContain('SUCCESS');
   expect(promtool('test', 'rules', 'deploy/prometheus/rules.test.yml')).toContain('SUCCESS');
 });
-
-const promtool = (...args: string[]): string => execFileSync('promtool', args, { cwd: root, encoding: 'utf8' });
-
-const isInstalled = (program: string): boolean => {
-  try {
-    execFileSync(program, ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false; // whatever keeps it from running keeps us from using it
-  }
-};
