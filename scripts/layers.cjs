@@ -39,6 +39,7 @@ const packages = {
     'class-transformer',
     'class-validator',
     'fastify',
+    'jose',
     'nestjs-pino',
     'pino',
     'pino-http',

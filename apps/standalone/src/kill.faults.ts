@@ -5,7 +5,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { must } from './testing/api';
 import { repeated } from './testing/load/audit';
 import { checkBooks, endLoads, outcomes, startLoad } from './testing/load/scene';
-import { Seeded } from './testing/seeded';
 import { type ServerOptions, ServerProcess } from './testing/server-process';
 
 const KILLS = 10;

@@ -1,4 +1,13 @@
-import type { ApiKey, CatalogueResult, CommandResult, Idempotency, Sender, UsageResult } from '@drawdown/ledger';
+import type {
+  ApiKey,
+  CatalogueResult,
+  CommandResult,
+  Idempotency,
+  RepeatableResult,
+  Sender,
+  TakenResult,
+  UsageResult,
+} from '@drawdown/ledger';
 import type { ApiScope, OrganizationCommand, RateCard, SavedRate, UsageEvent } from '@drawdown/domain';
 import type { Instant, Rounding } from '@drawdown/kernel';
 import { Command } from '@nestjs/cqrs';
@@ -25,6 +34,16 @@ export class ChargeUsage extends Command<UsageResult> {
   }
 }
 
+/** The same for senders that do not wait for what becomes of it: answered once the usage is durable. */
+export class TakeUsage extends Command<TakenResult> {
+  constructor(
+    readonly usages: readonly UsageEvent[],
+    readonly sender: Sender,
+  ) {
+    super();
+  }
+}
+
 /** Quarantined usage driven again, after its meter or card was fixed. */
 export class RedriveQuarantine extends Command<UsageResult> {
   constructor(
@@ -35,7 +54,7 @@ export class RedriveQuarantine extends Command<UsageResult> {
   }
 }
 
-export class CreateRateCard extends Command<CatalogueResult<RateCard>> {
+export class CreateRateCard extends Command<RepeatableResult<RateCard>> {
   constructor(
     readonly card: {
       readonly key: string;
@@ -45,13 +64,14 @@ export class CreateRateCard extends Command<CatalogueResult<RateCard>> {
       readonly organizationId: string | null;
     },
     readonly sender: Sender,
+    readonly idempotency: Idempotency | null,
   ) {
     super();
   }
 }
 
 /** A new draft version; its rates are checked as a whole. */
-export class SaveRateCardVersion extends Command<CatalogueResult<{ version: number }>> {
+export class SaveRateCardVersion extends Command<RepeatableResult<{ version: number }>> {
   constructor(
     readonly key: string,
     readonly version: {
@@ -61,18 +81,20 @@ export class SaveRateCardVersion extends Command<CatalogueResult<{ version: numb
       readonly effectiveFrom: Instant | null;
     },
     readonly sender: Sender,
+    readonly idempotency: Idempotency | null,
   ) {
     super();
   }
 }
 
 /** Lets a version price usage from an instant on; null: from what the version says, else from now. */
-export class ActivateRateCardVersion extends Command<CatalogueResult<RateCard>> {
+export class ActivateRateCardVersion extends Command<RepeatableResult<RateCard>> {
   constructor(
     readonly key: string,
     readonly version: number,
     readonly effectiveFrom: Instant | null,
     readonly sender: Sender,
+    readonly idempotency: Idempotency | null,
   ) {
     super();
   }
@@ -103,21 +125,23 @@ export class RevokeApiKey extends Command<CatalogueResult<null>> {
   }
 }
 
-export class CreateTestClock extends Command<CatalogueResult<{ id: string; now: Instant }>> {
+export class CreateTestClock extends Command<RepeatableResult<{ id: string; now: Instant }>> {
   constructor(
     readonly now: Instant,
     readonly sender: Sender,
+    readonly idempotency: Idempotency | null,
   ) {
     super();
   }
 }
 
 /** Moves a clock and resolves once everything due up to `to` is booked on all organizations that live on it. */
-export class AdvanceTestClock extends Command<CatalogueResult<{ id: string; now: Instant }>> {
+export class AdvanceTestClock extends Command<RepeatableResult<{ id: string; now: Instant }>> {
   constructor(
     readonly id: string,
     readonly to: Instant,
     readonly sender: Sender,
+    readonly idempotency: Idempotency | null,
   ) {
     super();
   }

@@ -6,7 +6,10 @@ export {
   type Idempotency,
   LedgerUnavailable,
   ReadBehind,
+  type RepeatableResult,
   type Sender,
+  type TakenOutcome,
+  type TakenResult,
   type UsageOutcome,
   type UsageResult,
 } from '@drawdown/ledger';
@@ -22,6 +25,7 @@ export {
   RevokeApiKey,
   RunCommand,
   SaveRateCardVersion,
+  TakeUsage,
 } from './commands';
 export { CommandsModule } from './commands.module';
 export { CatalogueView, OrganizationAsOf, ReadOrganization, type Shown, type View } from './queries';

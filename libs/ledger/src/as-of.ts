@@ -10,8 +10,9 @@ import {
   readLedgerEvent,
   readMetadata,
 } from '@drawdown/domain';
-import type { Instant, Position } from '@drawdown/kernel';
+import { type Instant, type Position, positionOf } from '@drawdown/kernel';
 import type { EventStore, StoredEvent } from '@drawdown/ports';
+import type { AsOf } from './ledger';
 
 /** Events read at once; each may have 900 KiB. */
 const PAGE_EVENTS = 64;
@@ -60,6 +61,23 @@ export const foldForOrganization = async (
     }
     if (page.length === 0) return folded(organization, revision, time);
   }
+};
+
+/** Shows what {@link foldForOrganization} finds, as {@link Ledger.asOf} promises it. */
+export const viewAsOf = async <T>(
+  store: EventStore,
+  shard: number,
+  organizationId: string,
+  when: When,
+  view: (organization: Organization, now: Instant) => T,
+): Promise<{ readonly value: T; readonly asOf: AsOf } | undefined> => {
+  const found = await foldForOrganization(store, shard, organizationId, when);
+  if (found === undefined) return undefined;
+  const now = 'instant' in when ? when.instant : found.time;
+  return {
+    value: view(found.organization, now),
+    asOf: { position: positionOf(shard, found.revision), time: now },
+  };
 };
 
 const folded = (

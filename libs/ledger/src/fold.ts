@@ -25,7 +25,7 @@ import { DueQueue } from './due-queue';
 import { IdentityIndex, type Place, REMEMBERED_DAYS } from './identity-index';
 
 /** Raised with every change of what the fold makes of an event: snapshots of another version are ignored. */
-export const FOLD_VERSION = 1;
+export const FOLD_VERSION = 2;
 
 /** An organization with what the shard keeps beside it. */
 export interface Resident {

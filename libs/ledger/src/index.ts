@@ -1,4 +1,4 @@
-export { type ApiKey, Catalogue, type CatalogueResult } from './catalogue';
+export { type ApiKey, Catalogue, type CatalogueResult, type RepeatableResult } from './catalogue';
 export {
   type AsOf,
   type CommandResult,
@@ -7,12 +7,27 @@ export {
   LedgerUnavailable,
   ReadBehind,
   type Sender,
+  type TakenOutcome,
+  type TakenResult,
   type UsageOutcome,
   type UsageResult,
 } from './ledger';
-export { LocalCatalogue } from './local-catalogue';
+export { CatalogueBehind, LocalCatalogue } from './local-catalogue';
 export { LocalLedger } from './local-ledger';
 export type { ShardPorts } from './ledger-shard';
 export { loadShard, LogDamaged } from './load-shard';
+export { RemoteLedger, type RemotePorts, type RemoteReads } from './remote/remote-ledger';
 export { shardOf } from './shard-of';
+export { type DeadLetter, readDeadLetter, type RecordPlace } from './stream/dead-letter';
+export { COMMANDS_TOPIC, DEAD_LETTER_TOPIC, REPLIES_TOPIC, USAGE_TOPIC } from './stream/topics';
+export { readUsageRecord, writeUsageRecord } from './stream/usage-record';
+export {
+  ensureTopics,
+  owningShards,
+  PartitionCountDiffers,
+  type ShardOwner,
+  Worker,
+  type WorkerPorts,
+} from './worker/worker';
 export { RecentEvents } from './recent-events';
+export { checkShardCount, ShardCountDiffers, shardsOf } from './store-header';

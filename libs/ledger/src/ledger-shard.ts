@@ -13,15 +13,17 @@ import {
 import type { Catalogue } from './catalogue';
 import { foldHead, identityFor, identityOfTransaction, type Resident, type ShardState } from './fold';
 import { InvariantViolated } from './invariants';
-import { appendUntilKnown, encode, type Offsets } from './journal';
-import { LedgerUnavailable } from './ledger';
+import { appendUntilKnown, encode } from './journal';
+import { DecisionFailed, LedgerUnavailable, ShardStopping } from './ledger';
 import { loadShard } from './load-shard';
 import { MicroBatch } from './micro-batch';
+import { TakenOffsets } from './offsets';
 import { EVENTS_KEPT, PastDecisions } from './past-decisions';
 import { realSleep, type Sleep } from './sleep';
 import { takeSnapshot } from './snapshot';
 import { Turn } from './turn';
-import type { UsageWork, Work } from './work';
+import { leftNothing, TAKEN_BEFORE } from './usage-outcomes';
+import type { SourceOffset, UsageWork, Work } from './work';
 
 export interface ShardPorts {
   readonly store: EventStore;
@@ -76,10 +78,13 @@ export class LedgerShard {
   private ahead = false;
   private readonly waitingReads: (() => void)[] = [];
   private readonly past: PastDecisions;
-  private readonly frozen = new Set<string>();
+  /** Organizations whose books a decision would have broken, with how: to be recorded, if that is not done. */
+  private readonly frozen = new Map<string, InvariantViolated>();
   private readonly stopping = new AbortController();
   private readonly sleep: Sleep;
   private chargesSinceSnapshot = 0;
+  /** Source offsets of what was decided since the last append without leaving a fact. */
+  private passed: TakenOffsets | null = null;
   private lastFailure: { readonly at: number; readonly error: Error } | null = null;
   /** Works whose facts are being stored. */
   private inFlight: readonly Work[] = [];
@@ -149,7 +154,7 @@ export class LedgerShard {
 
   submit(work: Work): void {
     if (this.draining) {
-      work.reject(new LedgerUnavailable('the ledger is shutting down; send it again'));
+      work.reject(new ShardStopping('the ledger is shutting down; send it again'));
       return;
     }
     if (this.stalled !== null) {
@@ -271,8 +276,10 @@ export class LedgerShard {
       this.dropDecisions(error as Error);
       return;
     }
-    if (batch.isEmpty) this.finish(decided);
-    else await this.store(state, batch, previous, decided);
+    if (batch.isEmpty) {
+      this.passed = decided.taken;
+      this.finish(decided);
+    } else await this.store(state, batch, previous, decided);
     this.past.trim();
   }
 
@@ -282,6 +289,7 @@ export class LedgerShard {
     const started = performance.now();
     const answered = new AbortController();
     this.inFlight = decided.works;
+    let bytes = 0;
     this.sleep(STALLED_AFTER_MS, { signal: answered.signal }).then(
       () => {
         this.stall(decided.works);
@@ -289,10 +297,11 @@ export class LedgerShard {
       () => undefined,
     );
     try {
-      const encoded = encode(this.shard, batch, previous, decided.offsets);
+      const encoded = encode(this.shard, batch, previous, decided.taken.unrecorded());
       const last = encoded.metadata.at(-1);
       if (last !== undefined) foldHead(state, last, batch.lastRevision);
       await appendUntilKnown(store, this.stream, batch.base, encoded.events, metrics, signal, this.sleep);
+      bytes = encoded.events.reduce((total, { data }) => total + data.byteLength, 0);
     } catch (error) {
       this.afterFailedAppend(error as Error, decided);
       return;
@@ -302,10 +311,12 @@ export class LedgerShard {
       this.inFlight = [];
     }
     if (this.state !== state) return; // stopped meanwhile
+    this.passed = null;
     metrics.observe('append_duration_seconds', (performance.now() - started) / 1000);
     metrics.observe('append_batch_commands', decided.works.length);
     metrics.count('charges_total', {}, batch.chargeCount);
     metrics.count('ledger_events_total', {}, batch.drafts.length);
+    metrics.count('append_bytes_total', {}, bytes);
     this.chargesSinceSnapshot += batch.chargeCount + batch.drafts.length;
     this.tell(batch);
     this.finish(decided);
@@ -365,7 +376,7 @@ export class LedgerShard {
 
   /**
    * Deciding failed: nothing of the batch is stored. Where a rule that nothing may break was broken, that organization
-   * is frozen; where the program failed, the work that it failed on is refused. The others are decided again.
+   * is frozen, which the next turn records; where the program failed, the work that it failed on is refused. The others are decided again.
    */
   private dropDecisions(error: Error): void {
     this.state = null;
@@ -373,7 +384,7 @@ export class LedgerShard {
     undecide(this.queue);
     const { log, metrics } = this.ports;
     if (error instanceof InvariantViolated) {
-      this.frozen.add(error.organizationId);
+      this.frozen.set(error.organizationId, error);
       metrics.count('invariant_violations_total', { invariant: error.invariant });
       log.error(
         { stream: this.stream, violations: error.violations },
@@ -387,7 +398,7 @@ export class LedgerShard {
     this.deciding = null;
     if (culprit === undefined) return;
     this.queue.splice(this.queue.indexOf(culprit), 1);
-    culprit.reject(new LedgerUnavailable('the ledger could not decide this; nothing happened', { cause: error }));
+    culprit.reject(new DecisionFailed('the ledger could not decide this; nothing happened', { cause: error }));
   }
 
   /** The works of the next turn: as many as are worth one batch. Works that come while it is prepared wait. */
@@ -429,10 +440,11 @@ export class LedgerShard {
 
   private decideAll(state: ShardState, batch: MicroBatch, planned: readonly Work[]): Decided {
     const now = this.ports.clock.now();
-    const turn = new Turn(this.shard, state, batch, this.past, this.ports.catalogue, now, this.frozen);
+    const taken = new TakenOffsets(state.offsets, this.passed);
+    const turn = new Turn(this.shard, state, batch, this.past, this.ports.catalogue, now, this.frozen, taken);
+    for (const violation of this.frozen.values()) turn.freeze(violation);
     const works: Work[] = [];
     const done: (() => void)[] = [];
-    const offsets: Record<string, Record<string, number>> = {};
     /** Settling that goes on after others had their turn. */
     const postponed: Work[] = [];
     let finished = 0;
@@ -441,17 +453,18 @@ export class LedgerShard {
       works.push(work);
       this.deciding = work;
       if (work.kind === 'usage') {
-        const whole = decideUsages(turn, state, work, batch);
+        const whole = decideUsages(turn, state, work, batch, taken);
         if (batch.isTooLarge) throw new Error(TOO_LARGE);
         if (!whole) break;
-        if (work.source !== null)
-          (offsets[work.source.topic] ??= {})[String(work.source.partition)] = work.source.offset;
+        const source = takenIn(work);
+        if (source !== null) taken.take(source);
         done.push(() => {
           work.resolve({ outcomes: work.outcomes, position: positionOf(this.shard, this.revision) });
         });
       } else if (work.kind === 'command') {
         const result = turn.command(work);
         if (result === null) break;
+        if (work.source !== null) taken.take(work.source);
         done.push(() => {
           if (result instanceof Error) work.reject(result);
           else work.resolve(result);
@@ -468,7 +481,7 @@ export class LedgerShard {
     turn.touched.check();
     this.queue.splice(0, finished);
     this.queue.push(...postponed);
-    return { works, done, offsets: Object.keys(offsets).length === 0 ? null : offsets };
+    return { works, done, taken };
   }
 
   private async snapshot(): Promise<void> {
@@ -492,20 +505,38 @@ interface Decided {
   readonly works: readonly Work[];
   /** Answers, to be given once the batch is durable. */
   readonly done: readonly (() => void)[];
-  readonly offsets: Offsets | null;
+  readonly taken: TakenOffsets;
 }
 
 /** Decides as many of the work's usage events as fit; true where all of them are decided. */
-const decideUsages = (turn: Turn, state: ShardState, work: UsageWork, batch: MicroBatch): boolean => {
+const decideUsages = (
+  turn: Turn,
+  state: ShardState,
+  work: UsageWork,
+  batch: MicroBatch,
+  taken: TakenOffsets,
+): boolean => {
   for (let i = work.outcomes.length; i < work.usages.length; i++) {
     if (batch.isFull) return false;
     const usage = work.usages[i];
     if (usage === undefined) continue;
-    const outcome = turn.usage(work, usage, identityIn(state, work, i));
+    work.sender = work.senders?.[i] ?? work.sender;
+    const outcome = taken.hasUsage(work, i) ? TAKEN_BEFORE : turn.usage(work, usage, identityIn(state, work, i));
     if (outcome === null) return false;
     work.outcomes.push(outcome);
   }
   return true;
+};
+
+/**
+ * How far the source of a work that is decided is taken in: up to the first record that left nothing in the ledger. That
+ * one is passed only by what comes after it, when whoever gave it to us has put it elsewhere.
+ */
+const takenIn = ({ source, outcomes }: UsageWork): SourceOffset | null => {
+  if (source === null) return null;
+  const first = outcomes.findIndex(leftNothing);
+  if (first === -1) return source;
+  return source.each === undefined ? null : { ...source, offset: (source.each[first] ?? 0) - 1 };
 };
 
 /** Gives back what was decided of these works but not stored. */

@@ -56,6 +56,18 @@ export interface AsOf {
   readonly time: Instant;
 }
 
+/** Of usage that is durable and will be decided, but was not yet. */
+export interface TakenOutcome {
+  readonly outcome: 'taken';
+}
+
+export interface TakenResult {
+  /** One per usage event, in the order given. */
+  readonly outcomes: readonly (UsageOutcome | TakenOutcome)[];
+  /** Of what was decided; null where nothing was yet. */
+  readonly position: Position | null;
+}
+
 /** The write side, whatever shard and process an organization's facts are kept in. */
 export interface Ledger {
   /**
@@ -71,6 +83,12 @@ export interface Ledger {
 
   /** Charges usage of any organizations; each event stands for itself. Durable when it resolves. */
   charge(usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult>;
+
+  /**
+   * Takes usage for certain, for senders that do not wait for what becomes of it: where taking and deciding are apart,
+   * resolves when the usage is durable. An organization that there is not is an outcome all the same.
+   */
+  take(usages: readonly UsageEvent[], sender: Sender): Promise<TakenResult>;
 
   /** Drives quarantined usage again: charged at most once, at the card version of its event time. */
   redrive(usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult>;
@@ -110,6 +128,15 @@ export const Ledger = Symbol('Ledger');
 export class LedgerUnavailable extends Error {
   readonly code = 'unavailable';
 }
+
+/** The shard's owner is going: nothing happened, and whoever owns the shard next can take it. */
+export class ShardStopping extends LedgerUnavailable {}
+
+/** The program failed on this work, and would again: nothing happened. */
+export class DecisionFailed extends LedgerUnavailable {}
+
+/** This record was taken in before, by another owner of the shard; what it became is not known here. */
+export class DecidedBefore extends LedgerUnavailable {}
 
 /** What the caller has seen is further than what can be shown within the time limit. */
 export class ReadBehind extends Error {

@@ -8,7 +8,7 @@ import { createCard, openLedger, recordingStore, SENDER, used, VirtualTime, with
 const opened = async (store = inMemoryEventStore()) => {
   const time = new VirtualTime();
   const open = async (): Promise<LocalCatalogue> => {
-    const catalogue = new LocalCatalogue(store, { now: () => START }, () => null, time.sleep);
+    const catalogue = new LocalCatalogue(store, { now: () => START }, undefined, time.sleep);
     await catalogue.start();
     return catalogue;
   };

@@ -4,6 +4,7 @@ import {
   type ApiKeyEvent,
   type ApiKeyRecord,
   type ApiScope,
+  type CatalogueEvent,
   CompiledCard,
   createApiKey,
   createRateCard,
@@ -22,15 +23,23 @@ import {
   type TestClock,
   type TestClockEvent,
 } from '@drawdown/domain';
-import { CATALOGUE, type Instant, type Position, positionOf, type Rounding } from '@drawdown/kernel';
-import type { Clock, EventStore } from '@drawdown/ports';
+import { accept, CATALOGUE, derivedId, type Instant, type Position, positionOf, type Rounding } from '@drawdown/kernel';
+import { type Clock, type EventStore, type StoredEvent, StoreUnavailable } from '@drawdown/ports';
 import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
-import type { ApiKey, Catalogue, CatalogueResult } from './catalogue';
-import { CatalogueStreams } from './catalogue-streams';
-import type { Sender } from './ledger';
+import type { ApiKey, Catalogue, CatalogueResult, LastPriced, RepeatableResult } from './catalogue';
+import { CatalogueStreams, type Written } from './catalogue-streams';
+import { type Idempotency, LedgerUnavailable, type Sender } from './ledger';
+import { RememberedWrites } from './remembered-writes';
 import { realSleep, type Sleep } from './sleep';
 
 const PAGE_EVENTS = 500;
+
+/** Pause before the store is followed again after it could not be read. */
+const FOLLOW_AGAIN_MS = 500;
+
+/** How long a position of another process is waited for, and how often it is looked. */
+const REACHED_MS = 5_000;
+const REACHED_STEP_MS = 10;
 
 /** Bytes of a generated secret: beyond guessing. */
 const SECRET_BYTES = 32;
@@ -42,6 +51,9 @@ const notFound = (what: string): { accepted: false; refusal: Refusal } => ({
   refusal: { code: 'not_found', detail: `there is no such ${what}` },
 });
 
+/** What another process has written to the catalogue is not known here within the time limit. Send it again. */
+export class CatalogueBehind extends LedgerUnavailable {}
+
 /** The catalogue of a process that writes to the store itself. */
 export class LocalCatalogue implements Catalogue {
   private readonly cards: CatalogueStreams<RateCard, RateCardEvent>;
@@ -50,15 +62,19 @@ export class LocalCatalogue implements Catalogue {
   private readonly compiled = new Map<string, CompiledCard>();
   /** Keys by the hash of their secret. */
   private readonly bySecret = new Map<string, string>();
+  /** Everything up to here is known. */
+  private followed = -1;
+  /** The latest that is known; own writes may be ahead of what is followed. */
   private position = -1;
 
   constructor(
     private readonly store: EventStore,
     private readonly clock: Clock,
-    /** The latest event time that a card's version has priced: it keeps its interval (INV-TIM-10). */
-    private readonly lastPriced: (card: string, version: number) => Instant | null = () => null,
-    sleep: Sleep = realSleep,
+    /** What a version has priced keeps its interval (INV-TIM-10). */
+    private readonly lastPriced: LastPriced = () => Promise.resolve(null),
+    private readonly sleep: Sleep = realSleep,
   ) {
+    const remembered = new RememberedWrites();
     this.cards = new CatalogueStreams(
       {
         prefix: 'rate-card-',
@@ -67,12 +83,14 @@ export class LocalCatalogue implements Catalogue {
       },
       store,
       sleep,
+      remembered,
       (key, card) => this.compiled.set(key, new CompiledCard(card)),
     );
     this.keys = new CatalogueStreams(
       { prefix: 'api-key-', types: ['ApiKeyCreated', 'ApiKeyRevoked'], evolve: evolveApiKey },
       store,
       sleep,
+      remembered,
       (_, key) => {
         if (key.revoked) this.bySecret.delete(key.secretHash);
         else this.bySecret.set(key.secretHash, key.id);
@@ -82,26 +100,84 @@ export class LocalCatalogue implements Catalogue {
       { prefix: 'test-clock-', types: ['TestClockCreated', 'TestClockAdvanced'], evolve: evolveTestClock },
       store,
       sleep,
+      remembered,
     );
+  }
+
+  private get kinds(): readonly Pick<CatalogueStreams<unknown, CatalogueEvent>, 'prefix' | 'apply'>[] {
+    return [this.cards, this.keys, this.clocks];
+  }
+
+  private get prefixes(): readonly string[] {
+    return this.kinds.map((kind) => kind.prefix);
   }
 
   /** Reads everything there is. */
   async start(): Promise<void> {
-    const kinds = [this.cards, this.keys, this.clocks];
-    const prefixes = kinds.map((kind) => kind.prefix);
     for (;;) {
-      const page = await this.store.readAll(this.position, PAGE_EVENTS, prefixes);
-      for (const stored of page) {
-        kinds.find((kind) => stored.stream.startsWith(kind.prefix))?.apply(stored);
-        this.position = stored.position;
-      }
+      const page = await this.store.readAll(this.followed, PAGE_EVENTS, this.prefixes);
       if (page.length === 0) return;
+      this.apply(page);
     }
   }
 
-  private at(position: number): Position {
-    this.position = Math.max(this.position, position);
-    return positionOf(CATALOGUE, Math.max(this.position, 0));
+  /** The position of a write; of one that wrote nothing, what is known here. */
+  private at(position: number | null): Position {
+    this.position = Math.max(this.position, position ?? 0);
+    return positionOf(CATALOGUE, position ?? this.position);
+  }
+
+  /** Of writes that carry no key, so that none was used before. */
+  private plain<State, T>(written: Written<State>, value: (state: State) => T): CatalogueResult<T> {
+    const result = this.answered(written, value);
+    if ('keyReused' in result) throw new Error('a write without a key met one');
+    return result;
+  }
+
+  private answered<State, T>(written: Written<State>, value: (state: State) => T): RepeatableResult<T> {
+    if (!written.accepted) return written;
+    const { state, position, replayed } = written;
+    return { accepted: true, value: value(state), position: this.at(position), replayed };
+  }
+
+  /**
+   * Takes in what other processes write, until `signal` aborts; where the store cannot be read, until it can. Throws
+   * where an event cannot be understood: then this process knows less than others do, and must not go on.
+   */
+  async follow(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        for await (const page of this.store.followAll(this.followed, this.prefixes, signal)) this.apply(page);
+      } catch (error) {
+        if (!(error instanceof StoreUnavailable)) throw error;
+        // Aborted while it waits: nothing is left to follow for.
+        await this.sleep(FOLLOW_AGAIN_MS, { signal, ref: false }).catch(() => undefined);
+      }
+    }
+  }
+
+  /** Position of the latest event that this process knows of, its own writes included; −1 where there is none. */
+  get seen(): number {
+    return this.position;
+  }
+
+  /**
+   * Resolves once everything up to a position is known here; rejects with {@link CatalogueBehind} after 5 s. Only for a
+   * catalogue that follows.
+   */
+  async reached(position: number): Promise<void> {
+    for (let waited = 0; this.followed < position; waited += REACHED_STEP_MS) {
+      if (waited >= REACHED_MS) throw new CatalogueBehind(`the catalogue is at ${String(this.followed)} still`);
+      await this.sleep(REACHED_STEP_MS);
+    }
+  }
+
+  private apply(page: readonly StoredEvent[]): void {
+    for (const stored of page) {
+      this.kinds.find((kind) => stored.stream.startsWith(kind.prefix))?.apply(stored);
+      this.followed = stored.position;
+    }
+    this.position = Math.max(this.position, this.followed);
   }
 
   // ---- rate cards
@@ -121,29 +197,32 @@ export class LocalCatalogue implements Catalogue {
   async createRateCard(
     card: { key: string; name: string; unit: string; organizationId: string | null },
     sender: Sender,
-  ): Promise<CatalogueResult<RateCard>> {
+    idempotency: Idempotency | null = null,
+  ): Promise<RepeatableResult<RateCard>> {
     const written = await this.cards.write(
       card.key,
       (existing) => createRateCard(existing, card),
       sender,
       this.clock.now(),
+      idempotency,
     );
-    return written.accepted ? { accepted: true, value: written.state, position: this.at(written.position) } : written;
+    return this.answered(written, (state) => state);
   }
 
   async saveRateCardVersion(
     key: string,
     version: { rates: readonly SavedRate[]; rounding: Rounding | null; effectiveFrom: Instant | null },
     sender: Sender,
-  ): Promise<CatalogueResult<{ version: number }>> {
+    idempotency: Idempotency | null = null,
+  ): Promise<RepeatableResult<{ version: number }>> {
     const written = await this.cards.write(
       key,
       (card) => (card === undefined ? notFound('rate card') : saveVersion(card, version)),
       sender,
       this.clock.now(),
+      idempotency,
     );
-    if (!written.accepted) return written;
-    return { accepted: true, value: { version: written.state.versions.length }, position: this.at(written.position) };
+    return this.answered(written, (card) => ({ version: card.versions.length }));
   }
 
   async activateRateCardVersion(
@@ -151,20 +230,22 @@ export class LocalCatalogue implements Catalogue {
     version: number,
     effectiveFrom: Instant | null,
     sender: Sender,
-  ): Promise<CatalogueResult<RateCard>> {
+    idempotency: Idempotency | null = null,
+  ): Promise<RepeatableResult<RateCard>> {
     const now = this.clock.now();
     const written = await this.cards.write(
       key,
-      (card) => {
+      async (card) => {
         if (card === undefined) return notFound('rate card');
         const inForce = card.versions.find((other) => other.state === 'active' && other.effectiveUntil === null);
-        const last = inForce === undefined ? null : this.lastPriced(key, inForce.version);
+        const last = inForce === undefined ? null : await this.lastPriced(key, inForce.version);
         return activateVersion(card, version, effectiveFrom, now, last);
       },
       sender,
       now,
+      idempotency,
     );
-    return written.accepted ? { accepted: true, value: written.state, position: this.at(written.position) } : written;
+    return this.answered(written, (state) => state);
   }
 
   // ---- presets
@@ -202,13 +283,12 @@ export class LocalCatalogue implements Catalogue {
       return { accepted: false, refusal: { code: 'already_exists', detail } };
     }
     const written = await this.keys.write(id, (existing) => createApiKey(existing, record), sender, this.clock.now());
-    if (!written.accepted) return written;
-    return { accepted: true, value: { id, name, scopes, organizationId, secret }, position: this.at(written.position) };
+    return this.plain(written, () => ({ id, name, scopes, organizationId, secret }));
   }
 
   async revokeApiKey(id: string, sender: Sender): Promise<CatalogueResult<null>> {
     const written = await this.keys.write(id, revokeApiKey, sender, this.clock.now());
-    return written.accepted ? { accepted: true, value: null, position: this.at(written.position) } : written;
+    return this.plain(written, () => null);
   }
 
   hasApiKeys(): boolean {
@@ -229,19 +309,41 @@ export class LocalCatalogue implements Catalogue {
     return this.clocks.get(id);
   }
 
-  async createTestClock(now: Instant, sender: Sender): Promise<CatalogueResult<TestClock>> {
-    const clock = { id: `clock_${randomUUID()}`, now };
+  /** Under a key the clock's id follows from it: two processes that are asked at once meet on its stream. */
+  async createTestClock(
+    now: Instant,
+    sender: Sender,
+    idempotency: Idempotency | null = null,
+  ): Promise<RepeatableResult<TestClock>> {
+    const id = idempotency === null ? `clock_${randomUUID()}` : derivedId('clock', sender.actor.id, idempotency.key);
     const written = await this.clocks.write(
-      clock.id,
-      (existing) => createTestClock(existing, clock),
+      id,
+      (existing) => createTestClock(existing, { id, now }),
       sender,
       this.clock.now(),
+      idempotency,
     );
-    return written.accepted ? { accepted: true, value: written.state, position: this.at(written.position) } : written;
+    return this.answered(written, (state) => state);
   }
 
-  async advanceTestClock(id: string, to: Instant, sender: Sender): Promise<CatalogueResult<TestClock>> {
-    const written = await this.clocks.write(id, (clock) => advanceTestClock(clock, to), sender, this.clock.now());
-    return written.accepted ? { accepted: true, value: written.state, position: this.at(written.position) } : written;
+  async advanceTestClock(
+    id: string,
+    to: Instant,
+    sender: Sender,
+    idempotency: Idempotency | null = null,
+  ): Promise<RepeatableResult<TestClock>> {
+    const written = await this.clocks.write(
+      id,
+      (clock) => {
+        const decision = advanceTestClock(clock, to);
+        // Where it stands there already nothing happens; under a key that is remembered, by an event that moves nothing.
+        if (idempotency === null || !decision.accepted || decision.events.length > 0) return decision;
+        return accept({ type: 'TestClockAdvanced', data: { id, from: to, to } });
+      },
+      sender,
+      this.clock.now(),
+      idempotency,
+    );
+    return this.answered(written, (state) => state);
   }
 }

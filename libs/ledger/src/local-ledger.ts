@@ -1,7 +1,9 @@
-import type { Charge, Organization, OrganizationCommand, UsageEvent } from '@drawdown/domain';
-import { coverBoth, type Instant, latest, type Position, positionOf } from '@drawdown/kernel';
+import type { Charge, Organization, OrganizationCommand, RefundableCharge, UsageEvent } from '@drawdown/domain';
+import { type Instant, latest, type Position, positionOf } from '@drawdown/kernel';
 import { randomUUID } from 'node:crypto';
-import { foldForOrganization } from './as-of';
+import { viewAsOf } from './as-of';
+import { catalogueRefusal } from './catalogue-refusal';
+import { identityOfTransaction } from './fold';
 import {
   type AsOf,
   type CommandResult,
@@ -9,14 +11,16 @@ import {
   type Ledger,
   ReadBehind,
   type Sender,
-  type UsageOutcome,
   type UsageResult,
 } from './ledger';
 import { LedgerShard, type ShardPorts } from './ledger-shard';
-import { chargesLongAgo, fromLongAgo } from './long-ago';
+import { chargedBefore } from './long-ago';
+import { forgottenBefore, RefundSearch } from './refund-search';
+import { scatter } from './scatter';
 import { shardOf } from './shard-of';
 import { realSleep } from './sleep';
-import type { SourceOffset, UsageWork } from './work';
+import { submitCommand, submitSettling, submitUsages } from './submit';
+import type { UsageSource, UsageWork } from './work';
 
 /** How long a read waits for the position its caller has seen, and how often it looks. */
 const READ_WAIT_MS = 5_000;
@@ -25,11 +29,13 @@ const READ_STEP_MS = 50;
 /** A ledger whose shards all live in this process. */
 export class LocalLedger implements Ledger {
   readonly shards: readonly LedgerShard[];
+  private readonly search: RefundSearch;
 
   constructor(
     count: number,
     private readonly ports: ShardPorts,
   ) {
+    this.search = new RefundSearch(ports.store);
     this.shards = Array.from({ length: count }, (_, shard) => new LedgerShard(shard, ports));
   }
 
@@ -56,91 +62,84 @@ export class LocalLedger implements Ledger {
     return shard;
   }
 
-  run(
+  async run(
     organizationId: string,
     command: OrganizationCommand,
     sender: Sender,
     idempotency: Idempotency | null,
   ): Promise<CommandResult> {
-    const { catalogue } = this.ports;
-    if (
-      command.type === 'CreateOrganization' &&
-      command.testClock !== null &&
-      catalogue.testClock(command.testClock) === undefined
-    ) {
-      return Promise.resolve(refusedNotFound('/test_clock', 'there is no such test clock'));
-    }
-    if (command.type === 'AssignRateCard' && !this.mayUseCard(command.rateCard, organizationId)) {
-      return Promise.resolve(refusedNotFound('/key', 'there is no such rate card'));
-    }
-    return new Promise((resolve, reject) => {
-      const commandId = randomUUID();
-      this.shard(organizationId).submit({
-        kind: 'command',
-        organizationId,
-        command,
-        commandId,
-        sender,
-        idempotency,
-        resolve,
-        reject,
-      });
-    });
+    if (command.type !== 'RefundCharge') return this.decide(organizationId, command, sender, idempotency);
+    const charge = await this.longAgo(organizationId, command.transactionId, idempotency);
+    return this.decide(organizationId, { ...command, charge }, sender, idempotency);
   }
 
-  private mayUseCard(key: string, organizationId: string): boolean {
-    const card = this.ports.catalogue.rateCard(key);
-    return card !== undefined && (card.organizationId === null || card.organizationId === organizationId);
+  /** A charge to be refunded that the index may have forgotten, looked for outside of any turn; null for all others. */
+  private async longAgo(
+    organizationId: string,
+    transactionId: string,
+    idempotency: Idempotency | null,
+  ): Promise<RefundableCharge | null> {
+    const shard = this.shard(organizationId);
+    const wanted = await shard.read((state, nowFor) => {
+      const resident = state.residents.get(organizationId);
+      // Nothing is forgotten on test clocks.
+      if (resident === undefined || resident.organization.testClock !== null) return null;
+      const horizon = forgottenBefore(nowFor(resident));
+      if (resident.organization.createdAt > horizon) return null;
+      if (idempotency !== null && state.commands.has(`${organizationId}\n${idempotency.key}`)) return null;
+      const places = state.identities.find(identityOfTransaction(transactionId));
+      return { shard: shard.shard, organizationId, transactionId, places, horizon };
+    });
+    return wanted === null ? null : this.search.find(wanted);
+  }
+
+  private decide(
+    organizationId: string,
+    command: OrganizationCommand,
+    sender: Sender,
+    idempotency: Idempotency | null,
+  ): Promise<CommandResult> {
+    const refusal = catalogueRefusal(this.ports.catalogue, organizationId, command);
+    if (refusal !== null) return Promise.resolve({ accepted: false, refusal, replayed: false });
+    const commandId = randomUUID();
+    const work = { organizationId, command, commandId, sender, idempotency, source: null };
+    return submitCommand(this.shard(organizationId), work);
   }
 
   charge(usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {
     return this.submitUsages(usages, sender, null);
   }
 
+  /** In one process taken is charged. */
+  take(usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {
+    return this.charge(usages, sender);
+  }
+
   async redrive(usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {
     const charged = new Map<UsageEvent, Charge>();
     for (const shard of this.shards) {
       const own = usages.filter(({ organizationId }) => this.shardOf(organizationId) === shard.shard);
-      if (own.length === 0) continue;
-      const now = await shard.read((state) => latest(this.ports.clock.now(), state.bookedAt));
-      const past = await chargesLongAgo(this.ports.store, shard.shard, fromLongAgo(own, now));
-      for (const [usage, charge] of past) charged.set(usage, charge);
+      for (const [usage, charge] of await chargedBefore(shard, own, this.ports)) charged.set(usage, charge);
     }
     return this.submitUsages(usages, sender, charged);
   }
 
   /** Usage that a stream delivered: its offset is stored with what it became (INV-INT-10). */
-  chargeFrom(source: SourceOffset, shard: number, usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {
+  chargeFrom(source: UsageSource, shard: number, usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {
     return this.submitTo(shard, usages, sender, null, source);
   }
 
-  private async submitUsages(
+  private submitUsages(
     usages: readonly UsageEvent[],
     sender: Sender,
     redrive: UsageWork['redrive'],
   ): Promise<UsageResult> {
     if (this.shards.length === 1) return this.submitTo(0, usages, sender, redrive, null);
-    const byShard = new Map<number, number[]>();
-    for (const [index, usage] of usages.entries()) {
-      const shard = this.shardOf(usage.organizationId);
-      const indexes = byShard.get(shard) ?? [];
-      indexes.push(index);
-      byShard.set(shard, indexes);
-    }
-    const outcomes = new Array<UsageOutcome>(usages.length);
-    let position: Position = new Map();
-    await Promise.all(
-      [...byShard].map(async ([shard, indexes]) => {
-        const own = indexes.flatMap((index) => usages[index] ?? []);
-        const result = await this.submitTo(shard, own, sender, redrive, null);
-        for (const [place, index] of indexes.entries()) {
-          const outcome = result.outcomes[place];
-          if (outcome !== undefined) outcomes[index] = outcome;
-        }
-        position = coverBoth(position, result.position);
-      }),
+    return scatter(
+      usages,
+      (organizationId) => this.shardOf(organizationId),
+      (shard, own) => this.submitTo(shard, own, sender, redrive, null),
     );
-    return { outcomes, position };
   }
 
   private submitTo(
@@ -148,24 +147,11 @@ export class LocalLedger implements Ledger {
     usages: readonly UsageEvent[],
     sender: Sender,
     redrive: UsageWork['redrive'],
-    source: SourceOffset | null,
+    source: UsageSource | null,
   ): Promise<UsageResult> {
     const owner = this.shards[shard];
     if (owner === undefined) return Promise.reject(new RangeError(`there is no shard ${String(shard)}`));
-    return new Promise((resolve, reject) => {
-      owner.submit({
-        kind: 'usage',
-        usages,
-        sender,
-        redrive,
-        source,
-        outcomes: [],
-        durable: 0,
-        identities: [],
-        resolve,
-        reject,
-      });
-    });
+    return submitUsages(owner, { usages, sender, senders: null, redrive, source });
   }
 
   async read<T>(
@@ -193,19 +179,12 @@ export class LocalLedger implements Ledger {
     }
   }
 
-  async asOf<T>(
+  asOf<T>(
     organizationId: string,
     when: { readonly position: Position } | { readonly instant: Instant },
     view: (organization: Organization, now: Instant) => T,
   ): Promise<{ readonly value: T; readonly asOf: AsOf } | undefined> {
-    const shard = this.shard(organizationId);
-    const found = await foldForOrganization(this.ports.store, shard.shard, organizationId, when);
-    if (found === undefined) return undefined;
-    const now = 'instant' in when ? when.instant : found.time;
-    return {
-      value: view(found.organization, now),
-      asOf: { position: positionOf(shard.shard, found.revision), time: now },
-    };
+    return viewAsOf(this.ports.store, this.shardOf(organizationId), organizationId, when, view);
   }
 
   async now(organizationId: string): Promise<Instant> {
@@ -214,18 +193,11 @@ export class LocalLedger implements Ledger {
   }
 
   async settleClock(clockId: string): Promise<void> {
-    await Promise.all(
-      this.shards.map(
-        (shard) =>
-          new Promise<undefined>((resolve, reject) => {
-            shard.submit({ kind: 'settle', clock: clockId, resolve, reject });
-          }),
-      ),
-    );
+    await Promise.all(this.shards.map((shard) => submitSettling(shard, clockId)));
   }
 
-  /** The latest event time priced by a card's version anywhere; throws `LedgerUnavailable` where that is not known now. */
-  lastPriced(card: string, version: number): Instant | null {
+  /** As {@link LastPriced}; rejects with `LedgerUnavailable` where that is not known now. */
+  async lastPriced(card: string, version: number): Promise<Instant | null> {
     let last: Instant | null = null;
     for (const shard of this.shards) {
       const own = shard.lastPriced(card, version);
@@ -234,9 +206,3 @@ export class LocalLedger implements Ledger {
     return last;
   }
 }
-
-const refusedNotFound = (pointer: string, detail: string): CommandResult => ({
-  accepted: false,
-  refusal: { code: 'not_found', pointer, detail },
-  replayed: false,
-});

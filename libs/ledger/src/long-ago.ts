@@ -1,7 +1,8 @@
 import { type Charge, ledgerStream, readRecorded, type UsageEvent } from '@drawdown/domain';
-import { DAY_MICROS, type Instant, shift } from '@drawdown/kernel';
-import type { EventStore } from '@drawdown/ports';
+import { DAY_MICROS, type Instant, latest, shift } from '@drawdown/kernel';
+import type { Clock, EventStore } from '@drawdown/ports';
 import { REMEMBERED_DAYS } from './identity-index';
+import type { LedgerShard } from './ledger-shard';
 
 /** Events read at once: each may hold thousands of charges, and others want to go on meanwhile. */
 const PAGE_EVENTS = 16;
@@ -50,4 +51,15 @@ export const chargesLongAgo = async (
     if (page.length === 0) return found;
     from += page.length;
   }
+};
+
+/** The charges of these usage events of one shard that its index may have forgotten. */
+export const chargedBefore = async (
+  shard: LedgerShard,
+  usages: readonly UsageEvent[],
+  { store, clock }: { readonly store: EventStore; readonly clock: Clock },
+): Promise<ReadonlyMap<UsageEvent, Charge>> => {
+  if (usages.length === 0) return new Map();
+  const now = await shard.read((state) => latest(clock.now(), state.bookedAt));
+  return chargesLongAgo(store, shard.shard, fromLongAgo(usages, now));
 };

@@ -20,6 +20,7 @@ import {
 import { format, type Identity, type Instant, type JsonObject, latest, positionOf, uuidOf } from '@drawdown/kernel';
 import { createHash } from 'node:crypto';
 import type { Catalogue } from './catalogue';
+import { catalogueRefusal } from './catalogue-refusal';
 import {
   foldCharge,
   foldIdentity,
@@ -33,8 +34,9 @@ import {
 } from './fold';
 import type { Place } from './identity-index';
 import { checkAfter, checkBefore, checkCharged, InvariantViolated, Touched } from './invariants';
-import { type CommandResult, LedgerUnavailable, type UsageOutcome } from './ledger';
+import { type CommandResult, DecidedBefore, LedgerUnavailable, type UsageOutcome } from './ledger';
 import type { MicroBatch } from './micro-batch';
+import type { TakenOffsets } from './offsets';
 import { refundableAt } from './refundable';
 import type { PastDecision, PastDecisions } from './past-decisions';
 import { ChargedOutcome, conflicted, quarantined, refusedUsage } from './usage-outcomes';
@@ -50,6 +52,10 @@ const CHARGE_BYTES_PER_LOT = 100;
 /** Bytes that a provider's own usage object may take once it is written as text within text. */
 const RAW_BYTES = 256 * 1024;
 
+/** What a record of a freeze tells of the violations; the log of the process has all. */
+const VIOLATIONS_KEPT = 10;
+const VIOLATION_LETTERS = 500;
+
 const frozenDetail = 'the organization is frozen: its books did not add up; an operator must look';
 
 const hashOf = (usage: UsageEvent): string => createHash('sha256').update(canonicalContent(usage)).digest('hex');
@@ -62,6 +68,13 @@ const liveLots = ({ organization }: Resident): number => {
 
 /** A command may move every live lot: release it, draw from it, and name it in its booking. */
 const bytesOfCommand = (resident: Resident): number => COMMAND_BYTES.least + COMMAND_BYTES.perLot * liveLots(resident);
+
+/**
+ * True where even an answer without effects is a fact: its key may come again, or its record, which must not be decided
+ * otherwise then (INV-LED-6). Of an organization that does not exist nothing is kept: the command that makes it comes
+ * after this one in the same partition.
+ */
+const leavesAnAnswer = ({ idempotency, source }: CommandWork): boolean => idempotency !== null || source !== null;
 
 /** The figure "an organization that is not there yet" for the one command that begins it. */
 const UNBORN = { status: 'active' } as Resident['organization'];
@@ -82,7 +95,9 @@ export class Turn {
     private readonly past: PastDecisions,
     private readonly catalogue: Catalogue,
     private readonly machineNow: Instant,
-    private readonly frozen: ReadonlySet<string>,
+    /** By organization; those that could not be recorded, too. */
+    private readonly frozen: ReadonlyMap<string, InvariantViolated>,
+    private readonly taken: TakenOffsets,
   ) {}
 
   /** The time by which an organization lives. Booking times never go back, whatever the clock does (INV-TIM-1). */
@@ -90,6 +105,27 @@ export class Turn {
     if (organization.testClock === null) return latest(this.machineNow, this.state.bookedAt);
     const clock = this.catalogue.testClock(organization.testClock);
     return clock === undefined ? organization.lastBookedAt : latest(clock.now, organization.lastBookedAt);
+  }
+
+  /** Records that an organization is frozen, where that is not done: it stays so at the next start. */
+  freeze({ organizationId, invariant, violations }: InvariantViolated): void {
+    const resident = this.state.residents.get(organizationId);
+    if (resident === undefined || resident.organization.frozen) return;
+    const event: OwnEvent = {
+      type: 'OrganizationFrozen',
+      data: {
+        invariant,
+        violations: violations.slice(0, VIOLATIONS_KEPT).map((text) => text.slice(0, VIOLATION_LETTERS)),
+      },
+    };
+    const bookedAt = this.nowFor(resident);
+    // Not by book(): what the log has may be what does not add up, and this must be stored all the same.
+    const revision = this.batch.addEvent(event, { organizationId, bookedAt, actor: SYSTEM, requestId: null });
+    foldOwn(this.state, organizationId, event, bookedAt, revision);
+  }
+
+  private isFrozen(organizationId: string): boolean {
+    return this.frozen.has(organizationId) || this.state.organization(organizationId)?.frozen === true;
   }
 
   // ---- time
@@ -142,11 +178,14 @@ export class Turn {
 
   /** Decides one command; null where it must wait for the next turn: what it needs is not there, or has no room. */
   command(work: CommandWork): CommandResult | Error | null {
-    const { organizationId, command, idempotency } = work;
-    if (this.frozen.has(organizationId)) return new LedgerUnavailable(frozenDetail);
+    const { organizationId, command } = work;
+    if (this.isFrozen(organizationId)) return new LedgerUnavailable(frozenDetail);
     if (!this.isFetched(work)) return null;
     const replay = this.replay(work);
     if (replay !== null) return replay;
+    if (work.source !== null && this.taken.has(work.source)) {
+      return new DecidedBefore('it was decided before; send it again with the same key to see how');
+    }
     const resident = this.state.residents.get(organizationId);
     const refusal = this.impossible(resident, command, organizationId);
     if (refusal !== null) return this.refused(work, resident, refusal);
@@ -161,10 +200,8 @@ export class Turn {
     const after = this.state.residents.get(organizationId);
     if (after === undefined) throw new Error(`${organizationId} is not there after ${command.type}`);
     const document = answer(after.organization, complete, decision.events, context);
-    if (idempotency !== null) {
-      if (decision.events.length === 0) this.bookAnswered(work, now, null, '');
-      this.remember(work, true, document);
-    }
+    if (decision.events.length === 0 && leavesAnAnswer(work)) this.bookAnswered(work, now, null, '');
+    this.remember(work, true, document);
     const position = positionOf(this.shard, this.batch.isEmpty ? this.state.revision : this.batch.lastRevision);
     this.settle(after, now);
     return { accepted: true, answer: document, position, replayed: false };
@@ -207,10 +244,13 @@ export class Turn {
   }
 
   private impossible(resident: Resident | undefined, command: OrganizationCommand, id: string): Refusal | null {
-    if (command.type === 'CreateOrganization') {
-      return resident === undefined ? null : { code: 'already_exists', pointer: '/id', detail: `${id} exists already` };
+    if (command.type === 'CreateOrganization' && resident !== undefined) {
+      return { code: 'already_exists', pointer: '/id', detail: `${id} exists already` };
     }
-    return resident === undefined ? { code: 'not_found', detail: 'there is no such organization' } : null;
+    if (command.type !== 'CreateOrganization' && resident === undefined) {
+      return { code: 'not_found', detail: 'there is no such organization' };
+    }
+    return catalogueRefusal(this.catalogue, id, command);
   }
 
   private bornAt(command: OrganizationCommand): Instant {
@@ -220,7 +260,7 @@ export class Turn {
   }
 
   private refused(work: CommandWork, resident: Resident | undefined, refusal: Refusal): CommandResult {
-    if (work.idempotency !== null && resident !== undefined) {
+    if (leavesAnAnswer(work) && resident !== undefined) {
       this.bookAnswered(work, this.nowFor(resident), refusal.code, refusal.detail);
       this.remember(work, false, refusal as unknown as JsonObject);
     }
@@ -244,7 +284,8 @@ export class Turn {
   /** A refund is decided on the charge as the log has it. */
   private withCharge(command: OrganizationCommand, organizationId: string): OrganizationCommand {
     if (command.type !== 'RefundCharge') return command;
-    return { ...command, charge: this.refundable(command.transactionId, organizationId) };
+    // What the index has forgotten was looked for before.
+    return { ...command, charge: this.refundable(command.transactionId, organizationId) ?? command.charge };
   }
 
   private refundable(transactionId: string, organizationId: string): RefundableCharge | null {
@@ -281,6 +322,7 @@ export class Turn {
     const resident = this.state.residents.get(usage.organizationId);
     if (resident === undefined) return refusedUsage('organization_not_found', 'there is no such organization');
     const { organization } = resident;
+    if (organization.frozen) return refusedUsage('unavailable', frozenDetail);
     if (organization.status === 'closed') return refusedUsage('organization_closed', 'the organization is closed');
     const now = this.nowFor(resident);
     if (resident.due !== null && resident.due <= now && !this.settle(resident, now)) return null;

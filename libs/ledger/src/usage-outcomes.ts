@@ -42,3 +42,15 @@ export const refusedUsage = (
   wallet: string | null = null,
   duplicate = false,
 ): UsageOutcome => ({ outcome: 'refused', code, detail, wallet, duplicate });
+
+/**
+ * Codes of refusals that leave no fact behind: the event was as good as invalid or, where its organization is frozen,
+ * must come again. Whoever took it from a stream has to keep it elsewhere before its offset may be passed (INV-INT-5).
+ */
+const LEFT_NOTHING: ReadonlySet<string> = new Set(['organization_not_found', 'organization_closed', 'unavailable']);
+
+export const leftNothing = (outcome: UsageOutcome): outcome is Extract<UsageOutcome, { outcome: 'refused' }> =>
+  outcome.outcome === 'refused' && LEFT_NOTHING.has(outcome.code);
+
+/** Of usage from a stream that was taken in before (INV-INT-10); what it became, its sender is told by sending it again. */
+export const TAKEN_BEFORE = refusedUsage('taken_before', 'another owner of the shard has decided it', null, true);

@@ -2,11 +2,18 @@ import type { Charge, OrganizationCommand, UsageEvent } from '@drawdown/domain';
 import type { Identity } from '@drawdown/kernel';
 import type { CommandResult, Idempotency, Sender, UsageOutcome, UsageResult } from './ledger';
 
-/** Where a batch of usage came from, if from a stream: taken in together with it (INV-INT-10). */
+/** Where a work came from, if from a stream: taken in together with it (INV-INT-10). */
 export interface SourceOffset {
   readonly topic: string;
   readonly partition: number;
+  /** Of the last record that is part of it. */
   readonly offset: number;
+}
+
+/** Where a batch of usage came from. */
+export interface UsageSource extends SourceOffset {
+  /** The offset of each usage event, ascending; without it all of them are of one record. */
+  readonly each?: readonly number[];
 }
 
 interface Waiting<T> {
@@ -22,15 +29,19 @@ export interface CommandWork extends Waiting<CommandResult> {
   readonly commandId: string;
   readonly sender: Sender;
   readonly idempotency: Idempotency | null;
+  readonly source: SourceOffset | null;
 }
 
 export interface UsageWork extends Waiting<UsageResult> {
   readonly kind: 'usage';
   readonly usages: readonly UsageEvent[];
-  readonly sender: Sender;
+  /** Whose usage it is; of a batch of several senders, whose is being decided. */
+  sender: Sender;
+  /** The sender of each usage event, where they have several. */
+  readonly senders: readonly Sender[] | null;
   /** Quarantined usage driven again; with it what was charged so long ago that the index has forgotten it. Else null. */
   readonly redrive: ReadonlyMap<UsageEvent, Charge> | null;
-  readonly source: SourceOffset | null;
+  readonly source: UsageSource | null;
   /** What was decided so far; the first {@link durable} of them are stored. */
   readonly outcomes: UsageOutcome[];
   durable: number;

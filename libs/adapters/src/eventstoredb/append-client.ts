@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { type Log, type NewEvent, StoreUnavailable } from '@drawdown/ports';
 import { type AppendExpectedRevision, type AppendResult, EventStoreDBClient, NO_STREAM } from '@eventstore/db-client';
 import { appendFailure, isAnswer } from './failures';
@@ -50,7 +51,7 @@ class Generation {
 
   /** The server has ended the stream politely. The client does not notice and would go on writing into it. */
   get isDeaf(): boolean {
-    return [...this.client['disposableStreams']].some((stream) => 'readableEnded' in stream && stream.readableEnded);
+    return this.streams.some((stream) => stream.readableEnded);
   }
 
   /**
@@ -59,14 +60,23 @@ class Generation {
    * the connection open.
    */
   end(): void {
-    for (const stream of [...this.client['disposableStreams']]) {
+    for (const stream of this.streams) {
       stream.emit('error', new Error('the client was replaced'));
       stream.removeAllListeners();
       stream.on('error', () => undefined); // that of the cancellation
-      if ('cancel' in stream && typeof stream.cancel === 'function') stream.cancel();
+      stream.cancel?.();
     }
     closeChannel(this.client);
   }
+
+  /** The calls that the client object has open: one batch stream. Private to it, but there is no other way to them. */
+  private get streams(): readonly OpenCall[] {
+    return [...(this.client['disposableStreams'] as unknown as ReadonlySet<OpenCall>)];
+  }
+}
+
+interface OpenCall extends Duplex {
+  cancel?(): void;
 }
 
 /** The connection, which `dispose()` leaves open. */

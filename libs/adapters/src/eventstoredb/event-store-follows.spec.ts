@@ -22,7 +22,7 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((store) => store.close()));
 });
 
-const patience = { appendMs: 2_000, readMs: 1_000, silenceMs: 300, unreachableMs: 10_000 };
+const patience = { appendMs: 10_000, readMs: 1_000, silenceMs: 300, unreachableMs: 10_000 };
 const openAt = (url: string, options: EventStoreDbOptions = {}): EventStore => {
   const store = openEventStoreDb(url, { patience, ...options });
   opened.push(store);

@@ -65,7 +65,7 @@ export async function* follow(
 /** One subscription. Returns why it dropped; undefined where the signal or the store ended it. */
 async function* untilDropped(
   followed: Followed,
-  { reads, patience, isClosed }: FollowContext,
+  context: FollowContext,
   signal: AbortSignal,
   waker: Waker,
   drops: Drops,
@@ -76,7 +76,11 @@ async function* untilDropped(
   );
   try {
     for (;;) {
-      const arrival = await incoming.next(PAGE_EVENTS_MAX, patience.silenceMs, () => signal.aborted || isClosed());
+      const arrival = await incoming.next(
+        PAGE_EVENTS_MAX,
+        context.patience.silenceMs,
+        () => signal.aborted || context.isClosed(),
+      );
       if (incoming.confirmed) drops.reached();
       if (arrival.kind === 'stopped') return undefined;
       if (arrival.kind === 'end') return arrival.error ?? new Error('the server ended the subscription');
@@ -90,7 +94,7 @@ async function* untilDropped(
       }
       if (page.length === 0) continue;
       drops.progressed();
-      reads.succeeded();
+      context.reads.succeeded();
       yield page;
     }
   } catch (error) {

@@ -7,7 +7,7 @@ const PAGE_BYTES = 1024 * 1024;
 
 /** A read or a subscription of the client, as far as it is used. */
 export interface Source {
-  on(event: string, listener: (error?: unknown) => void): unknown;
+  on(event: string, listener: (error?: Error) => void): unknown;
   read(): unknown;
   destroy(): unknown;
   /** A read. */
@@ -21,7 +21,7 @@ export type Arrival =
   /** All that was there when the subscription began, or came since, has arrived. Told once each time. */
   | { readonly kind: 'caught up' }
   /** Nothing more will come; without an error where the server says so politely. */
-  | { readonly kind: 'end'; readonly error?: unknown }
+  | { readonly kind: 'end'; readonly error: Error | undefined }
   /** Nothing came for so long. */
   | { readonly kind: 'silence' }
   | { readonly kind: 'stopped' };
@@ -33,7 +33,7 @@ export type Arrival =
 export class Incoming {
   private caughtUp = false;
   private ended = false;
-  private error: unknown;
+  private error: Error | undefined;
   /** The server has said that the subscription stands. */
   confirmed = false;
 
@@ -48,7 +48,7 @@ export class Incoming {
       this.caughtUp = true;
       wake();
     });
-    const end = (error?: unknown): void => {
+    const end = (error?: Error): void => {
       this.error ??= error;
       this.ended = true;
       wake();

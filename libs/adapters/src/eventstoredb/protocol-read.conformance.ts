@@ -110,10 +110,11 @@ export const readProtocol = (client: () => EventStoreDBClient, fresh: () => stri
     test('says that it has caught up after the last event that was there', async () => {
       const { stream } = await filled(40);
       const none = streamNameFilter({ prefixes: [`${stream}-none`] });
-      for (const [subscription, count] of [
-        [client().subscribeToStream(stream), 40],
-        [client().subscribeToAll({ filter: none }), 0],
+      for (const [subscribe, count] of [
+        [() => client().subscribeToStream(stream), 40],
+        [() => client().subscribeToAll({ filter: none }), 0],
       ] as const) {
+        const subscription = subscribe();
         let seen = 0;
         subscription.on('data', () => (seen += 1));
         await once(subscription, 'caughtUp');

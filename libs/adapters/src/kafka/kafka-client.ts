@@ -10,6 +10,7 @@ const CONNECT_MAX_MS = 1_000;
 const KEEP_ALIVE_MS = 60_000;
 /** kafkajs says the same several times a second while a broker is away. */
 const SAY_AGAIN_MS = 30_000;
+const KINDS_KEPT = 1_000;
 
 export interface KafkaSasl {
   readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
@@ -70,7 +71,7 @@ export const openClient = (options: KafkaOptions, retry: RetryOptions): Client =
     retry,
     socketFactory,
     ...security(options),
-    ...quietLog(options.log ?? NO_LOG),
+    ...quietLog(options.log ?? NO_LOG, () => destroyed),
   });
   const destroy = (): void => {
     destroyed = true;
@@ -113,17 +114,21 @@ const saslOf = ({ mechanism, ...user }: KafkaSasl): NonNullable<KafkaConfig['sas
   }
 };
 
-/** kafkajs' own errors, each kind once in a while. */
-const quietLog = (log: Log): Pick<KafkaConfig, 'logLevel' | 'logCreator'> => {
-  const said = new Map<string, number>();
+/** What was said when, by log: clients come and go. */
+const said = new WeakMap<Log, Map<string, number>>();
+
+/** kafkajs' own errors, each kind once in a while; of a client that was given up none. */
+const quietLog = (log: Log, isOver: () => boolean): Pick<KafkaConfig, 'logLevel' | 'logCreator'> => {
+  const when = said.get(log) ?? new Map<string, number>();
+  said.set(log, when);
   return {
     logLevel: logLevel.ERROR,
     logCreator: () => (entry) => {
       const { message, error } = entry.log as { readonly message: string; readonly error?: unknown };
       const now = performance.now();
-      if (now - (said.get(message) ?? -Infinity) < SAY_AGAIN_MS) return;
-      if (said.size > 1_000) said.clear();
-      said.set(message, now);
+      if (isOver() || now - (when.get(message) ?? -Infinity) < SAY_AGAIN_MS) return;
+      if (when.size > KINDS_KEPT) when.clear();
+      when.set(message, now);
       log.warn(
         { from: entry.namespace, ...(error === undefined ? {} : { error: String(error) }) },
         `kafka: ${message}`,

@@ -101,8 +101,8 @@ export const WalletPolicyChanged = eventType('WalletPolicyChanged', {
 
 /**
  * A command that moved nothing: refused on the state it met (with its code), or already done (code null). Recorded
- * only where its caller sent an Idempotency-Key: the same request gets the same answer, however the state has changed
- * since (INV-INT-8).
+ * only where it may come again, because its caller sent an Idempotency-Key or a stream may deliver it twice: it gets the
+ * same answer then, however the state has changed since (INV-INT-8, INV-LED-6).
  */
 export const CommandAnswered = eventType('CommandAnswered', {
   wire: Type.Object({ command: Type.String(), code: Nullable(Type.String()), detail: Type.String() }),
@@ -110,9 +110,20 @@ export const CommandAnswered = eventType('CommandAnswered', {
   write: (data) => data,
 });
 
+/**
+ * A decision would have left books that do not add up: it was not stored, and nothing is decided for the organization
+ * any more until somebody has looked. Recorded, because nothing else in the log shows it.
+ */
+export const OrganizationFrozen = eventType('OrganizationFrozen', {
+  wire: Type.Object({ invariant: Type.String(), violations: Type.Array(Type.String()) }),
+  read: (wire) => ({ invariant: wire.invariant, violations: wire.violations as readonly string[] }),
+  write: (data) => ({ invariant: data.invariant, violations: [...data.violations] }),
+});
+
 export type OrganizationEvent =
   | EventOf<typeof OrganizationCreated>
   | EventOf<typeof MemberRoleSet>
   | EventOf<typeof RateCardAssigned>
   | EventOf<typeof WalletPolicyChanged>
-  | EventOf<typeof CommandAnswered>;
+  | EventOf<typeof CommandAnswered>
+  | EventOf<typeof OrganizationFrozen>;

@@ -29,6 +29,7 @@ export const createdOrganization = (
     modelTiers: event.data.modelTiers,
     testClock: event.data.testClock,
     status: 'active',
+    frozen: false,
     rateCard: null,
     name: event.data.name,
     preset: event.data.preset,
@@ -125,6 +126,9 @@ const applyOwn = (organization: Organization, event: OwnEvent): void => {
     }
     case 'OrganizationClosed':
       organization.status = 'closed';
+      return;
+    case 'OrganizationFrozen':
+      organization.frozen = true;
       return;
     default:
       unreachable(event);

@@ -81,6 +81,8 @@ export interface Organization {
   readonly modelTiers: Readonly<Record<string, readonly string[]>>;
   readonly createdAt: Instant;
   status: 'active' | 'closed';
+  /** A decision broke an invariant: nothing is decided any more, and nothing falls due. */
+  frozen: boolean;
   rateCard: string | null;
   readonly wallets: Map<string, Wallet>;
   /** The same wallets as a list: they are few, and looking through it is quicker than hashing on the hot path. */

@@ -1,5 +1,6 @@
+import { DEPTH_MAX, KEYS_MAX } from '@drawdown/domain';
 import fc from 'fast-check';
-import { DEPTH_MAX, KEYS_MAX, refuseExceeded } from './json-limits';
+import { refuseExceeded } from './json-limits';
 import { parseBody } from './parse-body';
 
 const codeOf = (act: () => unknown): string => {

@@ -4,13 +4,14 @@ import {
   type CommandResult,
   OrganizationAsOf,
   ReadOrganization,
+  type RepeatableResult,
   RunCommand,
   type Shown,
   type View,
 } from '@drawdown/commands';
 import type { OrganizationCommand } from '@drawdown/domain';
 import { CATALOGUE, formatPosition, type Instant, type JsonObject, type Position, positionOf } from '@drawdown/kernel';
-import type { Answer } from '@drawdown/projections';
+import type { Answer, Reading } from '@drawdown/projections';
 import { Injectable } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -18,6 +19,9 @@ import { organizationIdOf, senderOf } from '../access/caller';
 import { optional, positionFrom } from '../fields/values';
 import { notFound, Problem, refusalProblem } from '../problems/problem';
 import { idempotencyOf } from './idempotency';
+
+const keyReused = (): Problem =>
+  new Problem('idempotency_key_reused', 'this Idempotency-Key came before with another request; use a new one');
 
 const REPLAY = { 'idempotent-replay': 'true' };
 
@@ -53,6 +57,14 @@ export class Sending {
     return shownAnswer(await this.queries.execute(new ReadOrganization(organizationIdOf(request), seen, view)));
   }
 
+  /** What read models are asked with, on a route where the gate did not look at the organization. */
+  async readingOf(request: FastifyRequest, after: string | undefined): Promise<Reading> {
+    const organizationId = organizationIdOf(request);
+    const seen = await this.queries.execute(new ReadOrganization(organizationId, null, (_, now) => now));
+    if (seen === undefined) throw notFound();
+    return { organizationId, now: seen.value, after: optional(after, positionFrom) };
+  }
+
   /** The same, as it was. */
   async showAsOf(request: FastifyRequest, when: Moment, view: Showing): Promise<JsonObject> {
     return shownAnswer(await this.queries.execute(new OrganizationAsOf(organizationIdOf(request), when, view)));
@@ -85,7 +97,7 @@ export const commandAnswer = (result: CommandResult, reply: FastifyReply): JsonO
     return withPosition(result.answer, result.position);
   }
   if ('keyReused' in result) {
-    throw new Problem('idempotency_key_reused', 'this Idempotency-Key came before with another request; use a new one');
+    throw keyReused();
   }
   throw refusalProblem(result.refusal, result.replayed ? REPLAY : {});
 };
@@ -94,6 +106,17 @@ export const commandAnswer = (result: CommandResult, reply: FastifyReply): JsonO
 export const catalogueAnswer = <T>(result: CatalogueResult<T>, document: (value: T) => JsonObject): JsonObject => {
   if (!result.accepted) throw refusalProblem(result.refusal);
   return withPosition(document(result.value), result.position);
+};
+
+/** The same of one that may be repeated under its Idempotency-Key. */
+export const repeatableAnswer = <T>(
+  result: RepeatableResult<T>,
+  reply: FastifyReply,
+  document: (value: T) => JsonObject,
+): JsonObject => {
+  if ('keyReused' in result) throw keyReused();
+  if (result.accepted && result.replayed) reply.headers(REPLAY);
+  return catalogueAnswer(result, document);
 };
 
 export const withPosition = (document: JsonObject, position: Position): JsonObject => ({

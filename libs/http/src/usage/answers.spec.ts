@@ -1,6 +1,6 @@
 import type { UsageOutcome } from '@drawdown/commands';
 import { positionOf } from '@drawdown/kernel';
-import { takenAnswer } from './answers';
+import { countOutcomes, takenAnswer } from './answers';
 import type { Intake } from './intake';
 
 const intakeOf = (count: number): Intake => ({
@@ -26,3 +26,9 @@ test.each(['organization_not_found', 'organization_closed', 'unavailable'])(
     expect(answer).toMatchObject({ accepted: 1, duplicates: 0, rejected: [{ index: 0, code }] });
   },
 );
+
+test('an event that is taken but not yet decided is accepted, without a position, and counted where it is decided', () => {
+  const result = { outcomes: [{ outcome: 'taken' }, refused('organization_not_found')] as const, position: null };
+  expect(takenAnswer(intakeOf(2), result)).toMatchObject({ accepted: 1, duplicates: 0, position: null });
+  expect([...countOutcomes(intakeOf(2), result)]).toEqual([['refused', 1]]);
+});

@@ -1,4 +1,4 @@
-import type { UsageOutcome, UsageResult } from '@drawdown/commands';
+import type { TakenOutcome, TakenResult, UsageOutcome, UsageResult } from '@drawdown/commands';
 import { credits, format, formatPosition, type JsonObject, unreachable } from '@drawdown/kernel';
 import type { Intake } from './intake';
 
@@ -10,18 +10,21 @@ const NOT_RECORDED: ReadonlySet<string> = new Set(['organization_not_found', 'or
 
 const amount = (parts: bigint): string => format(credits(parts));
 
-/** Position of what was written; null where nothing was. */
-const positionOf = (result: UsageResult | null): string | null =>
-  result === null ? null : formatPosition(result.position);
+/** Position of what was written; null where nothing was yet. */
+const positionOf = (result: TakenResult | null): string | null =>
+  result === null || result.position === null ? null : formatPosition(result.position);
 
-const outcomesOf = (intake: Intake, result: UsageResult | null): readonly UsageOutcome[] => {
+const outcomesOf = <T extends UsageOutcome | TakenOutcome>(
+  intake: Intake,
+  result: { readonly outcomes: readonly T[] } | null,
+): readonly T[] => {
   const outcomes = result?.outcomes ?? [];
   if (outcomes.length !== intake.usages.length) throw new Error('the ledger did not answer every usage event');
   return outcomes;
 };
 
 /** The answer once everything acceptable is durable: how much was taken, and what was not and why. */
-export const takenAnswer = (intake: Intake, result: UsageResult | null): JsonObject => {
+export const takenAnswer = (intake: Intake, result: TakenResult | null): JsonObject => {
   let duplicates = 0;
   const rejected = intake.rejected.map(({ index, rejection }) =>
     rejectedItem(index, rejection.rejected, rejection.detail, rejection.pointer),
@@ -108,10 +111,12 @@ const outcomeFields = (outcome: UsageOutcome): JsonObject => {
   }
 };
 
-/** How many events had which outcome; rejected ones among them. */
-export const countOutcomes = (intake: Intake, result: UsageResult | null): ReadonlyMap<string, number> => {
+/** How many events had which outcome; rejected ones among them. What is only taken is counted where it is decided. */
+export const countOutcomes = (intake: Intake, result: TakenResult | null): ReadonlyMap<string, number> => {
   const counts = new Map<string, number>();
   if (intake.rejected.length > 0) counts.set('rejected', intake.rejected.length);
-  for (const { outcome } of outcomesOf(intake, result)) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+  for (const { outcome } of outcomesOf(intake, result)) {
+    if (outcome !== 'taken') counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+  }
   return counts;
 };

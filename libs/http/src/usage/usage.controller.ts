@@ -1,11 +1,11 @@
-import { ChargeUsage, ReadOrganization, RedriveQuarantine } from '@drawdown/commands';
+import { ChargeUsage, ReadOrganization, RedriveQuarantine, type TakenResult, TakeUsage } from '@drawdown/commands';
 import { coverBoth, formatPosition, type JsonObject, type Position } from '@drawdown/kernel';
 import { ReadModels } from '@drawdown/projections';
 import { Body, Controller, Get, HttpCode, Inject, Post, Query, Req, Res } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { callerOf, type PathOrganization, senderOf } from '../access/caller';
+import { keyOf, type PathOrganization, senderOf } from '../access/caller';
 import { refuseExceeded } from '../body/json-limits';
 import { IsCallerId, IsName, IsOneOf } from '../fields/fields';
 import { optional, positionFrom } from '../fields/values';
@@ -50,7 +50,7 @@ class RedriveBody {
 const intakeOf = (request: FastifyRequest): Intake => {
   const body = request.rawBody ?? Buffer.alloc(0);
   try {
-    const intake = readIntake(request.headers, request.body, callerOf(request).key.organizationId);
+    const intake = readIntake(request.headers, request.body, keyOf(request).organizationId);
     if (intake.rejected.length > 0 || intake.usages.some(({ raw }) => raw !== null)) refuseExceeded(body);
     return intake;
   } catch (error) {
@@ -79,15 +79,24 @@ export class UsageController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const intake = intakeOf(request);
-    const result =
-      intake.usages.length === 0
-        ? null
-        : await this.commands.execute(new ChargeUsage(intake.usages, senderOf(request)));
+    const { usages } = intake;
+    const sender = senderOf(request);
+    if (wait === 'charged') {
+      const result = usages.length === 0 ? null : await this.commands.execute(new ChargeUsage(usages, sender));
+      this.count(intake, result);
+      reply.code(200);
+      return chargedAnswer(intake, result);
+    }
+    const result = usages.length === 0 ? null : await this.commands.execute(new TakeUsage(usages, sender));
+    this.count(intake, result);
+    reply.code(202);
+    return takenAnswer(intake, result);
+  }
+
+  private count(intake: Intake, result: TakenResult | null): void {
     for (const [outcome, count] of countOutcomes(intake, result)) {
       this.metrics.count('intake_events_total', { outcome, channel: 'http' }, count);
     }
-    reply.code(wait === 'charged' ? 200 : 202);
-    return wait === 'charged' ? chargedAnswer(intake, result) : takenAnswer(intake, result);
   }
 
   @Get('quarantine')
@@ -139,7 +148,7 @@ export class UsageController {
    * as in {@link PathOrganization}.
    */
   private async filterOf(request: FastifyRequest, asked: string | null, code: string | null): Promise<Filter> {
-    const boundTo = callerOf(request).key.organizationId;
+    const boundTo = keyOf(request).organizationId;
     if (asked === null) return { organizationId: boundTo, code, head: null };
     if (boundTo !== null && boundTo !== asked) throw notFound();
     const seen = await this.queries.execute(new ReadOrganization(asked, null, ({ testClock }) => testClock !== null));

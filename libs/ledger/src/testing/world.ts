@@ -7,6 +7,7 @@ import type { ShardState } from '../fold';
 import type { CommandResult, Idempotency, Sender, UsageResult } from '../ledger';
 import { LocalCatalogue } from '../local-catalogue';
 import { LocalLedger } from '../local-ledger';
+import type { SourceOffset } from '../work';
 import { CountedMetrics } from './recording';
 import { VirtualTime } from './virtual-time';
 
@@ -31,6 +32,7 @@ export interface LedgerWorld {
     command: OrganizationCommand,
     of?: string,
     idempotency?: Idempotency,
+    source?: SourceOffset,
   ): Promise<CommandResult>;
   charge(...usages: readonly UsageEvent[]): Promise<UsageResult>;
   /** What an organization could spend now. */
@@ -68,10 +70,11 @@ export const openLedger = async (given: Given = {}): Promise<LedgerWorld> => {
     ...{ store, snapshots, clock, time, metrics, catalogue, ledger },
     run: (command, { of = ACME, key, hash = 'hash' } = {}) =>
       ledger.run(of, command, SENDER, key === undefined ? null : { key, hash }),
-    submit: (commandId, command, organizationId = ACME, idempotency) =>
+    submit: (commandId, command, organizationId = ACME, idempotency = undefined, source = undefined) =>
       new Promise((resolve, reject) => {
-        const work = { organizationId, command, commandId, sender: SENDER, idempotency: idempotency ?? null };
-        ledger.shards[ledger.shardOf(organizationId)]?.submit({ kind: 'command', ...work, resolve, reject });
+        const work = { organizationId, command, commandId, sender: SENDER };
+        const from = { idempotency: idempotency ?? null, source: source ?? null };
+        ledger.shards[ledger.shardOf(organizationId)]?.submit({ kind: 'command', ...work, ...from, resolve, reject });
       }),
     charge: (...usages) => ledger.charge(usages, SENDER),
     available: async (of = ACME) => {
@@ -114,7 +117,10 @@ export const withOrganization = async (
   if (credits !== '0') await run(grant(credits));
 };
 
-export const createCard = async ({ catalogue }: LedgerWorld, from: Instant = instant('2020-01-01')): Promise<void> => {
+export const createCard = async (
+  { catalogue }: Pick<LedgerWorld, 'catalogue'>,
+  from: Instant = instant('2020-01-01'),
+): Promise<void> => {
   await catalogue.createRateCard({ key: 'card', name: 'Card', unit: 'credit', organizationId: null }, SENDER);
   const rates = ['llm_call', 'compute', 'email'].map((service) => flatRate(service));
   await catalogue.saveRateCardVersion('card', { rates, rounding: null, effectiveFrom: null }, SENDER);

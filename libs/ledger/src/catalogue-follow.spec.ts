@@ -1,0 +1,144 @@
+import { flatRate, instant, later, START } from '@drawdown/domain/testing';
+import { CATALOGUE } from '@drawdown/kernel';
+import { type EventStore, StoreUnavailable } from '@drawdown/ports';
+import { inMemoryEventStore } from '@drawdown/ports/testing';
+import type { RepeatableResult, LastPriced } from './catalogue';
+import { CatalogueBehind, LocalCatalogue } from './local-catalogue';
+import { delegating, SENDER, VirtualTime } from './testing';
+
+const stops: AbortController[] = [];
+afterEach(() => {
+  for (const stop of stops.splice(0)) stop.abort();
+});
+
+/** A process whose catalogue follows the store; `followed` rejects where following ends with an error. */
+const following = async (store: EventStore, lastPriced?: LastPriced) => {
+  const time = new VirtualTime();
+  const catalogue = new LocalCatalogue(store, { now: () => START }, lastPriced, time.sleep);
+  await catalogue.start();
+  const stop = new AbortController();
+  stops.push(stop);
+  const followed = catalogue.follow(stop.signal);
+  followed.catch(() => undefined);
+  return { catalogue, time, followed, stop };
+};
+
+const positionIn = (result: RepeatableResult<unknown>): number => {
+  if (!result.accepted) throw new Error(`refused: ${JSON.stringify(result)}`);
+  return result.position.get(CATALOGUE) ?? -1;
+};
+
+const card = { key: 'card', name: 'Card', unit: 'credit', organizationId: null };
+const version = { rates: [flatRate('llm_call')], rounding: null, effectiveFrom: null };
+
+const activated = async (catalogue: LocalCatalogue, from = instant('2026-01-01')): Promise<number> => {
+  await catalogue.createRateCard(card, SENDER);
+  await catalogue.saveRateCardVersion('card', version, SENDER);
+  return positionIn(await catalogue.activateRateCardVersion('card', 1, from, SENDER));
+};
+
+describe('a catalogue that several processes write', () => {
+  test('shows what another process wrote, once its position is reached', async () => {
+    const store = inMemoryEventStore();
+    const [one, other] = [await following(store), await following(store)];
+    const position = await activated(one.catalogue);
+    await other.time.until(other.catalogue.reached(position));
+    expect(other.catalogue.rateCard('card')).toEqual(one.catalogue.rateCard('card'));
+    expect(other.catalogue.compiledCard('card')).toBeDefined();
+    expect(other.catalogue.seen).toBe(position);
+  });
+
+  test('a key made by one opens at the other, and stops to when it is revoked', async () => {
+    const store = inMemoryEventStore();
+    const [one, other] = [await following(store), await following(store)];
+    const made = await one.catalogue.createApiKey({ name: 'k', scopes: ['read'], organizationId: null }, SENDER);
+    if (!made.accepted) throw new Error('refused');
+    await other.time.until(other.catalogue.reached(positionIn(made)));
+    expect(other.catalogue.findApiKey(made.value.secret)?.id).toBe(made.value.id);
+    const revoked = await one.catalogue.revokeApiKey(made.value.id, SENDER);
+    await other.time.until(other.catalogue.reached(positionIn(revoked)));
+    expect(other.catalogue.findApiKey(made.value.secret)).toBeUndefined();
+  });
+
+  test('own writes do not hide that others’ writes before them are still to be read', async () => {
+    const store = inMemoryEventStore();
+    let hold = false;
+    const slow: EventStore = {
+      ...delegating(store),
+      async *followAll(after, prefixes, signal) {
+        for await (const page of store.followAll(after, prefixes, signal)) if (!hold) yield page;
+      },
+    };
+    const [one, other] = [await following(store), await following(slow)];
+    hold = true;
+    const position = await activated(one.catalogue);
+    const own = await other.catalogue.createTestClock(START, SENDER);
+    expect(positionIn(own)).toBeGreaterThan(position);
+    expect(other.catalogue.seen).toBe(positionIn(own));
+    await expect(other.time.until(other.catalogue.reached(position))).rejects.toThrow(CatalogueBehind);
+  });
+
+  test('what both write at once is decided on what the first wrote', async () => {
+    const store = inMemoryEventStore();
+    const [one, other] = [await following(store), await following(store)];
+    const clock = await one.catalogue.createTestClock(START, SENDER);
+    if (!clock.accepted) throw new Error('refused');
+    const { id } = clock.value;
+    await other.time.until(other.catalogue.reached(positionIn(clock)));
+    const to = (minutes: number) => later(START, { minutes });
+    const [far, near] = await Promise.all([
+      one.catalogue.advanceTestClock(id, to(9), SENDER),
+      other.catalogue.advanceTestClock(id, to(5), SENDER),
+    ]);
+    expect([far.accepted, near.accepted]).toEqual([true, false]);
+  });
+
+  test('following goes on after the store was away', async () => {
+    const store = inMemoryEventStore();
+    let failures = 3;
+    const flaky: EventStore = {
+      ...delegating(store),
+      followAll: (...given) => {
+        if (failures-- > 0) throw new StoreUnavailable('away');
+        return store.followAll(...given);
+      },
+    };
+    const [one, other] = [await following(store), await following(flaky)];
+    const position = await activated(one.catalogue);
+    await other.time.until(other.catalogue.reached(position));
+    expect(failures).toBeLessThan(0);
+  });
+
+  test('following ends when it is told to, and with an error where an event cannot be understood', async () => {
+    const store = inMemoryEventStore();
+    const [one, other] = [await following(store), await following(store)];
+    one.stop.abort();
+    await one.followed;
+    const unreadable = { id: '00000000-0000-8000-8000-000000000000', type: 'Unheard', data: Buffer.from('{}') };
+    await store.append('rate-card-x', 0, [{ ...unreadable, metadata: {} }]);
+    await expect(other.followed).rejects.toThrow();
+  });
+});
+
+describe('INV-TIM-10: what a version has priced keeps its interval', () => {
+  const second = async (lastPriced: LastPriced) => {
+    const { catalogue } = await following(inMemoryEventStore(), lastPriced);
+    await activated(catalogue);
+    await catalogue.saveRateCardVersion('card', version, SENDER);
+    return catalogue.activateRateCardVersion('card', 2, instant('2026-02-01'), SENDER);
+  };
+
+  test('whoever priced it, in whatever process', async () => {
+    const asked: string[] = [];
+    const refused = await second(async (key, number) => {
+      asked.push(`${key} ${String(number)}`);
+      return instant('2026-02-01');
+    });
+    expect(refused).toMatchObject({ accepted: false, refusal: { code: 'invalid_interval' } });
+    expect(asked).toEqual(['card 1']);
+  });
+
+  test('where that cannot be known now nothing is activated', async () => {
+    await expect(second(() => Promise.reject(new CatalogueBehind('away')))).rejects.toThrow('away');
+  });
+});

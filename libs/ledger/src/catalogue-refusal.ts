@@ -1,0 +1,20 @@
+import type { OrganizationCommand, Refusal } from '@drawdown/domain';
+import type { Catalogue } from './catalogue';
+
+/** Why a command that names something of the catalogue cannot be: it is not there, or not the organization's to use. */
+export const catalogueRefusal = (
+  catalogue: Catalogue,
+  organizationId: string,
+  command: OrganizationCommand,
+): Refusal | null => {
+  if (command.type === 'CreateOrganization') {
+    const isThere = command.testClock === null || catalogue.testClock(command.testClock) !== undefined;
+    return isThere ? null : notFound('/test_clock', 'there is no such test clock');
+  }
+  if (command.type !== 'AssignRateCard') return null;
+  const card = catalogue.rateCard(command.rateCard);
+  const isUsable = card !== undefined && (card.organizationId === null || card.organizationId === organizationId);
+  return isUsable ? null : notFound('/key', 'there is no such rate card');
+};
+
+const notFound = (pointer: string, detail: string): Refusal => ({ code: 'not_found', pointer, detail });

@@ -1,0 +1,281 @@
+import { instant, preset } from '@drawdown/domain/testing';
+import { format, positionOf } from '@drawdown/kernel';
+import { type EventStore, type Stream, StreamUnavailable } from '@drawdown/ports';
+import { inMemoryEventStore } from '@drawdown/ports/testing';
+import { LedgerUnavailable, type UsageOutcome } from '../ledger';
+import { realSleep } from '../sleep';
+import { COMMANDS_TOPIC, USAGE_TOPIC } from '../stream/topics';
+import { delegating, grant, hold, mustBeAccepted, recorded, SENDER, used, VirtualTime } from '../testing';
+import { type DistributedWorld, eventually, furnish, openDistributed, ORGANIZATIONS } from '../testing/distributed';
+
+const opened: DistributedWorld[] = [];
+afterEach(async () => {
+  for (const world of opened.splice(0)) await world.close();
+});
+const open = (...given: Parameters<typeof openDistributed>): DistributedWorld => {
+  const world = openDistributed(...given);
+  opened.push(world);
+  return world;
+};
+const [, ACME = ''] = ORGANIZATIONS;
+
+/** Two workers, which share four shards, and an api. */
+const running = async (store?: EventStore) => {
+  const world = open(store === undefined ? {} : { store });
+  const workers = [await world.worker(), await world.worker()];
+  const api = await world.api();
+  await furnish(api);
+  return { world, workers, api };
+};
+
+const availableOf = async ({ ledger }: Awaited<ReturnType<DistributedWorld['api']>>, id: string): Promise<string> => {
+  const read = await ledger.read(id, null, ({ wallets }) => wallets.get('credits')?.settled);
+  return read?.value === undefined ? 'nothing' : format(read.value);
+};
+const debitedIn = (outcome: UsageOutcome | undefined): string | undefined =>
+  outcome !== undefined && 'debited' in outcome ? format(outcome.debited as never) : outcome?.outcome;
+
+/** A stream on which some calls are answered otherwise. */
+const streamLike = (inner: Stream, changes: Partial<Stream>): Stream => ({
+  ensureTopic: (...args) => inner.ensureTopic(...args),
+  partitionsOf: (topic) => inner.partitionsOf(topic),
+  boundsOf: (topic) => inner.boundsOf(topic),
+  send: (...args) => inner.send(...args),
+  consume: (...args) => inner.consume(...args),
+  follow: (...args) => inner.follow(...args),
+  close: () => inner.close(),
+  ...changes,
+});
+
+describe('a command that is decided in another process', () => {
+  test('is answered as in one process: accepted with its position, refused, replayed, key reused', async () => {
+    const { world, api } = await running();
+    const first = await api.run(grant('5'), ACME, 'k');
+    expect(first).toMatchObject({ accepted: true, replayed: false });
+    const head = await world.store.head('ledger-1');
+    expect(first.accepted && first.position).toEqual(positionOf(1, head));
+    expect(await api.run(grant('5'), ACME, 'k')).toEqual({ ...first, replayed: true });
+    expect(await api.ledger.run(ACME, grant('6'), SENDER, { key: 'k', hash: 'other' })).toMatchObject({
+      keyReused: true,
+    });
+    expect(await api.run(hold('9999'), ACME)).toMatchObject({ refusal: { code: 'out_of_credits' } });
+    expect(await api.run(hold('1'), 'nobody')).toMatchObject({ refusal: { code: 'not_found' } });
+    expect(await availableOf(api, ACME)).toBe('105');
+  });
+
+  test('is booked in the name of who sent it', async () => {
+    const { world, api } = await running();
+    await mustBeAccepted(api.run(grant('5'), ACME));
+    expect((await recorded(world.store, 1)).at(-1)?.actor).toEqual(SENDER.actor);
+  });
+
+  test('that names what the catalogue does not have is refused where it is decided', async () => {
+    const { api } = await running();
+    expect(await api.run({ type: 'AssignRateCard', rateCard: 'other' }, ACME)).toMatchObject({
+      refusal: { code: 'not_found', pointer: '/key' },
+    });
+  });
+
+  test('FLT-14: is decided once though its api dies; the retry with the same key gets that outcome', async () => {
+    const { world, workers, api } = await running();
+    for (const { stop } of workers) await stop();
+    const lost = api.run(grant('5'), ACME, 'k');
+    const told = expect(lost).rejects.toThrow(LedgerUnavailable);
+    await eventually(async () => ((await world.stream.boundsOf(COMMANDS_TOPIC))[1]?.end ?? 0) > 3);
+    await api.die();
+    await told;
+    const worker = await world.worker();
+    await eventually(() => worker.metrics.of('commands_total{outcome=accepted}') === 1);
+    const next = await world.api();
+    expect(await next.run(grant('5'), ACME, 'k')).toMatchObject({ accepted: true, replayed: true });
+    expect(worker.metrics.of('commands_total{outcome=replayed}')).toBe(1);
+    expect(await availableOf(next, ACME)).toBe('105');
+  });
+});
+
+describe('usage', () => {
+  test('is charged on all shards and answered in the order given, with a position that covers each', async () => {
+    const { api } = await running();
+    const usages = Array.from({ length: 40 }, (_, i) =>
+      used(String(i), `0.${String(i + 10)}`, { organizationId: ORGANIZATIONS[(i * 3) % 4] ?? '' }),
+    );
+    const { outcomes, position } = await api.ledger.charge(
+      [...usages, used('x', '1', { organizationId: 'nobody' })],
+      SENDER,
+    );
+    expect(outcomes.map(debitedIn)).toEqual([
+      ...usages.map((_, i) => String(Number(`0.${String(i + 10)}`))),
+      'refused',
+    ]);
+    expect([...position.keys()].sort()).toEqual(['0', '1', '2', '3']);
+    const again = await api.ledger.charge(usages, SENDER);
+    expect(new Set(again.outcomes.map(({ outcome }) => outcome))).toEqual(new Set(['duplicate']));
+  });
+
+  test('that nobody waits for is taken once the stream has it, and charged later', async () => {
+    const { world, workers, api } = await running();
+    for (const { stop } of workers) await stop();
+    const usages = ORGANIZATIONS.map((organizationId) => used('1', '2', { organizationId }));
+    expect(await api.ledger.take(usages, SENDER)).toEqual({
+      outcomes: usages.map(() => ({ outcome: 'taken' })),
+      position: null,
+    });
+    await world.worker();
+    for (const id of ORGANIZATIONS) await eventually(async () => (await availableOf(api, id)) === '98');
+  });
+
+  test('of an organization that is not known to be open is asked about, and nothing becomes a dead letter', async () => {
+    const { world, workers, api } = await running();
+    const usages = [used('1'), used('1', '1', { organizationId: 'nobody' }), used('2')];
+    const { outcomes, position } = await api.ledger.take(usages, SENDER);
+    expect(outcomes).toMatchObject([{ outcome: 'taken' }, { code: 'organization_not_found' }, { outcome: 'taken' }]);
+    expect(position).not.toBeNull();
+    await eventually(async () => (await availableOf(api, ACME)) === '98');
+    expect(await world.recordsOf('drawdown.dead-letter.v1')).toEqual([]);
+    const counted = (outcome: string) =>
+      workers.reduce((n, { metrics }) => n + metrics.of(`intake_events_total{outcome=${outcome},channel=http}`), 0);
+    // What is answered is counted by the process that answers it.
+    expect([counted('charged'), counted('rejected')]).toEqual([2, 0]);
+  });
+
+  test('of quarantine is driven again, more than one record holds', async () => {
+    const { api } = await running();
+    const raw = { provider: 'unheard', usage: JSON.stringify({ text: 'x'.repeat(60_000) }) };
+    const large = Array.from({ length: 20 }, (_, i) => used(`q-${String(i)}`, '1', { raw, quantities: [] }));
+    const usages = [used('q', '1', { serviceType: 'later' }), ...large];
+    const before = await api.ledger.charge(usages, SENDER);
+    expect(new Set(before.outcomes.map(({ outcome }) => outcome))).toEqual(new Set(['quarantined']));
+    const after = await api.ledger.redrive(usages, SENDER);
+    expect(after.outcomes).toHaveLength(21);
+    expect(after.outcomes).toMatchObject(usages.map(() => ({ outcome: 'quarantined', duplicate: true })));
+  });
+});
+
+describe('the catalogue', () => {
+  test('a card activated a moment ago prices the next usage, however far behind the worker’s catalogue is', async () => {
+    const inner = inMemoryEventStore();
+    const slow: EventStore = {
+      ...delegating(inner),
+      async *followAll(after, prefixes, signal) {
+        for await (const page of inner.followAll(after, prefixes, signal)) {
+          await realSleep(60);
+          yield page;
+        }
+      },
+    };
+    const world = open({ store: inner });
+    await world.worker({ store: slow });
+    const api = await world.api();
+    await furnish(api);
+    const charged = await api.ledger.charge([used('1')], SENDER);
+    expect(debitedIn(charged.outcomes[0])).toBe('1');
+  });
+
+  test('INV-TIM-10: what any shard has priced bounds the next version', async () => {
+    const { api } = await running();
+    const time = instant('2026-02-20');
+    await api.ledger.charge([used('1', '1', { organizationId: ORGANIZATIONS[3] ?? '', time })], SENDER);
+    expect(await api.ledger.lastPriced('card', 1)).toBe(null);
+    await api.ledger.charge([used('2', '1', { organizationId: ORGANIZATIONS[3] ?? '' })], SENDER);
+    const last = await api.ledger.lastPriced('card', 1);
+    expect(last).toBe(used('2').time);
+    const rates = [{ ...api.catalogue.rateCard('card')?.versions[0]?.rates[0] }] as never;
+    await api.catalogue.saveRateCardVersion('card', { rates, rounding: null, effectiveFrom: null }, SENDER);
+    const refused = await api.catalogue.activateRateCardVersion('card', 2, last, SENDER);
+    expect(refused).toMatchObject({ accepted: false, refusal: { code: 'invalid_interval' } });
+  });
+
+  test('moving a test clock books what is due on every shard, before it is answered', async () => {
+    const { world, api } = await running();
+    const made = await api.catalogue.createTestClock(instant('2026-03-01'), SENDER);
+    if (!made.accepted) throw new Error('refused');
+    const { id } = made.value;
+    const ids = ['org-10', 'org-6', 'org-12', 'org-3'];
+    for (const of of ids) {
+      const make = { type: 'CreateOrganization', name: of, preset: preset(), plan: null, testClock: id } as const;
+      await mustBeAccepted(api.run(make, of));
+      await mustBeAccepted(api.run(grant('3', { expiresAt: instant('2026-05-01') }), of));
+    }
+    await api.catalogue.advanceTestClock(id, instant('2026-06-01'), SENDER);
+    await api.ledger.settleClock(id);
+    for (const shard of [0, 1, 2, 3]) {
+      expect((await recorded(world.store, shard)).at(-1)?.event.type).toBe('LotExpired');
+    }
+  });
+});
+
+describe('where nobody answers', () => {
+  test('a caller is told after 5 s that the outcome is unknown', async () => {
+    const world = open();
+    const time = new VirtualTime();
+    const worker = await world.worker();
+    await worker.stop();
+    const api = await world.api({ sleep: time.sleep });
+    const asked = [
+      api.run(grant('1'), ACME, 'k'),
+      api.ledger.charge([used('1')], SENDER),
+      api.ledger.lastPriced('card', 1),
+    ];
+    let done = false;
+    const all = Promise.allSettled(asked).finally(() => (done = true));
+    await time.pass(4_999);
+    expect(done).toBe(false);
+    await time.pass(1);
+    for (const result of await all) {
+      expect(result).toMatchObject({ status: 'rejected', reason: { code: 'unavailable' } });
+      expect(String(result.status === 'rejected' && result.reason)).toMatch('outcome is unknown');
+    }
+  });
+
+  test('with the stream down everybody is told at once, with the stream mute after 5 s', async () => {
+    const world = open();
+    await (await world.worker()).stop();
+    const down = streamLike(world.stream, { send: () => Promise.reject(new StreamUnavailable('down')) });
+    const mute = streamLike(world.stream, { send: () => new Promise(() => undefined) });
+    const time = new VirtualTime();
+    const [one, other] = [await world.api({ stream: down }), await world.api({ stream: mute, sleep: time.sleep })];
+    jest.spyOn(one.ledger, 'read').mockResolvedValue(undefined);
+    await expect(one.run(grant('1'), ACME)).rejects.toThrow(LedgerUnavailable);
+    await expect(one.ledger.take([used('1')], SENDER)).rejects.toThrow(LedgerUnavailable);
+    await expect(time.until(other.run(grant('1'), ACME))).rejects.toThrow(LedgerUnavailable);
+    await expect(time.until(other.ledger.take([used('1')], SENDER))).rejects.toThrow(LedgerUnavailable);
+  });
+
+  test('replies go on being followed after they could not be', async () => {
+    const world = open();
+    let failures = 2;
+    const flaky = streamLike(world.stream, {
+      follow: (...args) => {
+        if (failures-- > 0) throw new StreamUnavailable('down');
+        return world.stream.follow(...args);
+      },
+    });
+    await world.worker();
+    const api = await world.api({ stream: flaky });
+    await furnish(api);
+    expect(failures).toBeLessThan(0);
+  });
+
+  test('a stop tells everybody who waits', async () => {
+    const world = open();
+    await (await world.worker()).stop();
+    const api = await world.api();
+    const told = expect(api.run(grant('1'), ACME)).rejects.toThrow(LedgerUnavailable);
+    await api.die();
+    await told;
+  });
+
+  test('a command that was asked for too long ago is not decided any more, whoever comes to it', async () => {
+    const { world, workers, api } = await running();
+    for (const { stop } of workers) await stop();
+    const told = expect(api.run(grant('5'), ACME)).rejects.toThrow(LedgerUnavailable);
+    await eventually(async () => ((await world.stream.boundsOf(COMMANDS_TOPIC))[1]?.end ?? 0) > 3);
+    await api.die();
+    await told;
+    world.clock.advance(66_000_000n);
+    const late = await world.worker();
+    await eventually(() => late.metrics.of('commands_total{outcome=expired}') === 1);
+    expect(await availableOf(api, ACME)).toBe('100');
+    expect((await world.stream.boundsOf(USAGE_TOPIC)).every(({ end }) => end === 0)).toBe(true);
+  });
+});

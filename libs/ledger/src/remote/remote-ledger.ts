@@ -1,0 +1,231 @@
+import { type OrganizationCommand, SYSTEM, type UsageEvent, writeUsage } from '@drawdown/domain';
+import { coverBoth, type Instant, latest, type Position } from '@drawdown/kernel';
+import type { EventStore, StreamRecord } from '@drawdown/ports';
+import { randomUUID } from 'node:crypto';
+import { viewAsOf } from '../as-of';
+import {
+  type CommandResult,
+  type Idempotency,
+  type Ledger,
+  type Sender,
+  type TakenResult,
+  type UsageOutcome,
+  type UsageResult,
+} from '../ledger';
+import type { LocalCatalogue } from '../local-catalogue';
+import { scatter } from '../scatter';
+import { shardOf } from '../shard-of';
+import { type Asked, writeCommandRecord } from '../stream/command-record';
+import { writeCatalogueSeen, writeReplyAddress, writeSender } from '../stream/headers';
+import type { Reply } from '../stream/reply-record';
+import { COMMANDS_TOPIC, USAGE_TOPIC } from '../stream/topics';
+import { writeUsageRecord } from '../stream/usage-record';
+import { type AddressOf, Replies, type RepliesPorts, unavailable } from './replies';
+
+/** After so long without an answer callers are told that the outcome is unknown. */
+const ANSWER_MS = 5_000;
+
+/** Settling a clock that was moved far books thousands of facts; a request may take 30 s. */
+const SETTLE_MS = 20_000;
+
+/** Bytes of usage in one record that drives it again: half of what a record may have. */
+const REDRIVE_BYTES = 500_000;
+
+/** Who asks what no request asked for. */
+const ASKING: Sender = { actor: SYSTEM, requestId: 'ledger' };
+
+/** How this process reads organizations whose shards live elsewhere: from its read models. */
+export interface RemoteReads {
+  readonly read: Ledger['read'];
+  /** True where an organization is known to exist and to be open: its usage needs no answer. */
+  readonly takesUsage: (organizationId: string) => Promise<boolean>;
+}
+
+export interface RemotePorts extends RepliesPorts, RemoteReads {
+  readonly store: EventStore;
+  readonly catalogue: Pick<LocalCatalogue, 'seen'>;
+  readonly shards: number;
+}
+
+/** The ledger of a process that owns no shard: asks their owners over the stream. */
+export class RemoteLedger implements Ledger {
+  private readonly replies: Replies;
+  readonly read: Ledger['read'];
+
+  constructor(private readonly ports: RemotePorts) {
+    this.replies = new Replies(ports);
+    this.read = ports.read;
+  }
+
+  start(): Promise<void> {
+    return this.replies.start();
+  }
+
+  stop(): Promise<void> {
+    return this.replies.stop();
+  }
+
+  shardOf(organizationId: string): number {
+    return shardOf(organizationId, this.ports.shards);
+  }
+
+  run(
+    organizationId: string,
+    command: OrganizationCommand,
+    sender: Sender,
+    idempotency: Idempotency | null,
+  ): Promise<CommandResult> {
+    const asked: Asked = { kind: 'run', organizationId, commandId: randomUUID(), command, idempotency };
+    return this.ask(this.shardOf(organizationId), asked, sender, ANSWER_MS, (reply) =>
+      reply.kind === 'run' ? reply.result : undefined,
+    );
+  }
+
+  charge(usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {
+    return scatter(
+      usages,
+      (organizationId) => this.shardOf(organizationId),
+      (shard, own) => this.chargeOn(shard, own, sender),
+    );
+  }
+
+  private chargeOn(shard: number, usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {
+    return this.replies.call(
+      ANSWER_MS,
+      (addressOf) => this.send(USAGE_TOPIC, shard, this.recordsOf(usages, sender, addressOf)),
+      collecting(usages.length),
+    );
+  }
+
+  /** Usage of an organization that is known to be open is only made durable; about the rest its owner is asked. */
+  async take(usages: readonly UsageEvent[], sender: Sender): Promise<TakenResult> {
+    const open = new Set<string>();
+    for (const id of new Set(usages.map(({ organizationId }) => organizationId))) {
+      if (await this.ports.takesUsage(id)) open.add(id);
+    }
+    const known = usages.filter(({ organizationId }) => open.has(organizationId));
+    const unknown = usages.filter(({ organizationId }) => !open.has(organizationId));
+    const [{ outcomes, position }] = await Promise.all([this.charge(unknown, sender), this.keep(known, sender)]);
+    const answered = new Map(unknown.map((usage, i) => [usage, outcomes[i]]));
+    return {
+      outcomes: usages.map((usage) => answered.get(usage) ?? { outcome: 'taken' }),
+      position: unknown.length === 0 ? null : position,
+    };
+  }
+
+  /** Resolves once the stream has acknowledged the usage. */
+  private async keep(usages: readonly UsageEvent[], sender: Sender): Promise<void> {
+    const shards = new Set(usages.map(({ organizationId }) => this.shardOf(organizationId)));
+    await Promise.all(
+      [...shards].map(async (shard) => {
+        const own = usages.filter(({ organizationId }) => this.shardOf(organizationId) === shard);
+        await this.replies.inTime(ANSWER_MS, this.send(USAGE_TOPIC, shard, this.recordsOf(own, sender, null)));
+      }),
+    );
+  }
+
+  redrive(usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {
+    return scatter(
+      usages,
+      (organizationId) => this.shardOf(organizationId),
+      async (shard, own) => {
+        const parts = await Promise.all(
+          inParts(own).map((part) =>
+            this.ask(shard, { kind: 'redrive', usages: part }, sender, SETTLE_MS, collecting(part.length)),
+          ),
+        );
+        const position = parts.map((part) => part.position).reduce(coverBoth);
+        return { outcomes: parts.flatMap(({ outcomes }) => outcomes), position };
+      },
+    );
+  }
+
+  asOf: Ledger['asOf'] = (organizationId, when, view) =>
+    viewAsOf(this.ports.store, this.shardOf(organizationId), organizationId, when, view);
+
+  async now(organizationId: string): Promise<Instant> {
+    const read = await this.read(organizationId, null, (_, now) => now);
+    return read?.value ?? this.ports.clock.now();
+  }
+
+  async settleClock(clockId: string): Promise<void> {
+    await this.askAll({ kind: 'settle', clock: clockId }, SETTLE_MS, (reply) => reply.kind === 'settled' || undefined);
+  }
+
+  /** As `LastPriced`; rejects with `LedgerUnavailable` where some shard does not answer. */
+  async lastPriced(card: string, version: number): Promise<Instant | null> {
+    const asked = { kind: 'last_priced', card, version } as const;
+    const all = await this.askAll(asked, ANSWER_MS, (reply) => (reply.kind === 'last_priced' ? reply : undefined));
+    const times = all.flatMap(({ at }) => at ?? []);
+    return times.length === 0 ? null : times.reduce(latest);
+  }
+
+  private askAll<T>(asked: Asked, ms: number, collect: (reply: Reply) => T | undefined): Promise<T[]> {
+    const shards = Array.from({ length: this.ports.shards }, (_, shard) => shard);
+    return Promise.all(shards.map((shard) => this.ask(shard, asked, ASKING, ms, collect)));
+  }
+
+  private ask<T>(
+    shard: number,
+    asked: Asked,
+    sender: Sender,
+    ms: number,
+    collect: (reply: Reply) => T | undefined,
+  ): Promise<T> {
+    const afterCatalogue = this.ports.catalogue.seen;
+    return this.replies.call(
+      ms,
+      (addressOf) => {
+        const record = writeCommandRecord({ asked, sender, afterCatalogue, reply: addressOf(0) });
+        return this.send(COMMANDS_TOPIC, shard, [record]);
+      },
+      collect,
+    );
+  }
+
+  private recordsOf(usages: readonly UsageEvent[], sender: Sender, addressOf: AddressOf | null): StreamRecord[] {
+    const shared = { ...writeSender(sender), ...writeCatalogueSeen(this.ports.catalogue.seen) };
+    return usages.map((usage, place) => {
+      const { key, value, headers } = writeUsageRecord(usage);
+      const reply = addressOf === null ? {} : writeReplyAddress(addressOf(place));
+      return { key, value, headers: { ...headers, ...shared, ...reply } };
+    });
+  }
+
+  private async send(topic: string, partition: number, records: readonly StreamRecord[]): Promise<void> {
+    try {
+      await this.ports.stream.send(topic, partition, records);
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+}
+
+/** Puts the outcomes of a call's usage together, which may come in several replies; complete with so many. */
+const collecting = (count: number): ((reply: Reply) => UsageResult | undefined) => {
+  const found = new Map<number, UsageOutcome>();
+  let position: Position = new Map();
+  return (reply) => {
+    if (reply.kind !== 'usage') return undefined;
+    for (const [place, outcome] of reply.outcomes) found.set(place, outcome);
+    position = coverBoth(position, reply.position);
+    const outcomes = Array.from({ length: count }, (_, place) => found.get(place)).flatMap((outcome) => outcome ?? []);
+    return outcomes.length === count ? { outcomes, position } : undefined;
+  };
+};
+
+/** Cuts usage into parts that fit into a record each. */
+const inParts = (usages: readonly UsageEvent[]): UsageEvent[][] => {
+  const parts: UsageEvent[][] = [];
+  let bytes = REDRIVE_BYTES;
+  for (const usage of usages) {
+    const own = Buffer.byteLength(JSON.stringify(writeUsage(usage)));
+    if (bytes + own > REDRIVE_BYTES) {
+      parts.push([]);
+      bytes = 0;
+    }
+    parts.at(-1)?.push(usage);
+    bytes += own;
+  }
+  return parts;
+};

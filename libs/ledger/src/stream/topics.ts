@@ -1,0 +1,12 @@
+/** Topics of the write path. The first two have a partition per shard: partition p is what the owner of shard p reads. */
+export const USAGE_TOPIC = 'drawdown.usage.v1';
+export const COMMANDS_TOPIC = 'drawdown.commands.v1';
+/** Answers to whoever waits; each process that asks follows one partition of it. */
+export const REPLIES_TOPIC = 'drawdown.replies.v1';
+export const DEAD_LETTER_TOPIC = 'drawdown.dead-letter.v1';
+
+/** The group of all workers. */
+export const WORKERS = 'drawdown.workers';
+
+/** Partitions of the topics that are not cut by shard: how many processes can share them evenly. */
+export const SHARED_PARTITIONS = 8;

@@ -1,0 +1,135 @@
+import { type Instant, shift } from '@drawdown/kernel';
+import type { Clock, ConsumedRecord, EventStore, Metrics, RecordBatch } from '@drawdown/ports';
+import { type CommandResult, DecidedBefore, LedgerUnavailable, ShardStopping } from '../ledger';
+import type { LedgerShard } from '../ledger-shard';
+import { chargedBefore } from '../long-ago';
+import { shardOf } from '../shard-of';
+import { type Asked, type CommandRecord, readCommandRecord } from '../stream/command-record';
+import type { ReplyAddress } from '../stream/headers';
+import type { Reply } from '../stream/reply-record';
+import { submitCommand, submitSettling, submitUsages } from '../submit';
+import { TAKEN_BEFORE } from '../usage-outcomes';
+import type { SourceOffset } from '../work';
+import type { Outbox } from './outbox';
+import type { SeenCatalogue } from './seen-catalogue';
+
+/**
+ * How long after its caller has given up a command is still decided: long enough for another worker to take over a
+ * partition, short enough that nothing happens that nobody remembers having asked for.
+ */
+const LATE_MICROS = 60_000_000n;
+
+const UNREADABLE = { rejected: 'invalid_command', pointer: '', detail: 'this is no command of this version' };
+
+interface Received extends CommandRecord {
+  readonly record: ConsumedRecord;
+}
+
+/** Where the command says itself whose it is; null where every partition gets its own. */
+const shardAsked = (asked: Asked, shards: number): number | null => {
+  const organizationId = asked.kind === 'run' ? asked.organizationId : organizationIn(asked);
+  return organizationId === undefined ? null : shardOf(organizationId, shards);
+};
+const organizationIn = (asked: Asked): string | undefined =>
+  asked.kind === 'redrive' ? asked.usages[0]?.organizationId : undefined;
+
+/** Commands from the topic to the shard, in order; each is answered when what became of it is durable. */
+export class CommandIntake {
+  constructor(
+    private readonly shards: number,
+    private readonly outbox: Outbox,
+    private readonly catalogue: SeenCatalogue,
+    private readonly ports: { readonly store: EventStore; readonly clock: Clock; readonly metrics: Metrics },
+  ) {}
+
+  /** Resolves when all commands of the batch are answered; rejects where a part of them is left to the next owner. */
+  async take(shard: LedgerShard, batch: RecordBatch): Promise<void> {
+    const own = await this.sort(batch);
+    const answers: Promise<void>[] = [];
+    for (const received of own) {
+      const { asked, reply, afterCatalogue, record } = received;
+      const source = { topic: batch.topic, partition: batch.partition, offset: record.offset };
+      if (this.isTooLate(asked, reply.deadline)) this.count('expired');
+      else if (await this.catalogue.waitFor([afterCatalogue])) answers.push(this.answer(shard, received, source));
+      else answers.push(this.send(reply, { kind: 'unavailable', detail: 'the catalogue is behind; send it again' }));
+    }
+    const left = (await Promise.allSettled(answers)).find(({ status }) => status === 'rejected');
+    if (left?.status === 'rejected') throw left.reason;
+  }
+
+  private async sort(batch: RecordBatch): Promise<readonly Received[]> {
+    const own: Received[] = [];
+    const elsewhere: [number, ConsumedRecord][] = [];
+    const refused: { record: ConsumedRecord; rejection: typeof UNREADABLE }[] = [];
+    for (const record of batch.records) {
+      const command = readCommandRecord(record);
+      const owner = command === null ? null : shardAsked(command.asked, this.shards);
+      if (command === null) refused.push({ record, rejection: UNREADABLE });
+      else if (owner !== null && owner !== batch.partition) elsewhere.push([owner, record]);
+      else own.push({ ...command, record });
+    }
+    await this.outbox.forward(batch.topic, batch.partition, elsewhere);
+    await this.outbox.bury(batch, refused);
+    return own;
+  }
+
+  private isTooLate(asked: Asked, deadline: Instant): boolean {
+    const last = asked.kind === 'run' || asked.kind === 'redrive' ? shift(deadline, LATE_MICROS) : deadline;
+    return this.ports.clock.now() > last;
+  }
+
+  private async answer(shard: LedgerShard, received: Received, source: SourceOffset): Promise<void> {
+    try {
+      await this.send(received.reply, await this.ask(shard, received, source));
+    } catch (error) {
+      // The next owner of the shard decides it; its caller still waits.
+      if (error instanceof ShardStopping || !(error instanceof LedgerUnavailable)) throw error;
+      this.count(error instanceof DecidedBefore ? 'decided_before' : 'unavailable');
+      // Who decided it before has answered it, or its caller has asked again by now.
+      if (error instanceof DecidedBefore) return;
+      await this.send(received.reply, { kind: 'unavailable', detail: error.message });
+    }
+  }
+
+  private async ask(shard: LedgerShard, { asked, sender }: Received, source: SourceOffset): Promise<Reply> {
+    switch (asked.kind) {
+      case 'run': {
+        const { kind: _, ...command } = asked;
+        const result = await submitCommand(shard, { ...command, sender, source });
+        this.count(outcomeOf(result));
+        return { kind: 'run', result };
+      }
+      case 'redrive': {
+        const { usages } = asked;
+        const redrive = await chargedBefore(shard, usages, this.ports);
+        const result = await submitUsages(shard, { usages, sender, senders: null, redrive, source });
+        if (result.outcomes.includes(TAKEN_BEFORE)) throw new DecidedBefore('it was driven again before');
+        return { kind: 'usage', outcomes: new Map(result.outcomes.entries()), position: result.position };
+      }
+      case 'settle':
+        await submitSettling(shard, asked.clock);
+        return { kind: 'settled' };
+      case 'last_priced': {
+        const { card, version } = asked;
+        return {
+          kind: 'last_priced',
+          at: await shard.read((state) => state.lastPriced.get(card)?.get(version) ?? null),
+        };
+      }
+    }
+  }
+
+  private send(to: ReplyAddress, reply: Reply): Promise<void> {
+    return this.outbox.reply([[to, reply]]);
+  }
+
+  private count(outcome: string): void {
+    this.ports.metrics.count('commands_total', { outcome });
+  }
+}
+
+const outcomeOf = (result: CommandResult): string => {
+  if ('keyReused' in result) return 'key_reused';
+  if (result.replayed) return 'replayed';
+  return result.accepted ? 'accepted' : 'refused';
+};

@@ -1,0 +1,91 @@
+import type { Rejection } from '@drawdown/domain';
+import {
+  type ConsumedRecord,
+  type Log,
+  type Metrics,
+  RECORD_BYTES_MAX,
+  type RecordBatch,
+  recordBytes,
+  type Stream,
+  type StreamRecord,
+} from '@drawdown/ports';
+import { writeDeadLetter } from '../stream/dead-letter';
+import type { ReplyAddress } from '../stream/headers';
+import { type Reply, writeReplyRecord } from '../stream/reply-record';
+import { DEAD_LETTER_TOPIC, REPLIES_TOPIC } from '../stream/topics';
+
+const TOO_LARGE: Rejection = {
+  rejected: 'payload_too_large',
+  pointer: '',
+  detail: `at most ${String(RECORD_BYTES_MAX)} bytes with key and headers`,
+};
+
+export interface OutboxPorts {
+  readonly stream: Stream;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+interface Refused {
+  readonly record: ConsumedRecord;
+  readonly rejection: Rejection;
+}
+
+/** What a worker sends on: records that belong elsewhere, dead letters, replies. */
+export class Outbox {
+  constructor(private readonly ports: OutboxPorts) {}
+
+  /**
+   * Sends records to the partitions of their organizations, as they are. Resolves when all are acknowledged; what was
+   * sent twice is recognised by its identity or key there.
+   */
+  async forward(topic: string, from: number, records: readonly (readonly [number, ConsumedRecord])[]): Promise<void> {
+    const byPartition = new Map<number, ConsumedRecord[]>();
+    const refused: Refused[] = [];
+    for (const [partition, record] of records) {
+      // A topic may be set to take more than we send; it must not stop what follows it.
+      if (recordBytes(record) > RECORD_BYTES_MAX) refused.push({ record, rejection: TOO_LARGE });
+      else byPartition.set(partition, [...(byPartition.get(partition) ?? []), record]);
+    }
+    await this.bury({ topic, partition: from, records: [] }, refused);
+    for (const [partition, own] of byPartition) {
+      await this.ports.stream.send(topic, partition, own.map(plain));
+      this.ports.metrics.count('forwarded_records_total', {}, own.length);
+    }
+  }
+
+  /** Sends dead letters; resolves when all are acknowledged, so that the records may be passed. */
+  async bury({ topic, partition }: RecordBatch, refused: readonly Refused[]): Promise<void> {
+    if (refused.length === 0) return;
+    const { stream, metrics, log } = this.ports;
+    const letters = refused.map(({ record, rejection }) =>
+      writeDeadLetter(plain(record), { topic, partition, offset: record.offset }, rejection),
+    );
+    const to = partition % (await stream.partitionsOf(DEAD_LETTER_TOPIC));
+    // One at a time: each may be as large as one send may be.
+    for (const letter of letters) await stream.send(DEAD_LETTER_TOPIC, to, [letter]);
+    for (const { record, rejection } of refused) {
+      metrics.count('dead_letters_total', { reason: rejection.rejected });
+      log.warn(
+        { topic, partition, offset: record.offset, reason: rejection.rejected },
+        'a record became a dead letter',
+      );
+    }
+  }
+
+  /** Tells whoever waits. Where that cannot be told, they ask again: it is not worth holding up what follows. */
+  async reply(replies: readonly (readonly [ReplyAddress, Reply])[]): Promise<void> {
+    const calls = new Map<number, [ReplyAddress, Reply][]>();
+    for (const [to, reply] of replies) calls.set(to.partition, [...(calls.get(to.partition) ?? []), [to, reply]]);
+    for (const [partition, own] of calls) {
+      try {
+        const records = own.map(([to, reply]) => writeReplyRecord(to, reply));
+        await this.ports.stream.send(REPLIES_TOPIC, partition, records);
+      } catch (error) {
+        this.ports.log.warn({ partition, error: String(error) }, 'replies could not be sent');
+      }
+    }
+  }
+}
+
+const plain = ({ key, value, headers }: StreamRecord): StreamRecord => ({ key, value, headers });

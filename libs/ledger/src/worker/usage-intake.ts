@@ -1,0 +1,156 @@
+import { isRejection, type Rejection, type UsageEvent } from '@drawdown/domain';
+import type { ConsumedRecord, Metrics, RecordBatch } from '@drawdown/ports';
+import { DecisionFailed, type Sender, type UsageOutcome, type UsageResult } from '../ledger';
+import type { LedgerShard } from '../ledger-shard';
+import { shardOf } from '../shard-of';
+import { PRODUCER, readCatalogueSeen, readReplyAddress, readSender, type ReplyAddress } from '../stream/headers';
+import type { Reply } from '../stream/reply-record';
+import { readUsageRecord } from '../stream/usage-record';
+import { submitUsages } from '../submit';
+import { leftNothing, TAKEN_BEFORE } from '../usage-outcomes';
+import type { Outbox } from './outbox';
+import type { SeenCatalogue } from './seen-catalogue';
+
+/** Records read in one go: more would keep the event loop from everything else for too long (a few ms). */
+const READ_AT_ONCE = 500;
+
+interface Taken {
+  readonly record: ConsumedRecord;
+  readonly usage: UsageEvent;
+  readonly sender: Sender;
+  readonly reply: ReplyAddress | null;
+}
+
+/** A batch of the usage topic, sorted out. */
+interface Sorted {
+  readonly taken: Taken[];
+  readonly elsewhere: [number, ConsumedRecord][];
+  readonly refused: { readonly record: ConsumedRecord; readonly rejection: Rejection }[];
+}
+
+const FAILED: Rejection = { rejected: 'decision_failed', pointer: '', detail: 'the ledger fails on this usage event' };
+
+/**
+ * Usage from the topic to the shard. What belongs elsewhere is acknowledged there before the offset may be passed, and
+ * what left nothing in the ledger lies among the dead letters before the next batch is taken (INV-INT-5).
+ */
+export class UsageIntake {
+  constructor(
+    private readonly shards: number,
+    private readonly outbox: Outbox,
+    private readonly catalogue: SeenCatalogue,
+    private readonly metrics: Metrics,
+  ) {}
+
+  /** Resolves when all records of the batch are decided and kept, so that they count as consumed. */
+  async take(shard: LedgerShard, batch: RecordBatch): Promise<void> {
+    const sorted = await this.sort(batch);
+    await this.outbox.forward(batch.topic, batch.partition, sorted.elsewhere);
+    await this.outbox.bury(batch, sorted.refused);
+    this.count('rejected', 'kafka', sorted.refused.length);
+    await this.catalogue.waitFor(batch.records.map(({ headers }) => readCatalogueSeen(headers)));
+    try {
+      await this.decide(shard, batch, sorted.taken, batch.records.at(-1)?.offset ?? -1);
+    } catch (error) {
+      if (!(error instanceof DecisionFailed)) throw error;
+      await this.decideSingly(shard, batch, sorted.taken);
+    }
+  }
+
+  private async sort({ records, partition }: RecordBatch): Promise<Sorted> {
+    const sorted: Sorted = { taken: [], elsewhere: [], refused: [] };
+    for (const [i, record] of records.entries()) {
+      if (i % READ_AT_ONCE === READ_AT_ONCE - 1) await new Promise((resolve) => setImmediate(resolve));
+      const usage = readUsageRecord(record);
+      if (isRejection(usage)) {
+        sorted.refused.push({ record, rejection: usage });
+        continue;
+      }
+      const owner = shardOf(usage.organizationId, this.shards);
+      if (owner !== partition) {
+        sorted.elsewhere.push([owner, record]);
+        continue;
+      }
+      const { headers } = record;
+      sorted.taken.push({
+        ...{ record, usage },
+        sender: readSender(headers, PRODUCER),
+        reply: readReplyAddress(headers),
+      });
+    }
+    return sorted;
+  }
+
+  /** The program fails on one of the records: the others are decided, and that one is kept for whoever corrects it. */
+  private async decideSingly(shard: LedgerShard, batch: RecordBatch, taken: readonly Taken[]): Promise<void> {
+    for (const one of taken) {
+      try {
+        await this.decide(shard, batch, [one], one.record.offset);
+      } catch (error) {
+        if (!(error instanceof DecisionFailed)) throw error;
+        await this.outbox.bury(batch, [{ record: one.record, rejection: FAILED }]);
+        this.count('rejected', 'kafka', 1);
+      }
+    }
+  }
+
+  private async decide(shard: LedgerShard, batch: RecordBatch, taken: readonly Taken[], offset: number): Promise<void> {
+    const { topic, partition } = batch;
+    const result = await submitUsages(shard, {
+      usages: taken.map(({ usage }) => usage),
+      sender: PRODUCER,
+      senders: taken.map(({ sender }) => sender),
+      redrive: null,
+      source: { topic, partition, offset, each: taken.map(({ record }) => record.offset) },
+    });
+    this.countOutcomes(taken, result);
+    await this.outbox.reply(repliesOf(taken, result));
+    await this.outbox.bury(batch, unanswered(taken, result));
+  }
+
+  private countOutcomes(taken: readonly Taken[], { outcomes }: UsageResult): void {
+    const counts = { http: new Map<string, number>(), kafka: new Map<string, number>() };
+    for (const [i, outcome] of outcomes.entries()) {
+      // Counted by who decided it, or by who waits for it.
+      if (outcome === TAKEN_BEFORE || taken[i]?.reply !== null) continue;
+      const of = counts[taken[i]?.sender === PRODUCER ? 'kafka' : 'http'];
+      const kind = leftNothing(outcome) ? 'rejected' : outcome.outcome;
+      of.set(kind, (of.get(kind) ?? 0) + 1);
+    }
+    for (const [channel, of] of Object.entries(counts)) {
+      for (const [outcome, count] of of) this.count(outcome, channel, count);
+    }
+  }
+
+  private count(outcome: string, channel: string, count: number): void {
+    if (count > 0) this.metrics.count('intake_events_total', { outcome, channel }, count);
+  }
+}
+
+/** What left nothing behind and is answered to nobody: it would be lost. */
+const unanswered = (taken: readonly Taken[], { outcomes }: UsageResult): Sorted['refused'] =>
+  taken.flatMap(({ record, reply }, i) => {
+    const outcome = outcomes[i];
+    if (outcome === undefined || reply !== null || !leftNothing(outcome)) return [];
+    return [{ record, rejection: { rejected: outcome.code, pointer: '/subject', detail: outcome.detail } }];
+  });
+
+/** One reply per call: its outcomes by place, or that they are not known here. */
+const repliesOf = (taken: readonly Taken[], { outcomes, position }: UsageResult): [ReplyAddress, Reply][] => {
+  const calls = new Map<string, { to: ReplyAddress; outcomes: Map<number, UsageOutcome>; isKnown: boolean }>();
+  for (const [i, { reply: to }] of taken.entries()) {
+    const outcome = outcomes[i];
+    if (to === null || outcome === undefined) continue;
+    const name = `${to.instance}\n${to.call}`;
+    const call = calls.get(name) ?? { to, outcomes: new Map<number, UsageOutcome>(), isKnown: true };
+    calls.set(name, call);
+    if (outcome === TAKEN_BEFORE) call.isKnown = false;
+    else call.outcomes.set(to.place, outcome);
+  }
+  return [...calls.values()].map(({ to, outcomes: own, isKnown }) => [
+    to,
+    isKnown ? { kind: 'usage', outcomes: own, position } : { kind: 'unavailable', detail: TAKEN_BEFORE_DETAIL },
+  ]);
+};
+
+const TAKEN_BEFORE_DETAIL = 'another owner of the shard decided it; send it again to see what became of it';
