@@ -48,6 +48,11 @@ test.each([
   ['a process that there is not', { processes: { projector: { replicas: 1 } } }, '/processes must NOT have'],
   ['no shard', { shards: 0 }, '/shards must be >= 1'],
   ['a broker without a port', { kafka: { brokers: 'kafka' } }, '/kafka/brokers must match pattern'],
+  [
+    'an issuer without an audience',
+    { oidc: { issuer: 'https://login.example.com' } },
+    '/oidc/audience must NOT have fewer',
+  ],
   ['a digest that is none', { image: { digest: 'sha256:12' } }, '/image/digest must match pattern'],
 ])('%s is refused', (_, given, fault) => {
   expect(faultsOf(over(example, given)).join('\n')).toContain(fault);

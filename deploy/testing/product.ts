@@ -33,28 +33,11 @@ const OTHER_APPS = ['bench', 'cli', 'standalone'];
  * What deploy/ names before the code has it. Whatever comes into being has to be taken off these lists: a spec is red
  * until then, so that they cannot hide a name that is wrong.
  */
-export const AWAITED = {
-  apps: ['api', 'worker', 'relay', ...PROCESSES.filter((name) => name.endsWith('-projector'))],
-  metrics: [
-    'commands_total',
-    'dead_letters_total',
-    'forwarded_records_total',
-    'relay_errors_total',
-    'relay_lag_events',
-    'relay_published_total',
-    'shards_owned',
-  ],
-  settings: [
-    'EVENTSTORE_URL',
-    'KAFKA_BROKERS',
-    'KAFKA_SASL_MECHANISM',
-    'KAFKA_SASL_USERNAME',
-    'KAFKA_SASL_PASSWORD',
-    'KAFKA_TLS',
-    'KAFKA_TLS_CA',
-    'DRAWDOWN_SHARDS',
-  ],
-} as const satisfies Record<string, readonly string[]>;
+export const AWAITED: Readonly<Record<'apps' | 'metrics' | 'settings', readonly string[]>> = {
+  apps: ['api', 'worker'],
+  metrics: [],
+  settings: [],
+};
 
 const TEST_CODE = /\.(spec|faults|kafka|postgres|conformance)\.ts$|\/testing(\/|\.ts$)|\/in-memory\//;
 const sources = (): readonly string[] =>

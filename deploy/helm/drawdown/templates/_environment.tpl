@@ -35,6 +35,12 @@
 - name: DRAWDOWN_DATABASE_CONNECTIONS
   value: {{ $values.database.connections | quote }}
 {{- end }}
+{{- if and (eq .name "api") $values.oidc.issuer }}
+- name: DRAWDOWN_OIDC_ISSUER
+  value: {{ $values.oidc.issuer | quote }}
+- name: DRAWDOWN_OIDC_AUDIENCE
+  value: {{ $values.oidc.audience | quote }}
+{{- end }}
 {{- if and (eq .name "api") $values.adminKeySecret.name }}
 - name: DRAWDOWN_ADMIN_KEY
   valueFrom:
