@@ -1,4 +1,4 @@
-import { unknownMetrics } from '../testing/expressions';
+import { unknownLabelValues, unknownMetrics } from '../testing/expressions';
 import { textOf } from '../testing/product';
 import { documentOf } from '../testing/yaml';
 
@@ -18,8 +18,9 @@ const file = 'deploy/grafana/dashboards/drawdown.json';
 const { panels } = JSON.parse(textOf(file)) as { panels: Panel[] };
 const charts = panels.filter(({ type }) => type !== 'row');
 
-test('a panel asks only for metrics that a process reports', () => {
-  expect(unknownMetrics(charts.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)))).toEqual([]);
+test('a panel asks only for metrics and label values that the code has', () => {
+  const expressions = charts.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
+  expect([unknownMetrics(expressions), unknownLabelValues(expressions)]).toEqual([[], []]);
 });
 
 test('every stage has its row, and every panel a query', () => {

@@ -1,4 +1,4 @@
-import { unknownMetrics } from '../testing/expressions';
+import { unknownLabelValues, unknownMetrics } from '../testing/expressions';
 import { filesBelow, PROCESSES, textOf } from '../testing/product';
 import { runIfInstalled } from '../testing/program';
 import { documentOf } from '../testing/yaml';
@@ -24,6 +24,10 @@ const names = rules.map(({ alert }) => alert);
 
 test('an alert asks only for metrics that a process reports', () => {
   expect(unknownMetrics(rules.map(({ expr }) => expr))).toEqual([]);
+});
+
+test('an alert selects only label values that stand in the code', () => {
+  expect(unknownLabelValues(rules.map(({ expr }) => expr))).toEqual([]);
 });
 
 test('an alert says how bad it is, what it means in a line, and where to read on', () => {

@@ -1,9 +1,6 @@
-import { AWAITED, processMetrics, reportedMetrics } from './product';
+import { AWAITED, processMetrics, reportedMetrics, sourceText } from './product';
 
 const PREFIX = 'drawdown_';
-/** What Prometheus makes of one histogram. */
-const SERIES_OF_HISTOGRAM = /_(bucket|sum|count)$/;
-
 /** The metrics that an expression of PromQL asks for, as they are named in it. */
 export const metricsIn = (expression: string): readonly string[] => {
   const withoutTexts = expression.replaceAll(/"[^"]*"/g, '""');
@@ -22,5 +19,13 @@ export const unknownMetrics = (expressions: readonly string[]): readonly string[
   return [...new Set(expressions.flatMap(metricsIn))].filter((name) => !known.has(name));
 };
 
-/** The name by which the code reports a series. */
-export const baseOf = (series: string): string => series.replace(PREFIX, '').replace(SERIES_OF_HISTOGRAM, '');
+/**
+ * Label values that the expressions select and that stand nowhere in the code, neither as a text nor as a key: nothing
+ * would ever match them. Patterns and the labels that Prometheus gives (job, app) are not looked at.
+ */
+export const unknownLabelValues = (expressions: readonly string[]): readonly string[] => {
+  const code = sourceText();
+  const selected = expressions.flatMap((each) => [...each.matchAll(/\b(\w+)="([^"]*)"/g)]);
+  const values = selected.filter(([, label]) => label !== 'job' && label !== 'app').map(([, , value]) => value ?? '');
+  return [...new Set(values)].filter((value) => !code.includes(`'${value}'`) && !code.includes(` ${value}: `));
+};

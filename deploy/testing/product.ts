@@ -43,6 +43,9 @@ const TEST_CODE = /\.(spec|faults|kafka|postgres|conformance)\.ts$|\/testing(\/|
 const sources = (): readonly string[] =>
   [...filesBelow('apps'), ...filesBelow('libs')].filter((file) => file.endsWith('.ts') && !TEST_CODE.test(file));
 
+/** Everything that is in force, as one text. */
+export const sourceText = (): string => sources().map(textOf).join('\n');
+
 /** What the code reports, with the port's call that reports it: calls of `Metrics` with a name, wherever they are. */
 export const reportedMetrics = (): ReadonlyMap<string, string> =>
   new Map(
