@@ -60,13 +60,21 @@ export const processMetrics = (): readonly string[] =>
     ([, name]) => name ?? '',
   );
 
-/** Every environment variable that a process reads, from the tables in files called `settings.ts` or `…-settings.ts`. */
-export const knownSettings = (): ReadonlySet<string> =>
-  new Set(
-    sources()
-      .filter((file) => /(^|[/-])settings\.ts$/.test(file))
-      .flatMap((file) => [...textOf(file).matchAll(/^ {2}([A-Z][A-Z0-9_]+): ['`]/gm)].map(([, name]) => name ?? '')),
+/**
+ * Every environment variable that a process reads, from the tables in files called `settings.ts` or `…-settings.ts`, as
+ * far as something imports them.
+ */
+export const knownSettings = (): ReadonlySet<string> => {
+  const code = sourceText();
+  const tables = sources().filter(
+    (file) => /(^|[/-])settings\.ts$/.test(file) && code.includes(`/${path.basename(file, '.ts')}'`),
   );
+  return new Set(
+    tables.flatMap((file) =>
+      [...textOf(file).matchAll(/^ {2}([A-Z][A-Z0-9_]+): ['`]/gm)].map(([, name]) => name ?? ''),
+    ),
+  );
+};
 
 /** The apps that are processes of the distributed form, as the repository has them. */
 export const processApps = (): readonly string[] =>

@@ -12,7 +12,7 @@ metadata:
 spec:
   serviceAccountName: {{ .root.Release.Name }}-drawdown
   automountServiceAccountToken: false
-  # Otherwise a Service called drawdown-… becomes variables called DRAWDOWN_…, and unknown settings refuse the start.
+  # Otherwise a Service called drawdown-… becomes variables called DRAWDOWN_…, which are taken for misspelt settings.
   enableServiceLinks: false
   # A process drains and stops within 10 s.
   terminationGracePeriodSeconds: 45
