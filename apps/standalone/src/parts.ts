@@ -1,18 +1,17 @@
 import path from 'node:path';
 import { claimDataFolder } from '@drawdown/adapters/embedded/data-folder';
 import { openFileSnapshots } from '@drawdown/adapters/embedded/file-snapshots';
-import { openPgliteDatabase } from '@drawdown/adapters/embedded/pglite-database';
 import { openSqliteEventStore } from '@drawdown/adapters/embedded/sqlite-event-store';
 import { systemClock } from '@drawdown/adapters/embedded/system-clock';
-import { openPgDatabase } from '@drawdown/adapters/postgres/pg-database';
 import { ensureAdminKey } from '@drawdown/commands';
 import { watchDependencies } from '@drawdown/delivery';
 import { ledgerStream } from '@drawdown/domain';
 import { PrometheusMetrics, Readiness } from '@drawdown/http';
-import { LocalCatalogue, LocalLedger, RecentEvents } from '@drawdown/ledger';
-import type { Clock, EventStore, Log, Metrics, ReadDatabase } from '@drawdown/ports';
+import { LocalCatalogue, LocalLedger } from '@drawdown/ledger';
+import type { Clock, EventStore, Log, Metrics } from '@drawdown/ports';
 import type { ReadModels } from '@drawdown/projections';
-import { openReadModels } from './open-read-models';
+import { openReadModels, queryConnections } from './open-read-models';
+import { ReadSide } from './read-side/read-side';
 import type { Settings } from './settings';
 import { checkShardCount, EMBEDDED_SHARDS } from './store-header';
 
@@ -37,16 +36,22 @@ export const openParts = async (settings: Settings, log: Log): Promise<Parts> =>
   const close = async (): Promise<void> => {
     for (const closer of closers.splice(0).reverse()) await closer();
   };
+  const onClose = (closer: () => Promise<void>): void => void closers.push(closer);
   try {
     const claim = await claimDataFolder(settings.dataFolder);
-    closers.push(() => claim.release());
-    // The database takes seconds to start; the ledger is loaded meanwhile.
+    onClose(() => claim.release());
     const metrics = new PrometheusMetrics();
-    const opening = openDatabase(settings, log, metrics);
-    closers.push(() => closeOpened(opening));
-    const store = await openSqliteEventStore(settings.dataFolder, { log });
-    closers.push(() => store.close());
-    const parts = await openLedger(settings, store, opening, log, metrics);
+    const readSide = readSideOf(settings, log, metrics);
+    // The database takes seconds to start; the ledger is loaded meanwhile.
+    const opening = readSide.start();
+    const settled = Promise.allSettled([opening]);
+    const storing = openSqliteEventStore(settings.dataFolder, { log, onStored: (stream) => readSide.wake(stream) });
+    onClose(() => closeOpened(storing));
+    // Before the store, whose file it reads. One that failed to open has nothing to close.
+    onClose(async () => {
+      if ((await settled)[0].status === 'fulfilled') await readSide.close();
+    });
+    const parts = await openLedger({ settings, store: await storing, readSide, opening, log, metrics, onClose });
     return { ...parts, close };
   } catch (error) {
     await close();
@@ -54,44 +59,51 @@ export const openParts = async (settings: Settings, log: Log): Promise<Parts> =>
   }
 };
 
-/** A database that failed to open has nothing to close, and its failure was reported to whoever waited for it. */
-const closeOpened = async (opening: Promise<ReadDatabase>): Promise<void> => {
+/** A store that failed to open has nothing to close, and its failure was reported to whoever waited for it. */
+const closeOpened = async (opening: Promise<EventStore>): Promise<void> => {
   const [opened] = await Promise.allSettled([opening]);
   if (opened.status === 'fulfilled') await opened.value.close();
 };
 
-const openDatabase = async (settings: Settings, log: Log, metrics: Metrics): Promise<ReadDatabase> =>
-  settings.databaseUrl === null
-    ? openPgliteDatabase(path.join(settings.dataFolder, 'read-models'), { log })
-    : openPgDatabase(settings.databaseUrl, { log, metrics, poolSize: settings.databaseConnections });
-
-const openLedger = async (
-  settings: Settings,
-  store: EventStore,
-  opening: Promise<ReadDatabase>,
+const readSideOf = (
+  { dataFolder, databaseUrl, databaseConnections }: Settings,
   log: Log,
-  metrics: PrometheusMetrics,
-): Promise<Omit<Parts, 'close'>> => {
+  metrics: Metrics,
+): ReadSide => {
+  const database =
+    databaseUrl === null
+      ? { folder: path.join(dataFolder, 'read-models') }
+      : { url: databaseUrl, connections: databaseConnections - queryConnections(databaseConnections) };
+  return new ReadSide({ dataFolder, shards: EMBEDDED_SHARDS, database }, metrics, log);
+};
+
+interface Opened {
+  readonly settings: Settings;
+  readonly store: EventStore;
+  readonly readSide: ReadSide;
+  readonly opening: Promise<void>;
+  readonly log: Log;
+  readonly metrics: PrometheusMetrics;
+  readonly onClose: (closer: () => Promise<void>) => void;
+}
+
+const openLedger = async (opened: Opened): Promise<Omit<Parts, 'close'>> => {
+  const { settings, store, readSide, opening, log, metrics, onClose } = opened;
   const [readiness, clock] = [new Readiness(), systemClock()];
   await checkShardCount(store, EMBEDDED_SHARDS);
   const snapshots = await openFileSnapshots(path.join(settings.dataFolder, 'snapshots'), log);
   const catalogue: LocalCatalogue = new LocalCatalogue(store, clock, (card, version) =>
     ledger.lastPriced(card, version),
   );
-  const recent = new RecentEvents();
-  const stored = recent.add.bind(recent);
-  const ports = { store, snapshots, catalogue, clock, metrics, log, stored };
+  const ports = { store, snapshots, catalogue, clock, metrics, log };
   const ledger: LocalLedger = new LocalLedger(EMBEDDED_SHARDS, ports);
   await catalogue.start();
   await ledger.start();
   readiness.register('ledger', () => ledger.trouble);
   const newAdminKey = await ensureAdminKey(catalogue, settings.adminKey);
-  const database = await opening;
-  const reads = await openReadModels({
-    store,
-    database,
-    recent,
-    shards: EMBEDDED_SHARDS,
+  await opening;
+  const { readModels, database } = await openReadModels({
+    ...{ settings, store, readSide, onClose },
     shardOf: (organizationId) => ledger.shardOf(organizationId),
     log,
     metrics,
@@ -105,7 +117,7 @@ const openLedger = async (
   const drain = async (): Promise<void> => {
     unwatch();
     await ledger.stop();
-    await reads.stop();
+    await readSide.stop();
   };
-  return { ledger, catalogue, readModels: reads.readModels, clock, metrics, readiness, newAdminKey, drain };
+  return { ledger, catalogue, readModels, clock, metrics, readiness, newAdminKey, drain };
 };

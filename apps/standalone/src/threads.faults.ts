@@ -33,7 +33,7 @@ const said = ({ output }: ServerProcess, text: string): number => output.split(t
 
 test.each([
   ['FLT-20', 'event store', 'sqlite-event-store.thread.js', 'the event store thread ended'],
-  ['FLT-40', 'read database', 'pglite-database.thread.js', 'the thread of the read database died'],
+  ['FLT-40', 'read side', 'read-side.thread.js', 'the thread of the read side died'],
 ])(
   `%s: the thread of the %s dies ${String(DEATHS)} times under load: the process goes on, and the books agree`,
   async (_, name, thread, message) => {

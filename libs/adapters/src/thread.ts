@@ -1,13 +1,12 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type MessagePort, parentPort, type TransferListItem, Worker, workerData } from 'node:worker_threads';
+import { type TransferListItem, Worker } from 'node:worker_threads';
+import { asError, type Calls, type Failure, type FromThread, type ToThread } from './thread-messages';
 
 /** Starts of one thread are at least this far apart, so that one that dies at once is no busy loop. */
 const START_PAUSE_MS = 200;
 
-/** What a thread answers: names of calls with their argument and result, both of them structured-cloneable. */
-export type Calls<T> = { readonly [Name in keyof T]: (argument: never) => unknown };
 type Argument<T, Name extends keyof T> = T[Name] extends (argument: infer A) => unknown ? A : never;
 type Result<T, Name extends keyof T> = T[Name] extends (argument: never) => infer R ? Awaited<R> : never;
 
@@ -36,15 +35,6 @@ export class ThreadFailure extends Error {
   }
 }
 
-type CallMessage = { readonly call: number; readonly name: string; readonly argument: unknown };
-type ToThread = CallMessage | { readonly close: true };
-type Failure = Pick<ThreadFailure, 'message' | 'name' | 'code'> & { readonly stack: string | undefined };
-type FromThread =
-  | { readonly ready: true }
-  | { readonly startFailed: Failure }
-  | { readonly call: number; readonly result: unknown }
-  | { readonly call: number; readonly failure: Failure };
-
 /**
  * The JavaScript file of a thread, beside the module that asks: `threadFile(__dirname, 'x.thread')`. A worker cannot run
  * TypeScript, so a program that runs from sources (jest) gets the file that the build puts into dist/.
@@ -59,11 +49,13 @@ export const threadFile = (folder: string, name: string): string => {
 
 type Waiting = { readonly resolve: (result: never) => void; readonly reject: (error: Error) => void };
 
-export interface ThreadOptions {
+export interface ThreadOptions<Tells = never> {
   /** Told of each worker once it is ready, the first one included. */
   readonly onStart?: (worker: Worker) => void;
   /** Told when the thread ended though nobody had asked it to. The next call starts another. */
   readonly onDeath?: (error: Error) => void;
+  /** Told what the thread says of itself, in order, and before any answer that it gives later. */
+  readonly onTold?: (message: Tells) => void;
 }
 
 /**
@@ -72,8 +64,10 @@ export interface ThreadOptions {
  *
  * Nothing here terminates it from outside: libsql aborts the whole process when its thread is torn down in a statement.
  */
-export class Thread<T extends Calls<T>> {
+export class Thread<T extends Calls<T>, Told = never, Tells = never> {
   private running: Promise<Worker> | undefined;
+  /** The same once it is ready. */
+  private ready: Worker | undefined;
   private startedAt = -Infinity;
   private readonly waiting = new Map<number, Waiting>();
   private drained: (() => void) | undefined;
@@ -85,7 +79,7 @@ export class Thread<T extends Calls<T>> {
     private readonly file: string,
     /** Given to the thread at each start. */
     private readonly data: unknown,
-    private readonly options: ThreadOptions = {},
+    private readonly options: ThreadOptions<Tells> = {},
   ) {}
 
   /** Rejects with {@link ThreadFailure} where the call threw, {@link ThreadDied} where the thread ended before it answered. */
@@ -108,6 +102,11 @@ export class Thread<T extends Calls<T>> {
       this.under -= 1;
       if (this.under === 0) this.drained?.();
     }
+  }
+
+  /** Says something that has no answer. A thread that does not run, or dies over it, has not heard it. */
+  tell(told: Told): void {
+    this.ready?.postMessage({ told } satisfies ToThread);
   }
 
   /** Refuses new calls, waits for those under way, lets the thread close what it holds, ends it. */
@@ -154,11 +153,14 @@ export class Thread<T extends Calls<T>> {
       worker.on('exit', (code) => {
         const cause = failure ?? new Error(`the thread ended with exit code ${String(code)}`);
         this.running = undefined;
+        this.ready = undefined;
         reject(new ThreadDied(false, { cause })); // has an effect only where it had not started
         this.died(cause);
       });
       worker.on('message', (message: FromThread) => {
-        if ('ready' in message) {
+        if ('told' in message) this.options.onTold?.(message.told as Tells);
+        else if ('ready' in message) {
+          this.ready = worker;
           this.options.onStart?.(worker);
           resolve(worker);
         } else if ('startFailed' in message) failure = revived(message.startFailed);
@@ -181,70 +183,6 @@ export class Thread<T extends Calls<T>> {
     if (this.closing === undefined || lost.length > 0) this.options.onDeath?.(cause);
   }
 }
-
-/**
- * The thread's side: `open` makes the calls' implementation out of what {@link Thread} was given, `close` gives back what
- * it holds. Calls that return promises may overlap; where that must not be, the implementation queues them.
- */
-export const serveThread = <T extends Calls<T>, Data>(open: (data: Data) => Served<T> | Promise<Served<T>>): void => {
-  if (parentPort === null) throw new Error('this is the main file of a worker thread');
-  serve(parentPort, open).catch(crash);
-};
-
-type Served<T> = { readonly calls: T; readonly close: () => void | Promise<void> };
-
-const serve = async <T extends Calls<T>, Data>(
-  port: MessagePort,
-  open: (data: Data) => Served<T> | Promise<Served<T>>,
-): Promise<void> => {
-  const post = (message: FromThread): void => port.postMessage(message);
-  let served: Served<T>;
-  try {
-    served = await open(workerData as Data);
-  } catch (error) {
-    post({ startFailed: flattened(error) });
-    port.close();
-    return;
-  }
-  const handlers = served.calls as Readonly<Record<string, (argument: never) => unknown>>;
-  const answer = async ({ call, name, argument }: CallMessage): Promise<void> => {
-    try {
-      const handler = handlers[name];
-      if (handler === undefined) throw new Error(`the thread knows no call ${name}`);
-      const returned = handler(argument as never);
-      // An answer that is there already is posted in this very turn, before the next message is looked at.
-      const result = returned instanceof Promise ? ((await returned) as unknown) : returned;
-      post({ call, result });
-    } catch (error) {
-      post({ call, failure: flattened(error) });
-    }
-  };
-  const close = async (): Promise<void> => {
-    await served.close();
-    port.close();
-  };
-  port.on('message', (message: ToThread) => {
-    ('close' in message ? close() : answer(message)).catch(crash);
-  });
-  post({ ready: true });
-};
-
-/** Ends the thread with this error: thrown out of any promise, so that the other side gets it as the worker's `error`. */
-const crash = (error: unknown): void => {
-  setImmediate(() => {
-    throw error;
-  });
-};
-
-/** Not by `instanceof`: what a worker died of is an error of another realm in jest, and no native one anywhere. */
-const asError = (thrown: unknown): Error =>
-  typeof thrown === 'object' && thrown !== null && 'message' in thrown ? (thrown as Error) : new Error(String(thrown));
-
-/** Structured cloning would drop an error's `code`. */
-const flattened = (thrown: unknown): Failure => {
-  const { message, name, code, stack } = asError(thrown) as Error & { readonly code?: unknown };
-  return { message, name, code: typeof code === 'string' ? code : undefined, stack };
-};
 
 const revived = ({ message, name, code, stack }: Failure): ThreadFailure =>
   new ThreadFailure(message, name, code, stack);

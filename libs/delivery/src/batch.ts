@@ -1,7 +1,7 @@
-import type { EventStore, Log, Metrics, StoredEvent } from '@drawdown/ports';
+import type { EventReader, Log, Metrics, StoredEvent } from '@drawdown/ports';
 
 export interface FeedSource<E> {
-  readonly store: EventStore;
+  readonly store: EventReader;
   readonly stream: string;
   /** Throws where the event cannot be read. */
   readonly decode: (stored: StoredEvent) => E;

@@ -10,4 +10,6 @@ export { ReadModelBehind, type ReadProgress } from './progress';
 export { startRelay } from './relay-process';
 export { Relay, type RelayOptions } from './relay';
 export { watchDependencies } from './watch-dependencies';
+export { ProgressMirror } from './progress-mirror';
+export type { ProgressReport } from './progress-report';
 export { ProjectorRunner, type ProjectorRunnerOptions } from './runner';

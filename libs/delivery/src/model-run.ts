@@ -17,7 +17,7 @@ export class ModelRun<E> {
   private building: boolean;
 
   constructor(
-    ports: FollowerPorts & { readonly batch?: BatchLimits },
+    ports: FollowerPorts & { readonly batch?: BatchLimits; readonly onProgress?: () => void },
     projector: Projector<unknown, E>,
     readonly model: Model,
     feeds: readonly Feed<E>[],
@@ -29,8 +29,14 @@ export class ModelRun<E> {
     this.followers = feeds.map((feed, shard) => {
       const reached = this.reached[shard];
       return new Follower(ports, projector, model, shard, feed, limits, {
-        progressed: (revision) => reached?.set(revision),
-        halted: () => reached?.giveUp(),
+        progressed: (revision) => {
+          reached?.set(revision);
+          ports.onProgress?.();
+        },
+        halted: () => {
+          reached?.giveUp();
+          ports.onProgress?.();
+        },
         gone: onGone,
       });
     });

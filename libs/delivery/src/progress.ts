@@ -63,3 +63,29 @@ export class Reached {
     });
   }
 }
+
+/** The tables that answer for a projector now, and how far they are, by shard. */
+export interface Serving {
+  readonly suffix: string;
+  readonly reached: readonly Reached[];
+}
+
+/** {@link ReadProgress.reached}, where `serving` gives what answers now, or throws why nothing does. */
+export const untilReached = async (
+  serving: () => Serving,
+  projector: string,
+  shard: number,
+  revision: number,
+  timeoutMs: number,
+): Promise<void> => {
+  const until = performance.now() + timeoutMs;
+  for (;;) {
+    const present = serving();
+    const reached = present.reached[shard];
+    if (reached === undefined) throw new ReadModelBehind(`there is no shard ${String(shard)}`);
+    if (await reached.wait(revision, until - performance.now())) return;
+    if (serving() !== present) continue; // another generation answers now
+    const have = `${projector} has come to revision ${String(reached.present)} of shard ${String(shard)}`;
+    throw new ReadModelBehind(`${have}, not to ${String(revision)}`);
+  }
+};

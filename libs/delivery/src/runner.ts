@@ -1,6 +1,6 @@
 import {
   DatabaseUnavailable,
-  type EventStore,
+  type EventReader,
   type Log,
   type Metrics,
   type ReadDatabase,
@@ -15,7 +15,8 @@ import { type Lag, LagGauge } from './lag-gauge';
 import { ModelRun } from './model-run';
 import { addGeneration, modelIsGone, prepareModels, serveModel } from './models';
 import type { Model, Projector } from './projector';
-import { ReadModelBehind, type ReadProgress } from './progress';
+import { ReadModelBehind, type ReadProgress, untilReached } from './progress';
+import type { ProgressReport } from './progress-report';
 
 /** Pauses while the tables cannot be prepared or switched. */
 const PREPARE_RETRY_MS = { first: 100, longest: 3_000 };
@@ -23,7 +24,7 @@ const PREPARE_RETRY_MS = { first: 100, longest: 3_000 };
 const DRAIN_MS = 10_000;
 
 export interface ProjectorRunnerOptions<E> {
-  readonly store: EventStore;
+  readonly store: EventReader;
   readonly database: ReadDatabase;
   readonly projectors: readonly Projector<unknown, E>[];
   /** Number of shards of the store; their streams are `stream(0)` … `stream(shards − 1)`. */
@@ -37,6 +38,8 @@ export interface ProjectorRunnerOptions<E> {
   readonly metrics: Metrics;
   /** Instead of the usual bounds of a batch. */
   readonly batch?: BatchLimits;
+  /** Told whenever {@link ProjectorRunner.report} has something new that somebody may wait for. */
+  readonly onProgress?: () => void;
 }
 
 /**
@@ -71,7 +74,10 @@ export class ProjectorRunner<E> implements ReadProgress {
    * with DatabaseTooNew, and then nothing runs.
    */
   start(): Promise<void> {
-    this.started ??= this.open(this.options.projectors).then(() => void (this.opened = true));
+    this.started ??= this.open(this.options.projectors).then(() => {
+      this.opened = true;
+      this.options.onProgress?.();
+    });
     this.gauge.start();
     return this.started;
   }
@@ -103,16 +109,7 @@ export class ProjectorRunner<E> implements ReadProgress {
   }
 
   async reached(projector: string, shard: number, revision: number, timeoutMs: number): Promise<void> {
-    const until = performance.now() + timeoutMs;
-    for (;;) {
-      const run = this.servingRun(projector);
-      const reached = run.reached[shard];
-      if (reached === undefined) throw new ReadModelBehind(`there is no shard ${String(shard)}`);
-      if (await reached.wait(revision, until - performance.now())) return;
-      if (this.servingRun(projector) !== run) continue; // another generation answers now
-      const have = `${projector} has come to revision ${String(reached.present)} of shard ${String(shard)}`;
-      throw new ReadModelBehind(`${have}, not to ${String(revision)}`);
-    }
+    await untilReached(() => this.servingRun(projector), projector, shard, revision, timeoutMs);
   }
 
   lost(projector: string, suffix: string): void {
@@ -128,6 +125,18 @@ export class ProjectorRunner<E> implements ReadProgress {
   /** Everything that runs, model by model and shard by shard; with a reason where it does not go on. */
   health(): readonly FollowerHealth[] {
     return [...this.runs.values()].flat().flatMap((run) => run.health());
+  }
+
+  /** All that queries elsewhere need to know: a ProgressMirror there stands for this runner. */
+  report(): ProgressReport {
+    const { failure, opened } = this;
+    const tooNew = failure instanceof DatabaseTooNew ? { found: failure.found, known: failure.known } : null;
+    return {
+      opened,
+      failure: failure === null ? null : { message: textOf(failure), tooNew },
+      serving: [...this.serves].map(([projector, { suffix, revisions }]) => ({ projector, suffix, revisions })),
+      health: this.health(),
+    };
   }
 
   async lag(): Promise<readonly Lag[]> {
@@ -169,7 +178,7 @@ export class ProjectorRunner<E> implements ReadProgress {
       const projector = projectors.find(({ name }) => name === model.projector);
       if (projector === undefined || this.stopping.signal.aborted) continue;
       const run = this.run(projector, model);
-      if (model.state === 'serving') this.serves.set(projector.name, run);
+      if (model.state === 'serving') this.serve(projector, run);
       else this.inBackground(this.bringForward(projector, run));
     }
   }
@@ -182,6 +191,12 @@ export class ProjectorRunner<E> implements ReadProgress {
     const run = new ModelRun(this.options, projector, model, this.feeds, gone);
     this.runs.set(projector.name, [...(this.runs.get(projector.name) ?? []), run]);
     return run;
+  }
+
+  private serve(projector: Projector<unknown, E>, run: ModelRun<E>): void {
+    run.serve();
+    this.serves.set(projector.name, run);
+    this.options.onProgress?.();
   }
 
   /** Lets a model that is being built catch up, and has it answer. Resolves to whether it does. */
@@ -197,8 +212,7 @@ export class ProjectorRunner<E> implements ReadProgress {
       this.reopen(projector.name); // the old one must go on
       return false;
     }
-    this.serves.set(projector.name, run); // first, so that who finds the old tables dropped finds these
-    run.serve();
+    this.serve(projector, run); // first, so that who finds the old tables dropped finds these
     this.runs.set(projector.name, [run]);
     for (const other of old) other.giveUp();
     await this.untilDone('the new tables could not be switched to', () => serveModel(database, projector, run.model));
@@ -213,6 +227,7 @@ export class ProjectorRunner<E> implements ReadProgress {
     const reopened = async (): Promise<void> => {
       this.options.log.warn({ projector: name }, 'the tables of a read model are gone: looking for what there is now');
       this.serves.delete(name);
+      this.options.onProgress?.();
       const runs = this.runs.get(name) ?? [];
       this.runs.set(name, []);
       for (const run of runs) run.giveUp();
@@ -235,6 +250,7 @@ export class ProjectorRunner<E> implements ReadProgress {
         return result;
       } catch (error) {
         this.failure = error;
+        this.options.onProgress?.();
         this.options.metrics.count('projection_errors_total', { projector: 'all' });
         if (error instanceof DatabaseTooNew) throw error; // time does not cure it
         this.options.log.warn({ error: textOf(error) }, failure);

@@ -73,6 +73,9 @@ export interface EventStore {
 }
 export const EventStore = Symbol('EventStore');
 
+/** The log for those who only follow it. */
+export type EventReader = Omit<EventStore, 'append'>;
+
 /** Bytes of one append at most: data, metadata and type names together (INV-LED-15; EventStoreDB's default limit is 1 MiB). */
 export const APPEND_BYTES_MAX = 900 * 1024;
 

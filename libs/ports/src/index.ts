@@ -6,6 +6,7 @@ export {
   AppendTooLarge,
   AppendUnknown,
   checkAppend,
+  type EventReader,
   EventStore,
   type NewEvent,
   PAGE_EVENTS_MAX,

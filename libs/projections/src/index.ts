@@ -30,7 +30,7 @@ export {
 } from './read-models';
 export { burnRateOf, type BurnFacts } from './burn-rate';
 export type { LedgerProjector, LedgerRecord } from './ledger-record';
-export { ledgerRunner, projectors } from './projectors';
 export type { PersonKey, PersonQuery, PersonReading } from './person/person';
 export { type ProjectorProcessPorts, startProjectors } from './projector-process';
+export { type LedgerRunner, ledgerRunner, projectors } from './projectors';
 export { type ReadModelPorts, readModels } from './read-models-of';

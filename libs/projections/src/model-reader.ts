@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ReadProgress } from '@drawdown/delivery';
 import { CATALOGUE, type Position, positionOf } from '@drawdown/kernel';
-import type { ReadDatabase, Row, SqlValue } from '@drawdown/ports';
+import type { Row, Sql, SqlValue } from '@drawdown/ports';
 import { type PageRequest, type ReadAsOf, type Reading, ReadModelBehind } from './read-models';
 
 /** How long a read waits for the position that its caller has seen (api.md, Conventions). */
@@ -40,7 +40,7 @@ const codeOf = (error: unknown): unknown =>
 /** Asks read models, each question in one statement with the checkpoint it is true for (INV-DEL-5). */
 export class ModelReader {
   constructor(
-    private readonly database: ReadDatabase,
+    private readonly database: Sql,
     readonly progress: ReadProgress,
     readonly shardOf: (organizationId: string) => number,
   ) {}

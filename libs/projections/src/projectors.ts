@@ -16,12 +16,12 @@ export const projectors: readonly Projector<unknown, LedgerRecord>[] = [
   quarantine,
 ];
 
+export type LedgerRunner = ProjectorRunner<LedgerRecord>;
+
 /** A runner of read models over the ledger; of all of them unless `projectors` says which. */
 export const ledgerRunner = (
   options: Omit<ProjectorRunnerOptions<LedgerRecord>, 'projectors' | 'stream' | 'decode' | 'weigh'> & {
-    /** Instead of decoding what is stored; for a process that has just decided it. */
-    readonly decode?: ProjectorRunnerOptions<LedgerRecord>['decode'];
     readonly projectors?: readonly Projector<unknown, LedgerRecord>[];
   },
-): ProjectorRunner<LedgerRecord> =>
+): LedgerRunner =>
   new ProjectorRunner({ projectors, decode: readRecorded, ...options, stream: ledgerStream, weigh: weightOf });

@@ -1,6 +1,6 @@
 import type { ReadProgress } from '@drawdown/delivery';
 import { balancesOf, ledgerStream, readRecorded } from '@drawdown/domain/events';
-import type { EventStore, ReadDatabase } from '@drawdown/ports';
+import type { EventReader, Sql } from '@drawdown/ports';
 import { balanceQueries } from './balances/queries';
 import { breakdownQueries } from './breakdown/queries';
 import { askBurnRate } from './burn-rate';
@@ -12,11 +12,11 @@ import type { ReadModels } from './read-models';
 import { transactionQueries } from './transactions/queries';
 
 export interface ReadModelPorts {
-  readonly database: ReadDatabase;
-  /** The runner, where it is in this process. */
+  readonly database: Sql;
+  /** The runner, or what stands for it here. */
   readonly progress: ReadProgress;
   /** The log: explanations come from it. */
-  readonly store: EventStore;
+  readonly store: Pick<EventReader, 'read'>;
   readonly shardOf: (organizationId: string) => number;
 }
 

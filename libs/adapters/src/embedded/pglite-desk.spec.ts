@@ -26,7 +26,7 @@ const statement = (text: string, transaction?: number) => ({
 });
 
 describe('the desk of the embedded database', () => {
-  beforeEach(() => jest.useFakeTimers());
+  beforeEach(() => jest.useFakeTimers({ doNotFake: ['setImmediate'] }));
   afterEach(() => jest.useRealTimers());
 
   test('has everything wait that comes while a transaction is open, and serves it in order', async () => {
@@ -41,6 +41,34 @@ describe('the desk of the embedded database', () => {
     await desk.end({ transaction: 2, commit: false });
     await Promise.all(waiting);
     expect(asked).toEqual(['BEGIN', 'inside 1', 'COMMIT', 'outside', 'BEGIN', 'inside 2', 'ROLLBACK', 'script']);
+  });
+
+  test('answers questions before the transactions that wait, but lets those have their turn', async () => {
+    const { session, asked } = scripted();
+    const desk = new PgliteDesk(session, undefined, fail);
+    await desk.begin(1);
+    const second = desk.begin(2);
+    const questions = Array.from({ length: 150 }, () => desk.ask({ statement: 'question', parameters: [] }));
+    await desk.end({ transaction: 1, commit: true });
+    await second;
+    await desk.end({ transaction: 2, commit: true });
+    await Promise.all(questions);
+    const transactions = asked.flatMap((text, at) => (text === 'BEGIN' || text === 'COMMIT' ? [at] : []));
+    expect(transactions).toEqual([0, 1, 102, 103]); // the hundred that may go before it lie between
+    expect(asked).toHaveLength(154);
+  });
+
+  test('hears what comes from outside between any two transactions', async () => {
+    const { session } = scripted();
+    const desk = new PgliteDesk(session, undefined, fail);
+    const order: string[] = [];
+    setImmediate(() => order.push('heard'));
+    for (const transaction of [1, 2]) {
+      await desk.begin(transaction);
+      await desk.end({ transaction, commit: true });
+      order.push(String(transaction));
+    }
+    expect(order).toEqual(['1', 'heard', '2']);
   });
 
   test('rolls back a transaction that runs no statement, so that what waits behind it goes on', async () => {

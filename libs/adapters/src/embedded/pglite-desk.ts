@@ -4,6 +4,9 @@ import { IDLE_TRANSACTION_MS, TransactionAborted } from '../transactions';
 import type { PgliteSession } from './pglite-session';
 import { PgliteUpkeep } from './pglite-upkeep';
 
+/** Some 20 ms of questions: then one that waits has its turn, so that the read models go on whatever is asked. */
+const AHEAD_MAX = 100;
+
 interface Statement {
   /** The one it belongs to; without it, the statement waits for the open one to end. */
   readonly transaction?: number;
@@ -29,9 +32,17 @@ interface OpenTransaction {
   idle: NodeJS.Timeout;
 }
 
-/** First come, first served, one at a time: the engine has one session. */
+/**
+ * One at a time: the engine has one session. First come, first served, but that what is {@link ask}ed need not wait for
+ * the transactions that wait already: those are batches of projectors, of which there are several whenever there is much
+ * to do, and somebody waits for each answer.
+ */
 export class PgliteDesk implements PgliteCalls {
-  private last: Promise<void> = Promise.resolve();
+  private busy = false;
+  private readonly waiting: (() => void)[] = [];
+  private readonly asking: (() => void)[] = [];
+  /** Questions that went before a transaction that was waiting. */
+  private ahead = 0;
   private open: OpenTransaction | undefined;
   private readonly keeper: PgliteUpkeep;
 
@@ -54,6 +65,16 @@ export class PgliteDesk implements PgliteCalls {
       return await this.session.query(statement, parameters);
     } finally {
       open.idle = this.watchIdle(transaction);
+    }
+  };
+
+  /** A question from outside, which goes before the transactions that wait, up to {@link AHEAD_MAX} of them. */
+  readonly ask = async ({ statement, parameters }: Omit<Statement, 'transaction'>): Promise<Row[]> => {
+    const endTurn = await this.turn(this.asking);
+    try {
+      return await this.session.query(statement, parameters);
+    } finally {
+      endTurn();
     }
   };
 
@@ -99,13 +120,24 @@ export class PgliteDesk implements PgliteCalls {
     }
   }
 
-  /** Resolves, once everything before it is done, with what ends the turn. */
-  private async turn(): Promise<() => void> {
-    const before = this.last;
-    let endTurn = (): void => undefined;
-    this.last = new Promise<void>((resolve) => (endTurn = resolve));
-    await before;
-    return endTurn;
+  /** Resolves, once it is this one's turn, with what ends the turn. */
+  private async turn(queue = this.waiting): Promise<() => void> {
+    if (this.busy) await new Promise<void>((resolve) => queue.push(resolve));
+    this.busy = true;
+    return this.endTurn;
+  }
+
+  /** By way of the event loop: what works in this thread may never wait for it, and no question would be heard. */
+  private readonly endTurn = (): void => {
+    setImmediate(() => this.next());
+  };
+
+  private next(): void {
+    const asked = this.asking.length > 0 && (this.waiting.length === 0 || this.ahead < AHEAD_MAX);
+    this.ahead = asked && this.waiting.length > 0 ? this.ahead + 1 : 0;
+    const begin = (asked ? this.asking : this.waiting).shift();
+    this.busy = begin !== undefined;
+    begin?.();
   }
 
   private held(transaction: number): OpenTransaction {

@@ -1,4 +1,4 @@
-import { serveThread } from '../thread';
+import { serveThread } from '../serve-thread';
 import { SqliteLog } from './sqlite-log';
 import { type LogCalls, logCalls } from './sqlite-log-calls';
 

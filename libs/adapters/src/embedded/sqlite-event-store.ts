@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { JsonObject } from '@drawdown/kernel';
 import {
   type Appended,
   AppendUnknown,
@@ -9,18 +8,19 @@ import {
   type Log,
   type NewEvent,
   NO_LOG,
-  PAGE_EVENTS_MAX,
   type StoredEvent,
   StoreUnavailable,
   StreamConflict,
 } from '@drawdown/ports';
 import { Thread, ThreadDied, threadFile } from '../thread';
-import { Followers, type Page } from './followers';
-import type { AppendAnswer, EventRow } from './sqlite-log';
+import { PagedReader } from './paged-reader';
+import type { AppendAnswer } from './sqlite-log';
 import type { LogCalls } from './sqlite-log-calls';
 
 export interface SqliteEventStoreOptions {
   readonly log?: Log;
+  /** Told after each append that may have stored something: for readers on connections of their own. */
+  readonly onStored?: (stream: string) => void;
   /** Another thread that answers the same calls, and what it is given besides `file`: tests have one that fails. */
   readonly thread?: { readonly file: string; readonly data: Readonly<Record<string, unknown>> };
 }
@@ -41,13 +41,22 @@ export const openSqliteEventStore = async (
 
 class SqliteEventStore implements EventStore {
   private readonly thread: Thread<LogCalls>;
-  private readonly followers = new Followers();
+  private readonly reader: PagedReader;
   private closed = false;
 
-  constructor(file: string, { log = NO_LOG, thread }: SqliteEventStoreOptions) {
+  constructor(
+    file: string,
+    private readonly options: SqliteEventStoreOptions,
+  ) {
+    const { log = NO_LOG, thread } = options;
     const script = thread?.file ?? threadFile(__dirname, 'sqlite-event-store.thread');
     const onDeath = (error: Error): void => log.error({ error, file }, 'the event store thread ended; it will restart');
     this.thread = new Thread<LogCalls>(script, { ...thread?.data, file }, { onDeath });
+    this.reader = new PagedReader({
+      read: (request) => this.ask(() => this.thread.call('read', request)),
+      readAll: (request) => this.ask(() => this.thread.call('readAll', request)),
+      head: (stream) => this.ask(() => this.thread.call('head', stream)),
+    });
   }
 
   async append(stream: string, expected: number, events: readonly NewEvent[]): Promise<Appended> {
@@ -82,74 +91,34 @@ class SqliteEventStore implements EventStore {
       if (cause instanceof ThreadDied && !cause.delivered) throw unavailable(cause);
       throw new AppendUnknown(stream, { cause });
     } finally {
-      this.followers.wake(stream);
+      this.reader.followers.wake(stream);
+      this.options.onStored?.(stream);
     }
   }
 
-  async read(stream: string, from: number, limit: number): Promise<readonly StoredEvent[]> {
-    const events: StoredEvent[] = [];
-    while (events.length < limit) {
-      const page = await this.page(stream, from + events.length, limit - events.length);
-      for (const event of page.events) events.push(event);
-      if (page.end) break;
-    }
-    return events;
+  read(stream: string, from: number, limit: number): Promise<readonly StoredEvent[]> {
+    return this.reader.read(stream, from, limit);
   }
 
-  async readAll(after: number, limit: number, prefixes?: readonly string[]): Promise<readonly StoredEvent[]> {
-    const events: StoredEvent[] = [];
-    let scannedTo = after;
-    while (events.length < limit) {
-      const page = await this.scan(scannedTo, limit - events.length, prefixes);
-      for (const event of page.events) events.push(event);
-      if (page.end) break;
-      scannedTo = page.scanned;
-    }
-    return events;
+  readAll(after: number, limit: number, prefixes?: readonly string[]): Promise<readonly StoredEvent[]> {
+    return this.reader.readAll(after, limit, prefixes);
   }
 
-  async head(stream: string): Promise<number> {
-    return this.ask(() => this.thread.call('head', stream));
+  head(stream: string): Promise<number> {
+    return this.reader.head(stream);
   }
 
   follow(stream: string, from: number, signal: AbortSignal): AsyncIterable<readonly StoredEvent[]> {
-    let revision = from;
-    const next = async (): Promise<Page> => {
-      const page = await this.page(stream, revision, PAGE_EVENTS_MAX);
-      revision += page.events.length;
-      return page;
-    };
-    return this.followers.follow((name) => name === stream, next, signal);
+    return this.reader.follow(stream, from, signal);
   }
 
   followAll(after: number, prefixes: readonly string[], signal: AbortSignal): AsyncIterable<readonly StoredEvent[]> {
-    let scannedTo = after;
-    const next = async (): Promise<Page> => {
-      const page = await this.scan(scannedTo, PAGE_EVENTS_MAX, prefixes);
-      scannedTo = page.scanned;
-      return page;
-    };
-    return this.followers.follow((name) => prefixes.some((prefix) => name.startsWith(prefix)), next, signal);
-  }
-
-  /** Some of a stream's events, as many as the thread gives at a time. */
-  private async page(stream: string, from: number, limit: number): Promise<Page> {
-    const { rows, end } = await this.ask(() => this.thread.call('read', { stream, from, limit }));
-    return { events: rows.map(eventOf), end };
-  }
-
-  private async scan(
-    after: number,
-    limit: number,
-    prefixes: readonly string[] | undefined,
-  ): Promise<Page & { readonly scanned: number }> {
-    const { rows, scanned, end } = await this.ask(() => this.thread.call('readAll', { after, limit, prefixes }));
-    return { events: rows.map(eventOf), scanned, end };
+    return this.reader.followAll(after, prefixes, signal);
   }
 
   async close(): Promise<void> {
     this.closed = true;
-    this.followers.wakeAll();
+    this.reader.followers.wakeAll();
     await this.thread.close();
   }
 
@@ -169,16 +138,6 @@ class SqliteEventStore implements EventStore {
     if (this.closed) throw new StoreUnavailable('the event store is closed');
   }
 }
-
-const eventOf = ([position, stream, revision, id, type, metadata, data]: EventRow): StoredEvent => ({
-  stream,
-  revision,
-  position,
-  id,
-  type,
-  data,
-  metadata: JSON.parse(metadata) as JsonObject,
-});
 
 const unavailable = (cause: unknown): StoreUnavailable => {
   const root = cause instanceof ThreadDied ? cause.cause : cause;

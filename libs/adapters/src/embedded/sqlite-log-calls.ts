@@ -1,4 +1,5 @@
-import type { AppendAnswer, AppendRequest, ReadPage, ScanPage, SqliteLog } from './sqlite-log';
+import type { AppendAnswer, AppendRequest, SqliteLog } from './sqlite-log';
+import type { ReadPage, ScanPage } from './sqlite-log-reads';
 
 /** Bytes of the appends that share one transaction at most: several of them must not make all wait for a long write. */
 const GROUP_BYTES_MAX = 2 * 1024 * 1024;

@@ -1,6 +1,6 @@
 /** A thread for the spec of Thread. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { serveThread } from '../thread';
+import { serveThread } from '../serve-thread';
 
 export interface EchoCalls {
   echo(value: unknown): unknown;

@@ -1,10 +1,10 @@
 import type { Sql } from '@drawdown/ports';
 import type { LedgerProjector } from '../ledger-record';
-import { type Columns, columns } from '../rows';
+import { columns, rowSource } from '../rows';
 import { addBookings, addCharge, TRANSACTION_COLUMNS, type TransactionDeltas } from './rows';
 
-const TRANSACTIONS: Columns = columns(TRANSACTION_COLUMNS);
-const RATES: Columns = columns({
+const TRANSACTIONS = Object.keys(TRANSACTION_COLUMNS).join(', ');
+const RATES = columns({
   ...{ rate: 'uuid', rate_card: 'text', rate_card_version: 'integer', rate_index: 'integer' },
   ...{ price: 'json', rounding: 'json' },
 });
@@ -67,9 +67,7 @@ export const transactions: LedgerProjector<TransactionDeltas> = {
       );
     }
     if (rows.length === 0) return;
-    await tx.query(
-      `INSERT INTO transactions${suffix} (${TRANSACTIONS.list}) SELECT * FROM ${TRANSACTIONS.source}`,
-      TRANSACTIONS.parameters(rows),
-    );
+    const { source, parameters } = rowSource(TRANSACTION_COLUMNS, rows);
+    await tx.query(`INSERT INTO transactions${suffix} (${TRANSACTIONS}) SELECT * FROM ${source} AS t`, parameters);
   },
 };

@@ -1,5 +1,5 @@
 /** The event store's thread, but it dies or runs out of space as told. */
-import { serveThread } from '../../thread';
+import { serveThread } from '../../serve-thread';
 import { type AppendAnswer, type AppendRequest, SqliteLog } from '../sqlite-log';
 import { type LogCalls, logCalls } from '../sqlite-log-calls';
 import { type Faults, FAULT } from './faults';

@@ -1,0 +1,83 @@
+import { EMPTIED } from '@drawdown/adapters/embedded/pglite-database';
+import { takeForwarded } from '@drawdown/adapters/forwarding';
+import { RevivedThread } from '@drawdown/adapters/revived-thread';
+import { sqlText } from '@drawdown/adapters/sql-values';
+import { threadFile } from '@drawdown/adapters/thread';
+import { ProgressMirror } from '@drawdown/delivery';
+import type { Log, Metrics, Row, Sql } from '@drawdown/ports';
+import type { ReadSideCalls, ReadSideData, ReadSideTells, ReadSideTold } from './read-side-calls';
+
+/**
+ * The read side, which works in a thread of its own, as the main thread has it. A thread that dies is started again and
+ * goes on from its checkpoints; until then nothing here can be read, and everything else works.
+ */
+export class ReadSide {
+  /** The embedded database, for questions. */
+  readonly database: Sql;
+  readonly progress = new ProgressMirror((projector, suffix) => this.thread.tell({ lost: { projector, suffix } }));
+  private readonly thread: RevivedThread<ReadSideCalls, ReadSideTold, ReadSideTells>;
+  private followed = false;
+  private stopped: Promise<void> | undefined;
+
+  constructor(data: ReadSideData, metrics: Metrics, log: Log) {
+    this.thread = new RevivedThread(threadFile(__dirname, 'read-side.thread'), data, {
+      ...{ what: 'the read side', log },
+      begin: async (thread) => {
+        const thrownAway = await thread.call('started', null);
+        if (thrownAway !== undefined) log.error({ reason: thrownAway }, EMPTIED);
+        if (this.followed) await thread.call('follow', null);
+      },
+      onTold: (message) => {
+        if ('report' in message) this.progress.accept(message.report);
+        else takeForwarded(message.forwarded, metrics, log);
+      },
+    });
+    this.database = {
+      query: async <R extends Row>(statement: string, parameters: Parameters<Sql['query']>[1] = []) => {
+        const rows = await this.thread.call('query', { statement, parameters: parameters.map(sqlText) });
+        return rows as unknown as readonly R[];
+      },
+    };
+  }
+
+  /** Opens the database; rejects where that fails. */
+  start(): Promise<void> {
+    return this.thread.start();
+  }
+
+  /** Lets the projectors run, from now on and after each death. The log must be open. */
+  async follow(): Promise<void> {
+    this.followed = true;
+    await this.thread.call('follow', null);
+  }
+
+  /** Something may have been stored in this stream. */
+  wake(stream: string): void {
+    this.thread.tell({ stored: stream });
+  }
+
+  /** Why it does not work now; null where it does. */
+  get trouble(): string | null {
+    if (!this.thread.isUp) return 'the read side is being started again';
+    if (this.progress.trouble !== null) return this.progress.trouble;
+    const stuck = this.progress.health().find(({ state }) => state !== 'running');
+    return stuck === undefined ? null : `${stuck.model}: ${stuck.reason ?? stuck.state}`;
+  }
+
+  /** Finishes the batches in hand. What is asked afterwards is answered from what there is. */
+  stop(): Promise<void> {
+    this.stopped ??= this.end();
+    return this.stopped;
+  }
+
+  /** Closes the database, after the questions under way. */
+  async close(): Promise<void> {
+    await this.stop();
+    await this.thread.close();
+  }
+
+  private async end(): Promise<void> {
+    this.progress.giveUp();
+    if (this.thread.isUp && this.followed) await this.thread.call('stop', null);
+  }
+}

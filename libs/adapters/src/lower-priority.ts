@@ -1,0 +1,21 @@
+import { readlinkSync } from 'node:fs';
+import os from 'node:os';
+
+/** `nice` of a thread that others go before: with a busy core to share it gets a tenth of it, alone all of it. */
+const NICE = 10;
+
+/**
+ * Has the operating system serve this thread after the others of the process wherever they want a core at the same time.
+ * Linux only: there a thread has a priority of its own, elsewhere it is the process's. Answers whether it was done; where
+ * it cannot be (no /proc, a sandbox that forbids it) everything works as well, only less well ordered.
+ */
+export const lowerPriority = (): boolean => {
+  if (process.platform !== 'linux') return false;
+  try {
+    const thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1)); // `<process>/task/<thread>`
+    os.setPriority(thread, NICE);
+    return true;
+  } catch {
+    return false; // as said above
+  }
+};
