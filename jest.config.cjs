@@ -2,7 +2,7 @@ const { jestOptions, moduleNameMapper } = require('./scripts/swc.cjs');
 
 /** One jest process for the repository: far faster than one per project. */
 module.exports = {
-  roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/scripts'],
+  roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/scripts', '<rootDir>/deploy'],
   testMatch: ['**/*.spec.ts'],
   testEnvironment: 'node',
   // Specs start real child processes and worker threads from dist/.

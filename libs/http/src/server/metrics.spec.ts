@@ -25,3 +25,12 @@ test('labels other than those of the first use are no reason to fail', async () 
   expect(text).toContain('drawdown_events_total{outcome="charged"} 2');
   expect(text).not.toContain('acme');
 });
+
+test('a restart and the memory of the process can be seen from outside', async () => {
+  const valueOf = (text: string, name: string): number => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
+  const [first, second] = [await metrics.text(), await metrics.text()];
+  const started = valueOf(first, 'process_start_time_seconds');
+  expect(Math.abs(started - (Date.now() / 1000 - process.uptime()))).toBeLessThan(5);
+  expect(valueOf(second, 'process_start_time_seconds')).toBe(started);
+  expect(valueOf(first, 'process_resident_memory_bytes')).toBeGreaterThan(10_000_000);
+});

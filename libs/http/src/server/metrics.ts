@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { describeProcess } from './process-metrics';
 
 type Labels = Readonly<Record<string, string>>;
 type Metric = Counter | Gauge | Histogram;
@@ -24,6 +25,7 @@ export class PrometheusMetrics {
   private readonly lagTimer: NodeJS.Timeout;
 
   constructor() {
+    describeProcess(this.registry);
     let due = performance.now() + LAG_EVERY_MS;
     this.lagTimer = setInterval(() => {
       const now = performance.now();

@@ -1,0 +1,49 @@
+{{/* The settings of a process, the same names as in deploy/README.md. */}}
+{{- define "drawdown.environment" -}}
+{{- $values := .root.Values -}}
+- name: EVENTSTORE_URL
+  valueFrom:
+    secretKeyRef: {{ dict "name" $values.eventStore.urlSecret.name "key" $values.eventStore.urlSecret.key | toJson }}
+- name: KAFKA_BROKERS
+  value: {{ $values.kafka.brokers | quote }}
+{{- if $values.kafka.tls.enabled }}
+- name: KAFKA_TLS
+  value: '1'
+{{- if $values.kafka.tls.caSecret.name }}
+- name: KAFKA_TLS_CA
+  value: /etc/kafka-ca/{{ $values.kafka.tls.caSecret.key }}
+{{- end }}
+{{- end }}
+{{- if $values.kafka.sasl.mechanism }}
+- name: KAFKA_SASL_MECHANISM
+  value: {{ $values.kafka.sasl.mechanism }}
+- name: KAFKA_SASL_USERNAME
+  valueFrom:
+    secretKeyRef: {{ dict "name" $values.kafka.sasl.secret.name "key" $values.kafka.sasl.secret.usernameKey | toJson }}
+- name: KAFKA_SASL_PASSWORD
+  valueFrom:
+    secretKeyRef: {{ dict "name" $values.kafka.sasl.secret.name "key" $values.kafka.sasl.secret.passwordKey | toJson }}
+{{- end }}
+- name: DRAWDOWN_SHARDS
+  value: {{ $values.shards | quote }}
+- name: DRAWDOWN_LOG_LEVEL
+  value: {{ $values.logLevel }}
+{{- if or (eq .name "api") (hasSuffix "-projector" .name) }}
+- name: DATABASE_URL
+  valueFrom:
+    secretKeyRef: {{ dict "name" $values.database.urlSecret.name "key" $values.database.urlSecret.key | toJson }}
+- name: DRAWDOWN_DATABASE_CONNECTIONS
+  value: {{ $values.database.connections | quote }}
+{{- end }}
+{{- if and (eq .name "api") $values.oidc.issuer }}
+- name: DRAWDOWN_OIDC_ISSUER
+  value: {{ $values.oidc.issuer | quote }}
+- name: DRAWDOWN_OIDC_AUDIENCE
+  value: {{ $values.oidc.audience | quote }}
+{{- end }}
+{{- if and (eq .name "api") $values.adminKeySecret.name }}
+- name: DRAWDOWN_ADMIN_KEY
+  valueFrom:
+    secretKeyRef: {{ dict "name" $values.adminKeySecret.name "key" $values.adminKeySecret.key | toJson }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,110 @@
+{{/* The pod of a process: root, name and process of the values. `ownVolume` says that /data comes from elsewhere. */}}
+{{- define "drawdown.pod" -}}
+{{- $values := .root.Values -}}
+{{- $ca := and $values.kafka.tls.enabled $values.kafka.tls.caSecret.name -}}
+metadata:
+  labels:
+    {{- include "drawdown.labels" . | nindent 4 }}
+  {{- with $values.podAnnotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  serviceAccountName: {{ .root.Release.Name }}-drawdown
+  automountServiceAccountToken: false
+  # Otherwise a Service called drawdown-… becomes variables called DRAWDOWN_…, which are taken for misspelt settings.
+  enableServiceLinks: false
+  # A process drains and stops within 10 s.
+  terminationGracePeriodSeconds: 45
+  securityContext:
+    runAsNonRoot: true
+    runAsUser: 1000
+    runAsGroup: 1000
+    fsGroup: 1000
+    fsGroupChangePolicy: OnRootMismatch
+    seccompProfile:
+      type: RuntimeDefault
+  {{- with $values.image.pullSecrets }}
+  imagePullSecrets:
+    {{- range . }}
+    - name: {{ . }}
+    {{- end }}
+  {{- end }}
+  topologySpreadConstraints:
+    - maxSkew: 1
+      topologyKey: kubernetes.io/hostname
+      whenUnsatisfiable: ScheduleAnyway
+      labelSelector:
+        matchLabels:
+          {{- include "drawdown.labels" . | nindent 10 }}
+  {{- with $values.nodeSelector }}
+  nodeSelector:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $values.tolerations }}
+  tolerations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  containers:
+    - name: {{ .name }}
+      image: {{ include "drawdown.image" . }}
+      imagePullPolicy: {{ $values.image.pullPolicy }}
+      command: [node, --enable-source-maps, dist/apps/{{ .name }}/src/main.js]
+      env:
+        {{- include "drawdown.environment" . | nindent 8 }}
+      ports:
+        - name: http
+          containerPort: 3000
+      securityContext:
+        allowPrivilegeEscalation: false
+        readOnlyRootFilesystem: true
+        capabilities:
+          drop: [ALL]
+      # It listens only once it is opened: a first start makes tables and topics.
+      startupProbe:
+        httpGet: { path: /livez, port: http }
+        periodSeconds: 2
+        failureThreshold: 150
+      # Alive is a turning event loop, whatever the servers do: a restart would not bring those back.
+      livenessProbe:
+        httpGet: { path: /livez, port: http }
+        periodSeconds: 10
+        timeoutSeconds: 5
+        failureThreshold: 6
+      readinessProbe:
+        httpGet: { path: /readyz, port: http }
+        periodSeconds: 5
+        timeoutSeconds: 3
+        failureThreshold: 2
+      {{- if eq .name "api" }}
+      lifecycle:
+        preStop:
+          # Until every balancer has heard that this pod is leaving.
+          exec:
+            command: [node, -e, 'setTimeout(() => undefined, 5000)']
+      {{- end }}
+      resources:
+        {{- toYaml .process.resources | nindent 8 }}
+      volumeMounts:
+        - name: data
+          mountPath: /data
+        - name: tmp
+          mountPath: /tmp
+        {{- if $ca }}
+        - name: kafka-ca
+          mountPath: /etc/kafka-ca
+          readOnly: true
+        {{- end }}
+  volumes:
+    {{- if not .ownVolume }}
+    - name: data
+      emptyDir: {}
+    {{- end }}
+    - name: tmp
+      emptyDir: { sizeLimit: 64Mi }
+    {{- if $ca }}
+    - name: kafka-ca
+      secret:
+        secretName: {{ $values.kafka.tls.caSecret.name }}
+    {{- end }}
+{{- end }}

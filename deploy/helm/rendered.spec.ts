@@ -1,0 +1,156 @@
+import { PROCESSES } from '../testing/product';
+import { runIfInstalled } from '../testing/program';
+import { documentsIn } from '../testing/yaml';
+
+interface Container {
+  readonly name: string;
+  readonly image: string;
+  readonly command: readonly string[];
+  readonly env: readonly {
+    readonly name: string;
+    readonly value?: string;
+    readonly valueFrom?: { secretKeyRef: object };
+  }[];
+  readonly securityContext: object;
+  readonly resources: { readonly limits: { readonly memory: string } };
+  readonly livenessProbe: object;
+  readonly readinessProbe: object;
+  readonly startupProbe: object;
+  readonly volumeMounts: readonly { readonly name: string }[];
+}
+interface Pod {
+  readonly enableServiceLinks: boolean;
+  readonly automountServiceAccountToken: boolean;
+  readonly securityContext: object;
+  readonly containers: readonly Container[];
+  readonly volumes: readonly { readonly name: string }[];
+}
+interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
+  readonly spec: {
+    readonly replicas?: number;
+    readonly selector?: { readonly matchLabels?: Readonly<Record<string, string>> };
+    readonly template?: {
+      readonly metadata: { readonly labels: Readonly<Record<string, string>> };
+      readonly spec: Pod;
+    };
+    readonly volumeClaimTemplates?: readonly { readonly metadata: { readonly name: string } }[];
+    readonly maxReplicaCount?: number;
+  };
+}
+
+const chart = 'deploy/helm/drawdown';
+
+/** What Helm makes of the chart; null where there is no Helm, whose absence is said. values.spec.ts checks what it can. */
+const rendered = (values: string, ...more: string[]): readonly Manifest[] | null => {
+  const args = [
+    'template',
+    'drawdown',
+    chart,
+    '--kube-version',
+    '1.31.0',
+    '--values',
+    `${chart}/ci/${values}`,
+    ...more,
+  ];
+  const text = runIfInstalled('helm', args, 'the chart was checked against its schema, but not rendered');
+  return text === null
+    ? null
+    : documentsIn(text)
+        .filter((document) => document !== null)
+        .map((each) => each as Manifest);
+};
+
+const componentOf = ({ metadata }: Manifest): string => metadata.labels?.['app.kubernetes.io/component'] ?? '?';
+const workloadsOf = (manifests: readonly Manifest[]): readonly Manifest[] =>
+  manifests.filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet');
+const podOf = (workload: Manifest): Pod => {
+  const pod = workload.spec.template?.spec;
+  if (pod === undefined) throw new Error(`${workload.metadata.name} has no pod`);
+  return pod;
+};
+
+describe.each(['example-values.yaml', 'full-values.yaml'])('rendered with %s', (values) => {
+  const manifests = rendered(values) ?? [];
+  const workloads = workloadsOf(manifests);
+  const isRendered = manifests.length > 0;
+
+  test('every process runs, and one of each may be away at a time', () => {
+    if (!isRendered) return;
+    expect(workloads.map(componentOf).sort()).toEqual([...PROCESSES].sort());
+    const budgets = manifests.filter(({ kind }) => kind === 'PodDisruptionBudget');
+    expect(budgets.map(componentOf).sort()).toEqual([...PROCESSES].sort());
+    for (const each of [...workloads, ...budgets]) {
+      expect(each.spec.selector?.matchLabels).toMatchObject({ 'app.kubernetes.io/component': componentOf(each) });
+    }
+  });
+
+  test('a container is nobody special, cannot write to its file system and is probed', () => {
+    for (const workload of workloads) {
+      const pod = podOf(workload);
+      expect(pod.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
+      expect([pod.automountServiceAccountToken, pod.enableServiceLinks]).toEqual([false, false]);
+      expect(pod.containers).toHaveLength(1);
+      for (const container of pod.containers) {
+        expect(container).toMatchObject({
+          command: ['node', '--enable-source-maps', `dist/apps/${componentOf(workload)}/src/main.js`],
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ['ALL'] },
+          },
+          startupProbe: { httpGet: { path: '/livez', port: 'http' } },
+          livenessProbe: { httpGet: { path: '/livez', port: 'http' } },
+          readinessProbe: { httpGet: { path: '/readyz', port: 'http' } },
+          resources: { limits: { memory: '512Mi' } },
+        });
+        expect(container.image).toMatch(/^registry\.example\.com\/drawdown(:\d|@sha256:)/);
+      }
+    }
+  });
+
+  test('what is mounted exists', () => {
+    for (const workload of workloads) {
+      const pod = podOf(workload);
+      const claimed = (workload.spec.volumeClaimTemplates ?? []).map(({ metadata }) => metadata.name);
+      const volumes = [...pod.volumes.map(({ name }) => name), ...claimed].sort();
+      expect(pod.containers.flatMap(({ volumeMounts }) => volumeMounts.map(({ name }) => name)).sort()).toEqual(
+        volumes,
+      );
+    }
+  });
+
+  test('secrets are referred to, and given only to who needs them', () => {
+    for (const workload of workloads) {
+      for (const { env } of podOf(workload).containers) {
+        const secret = env.filter(({ name }) => /_URL$|USERNAME|PASSWORD|_KEY$/.test(name));
+        expect(secret.every(({ valueFrom, value }) => valueFrom !== undefined && value === undefined)).toBe(true);
+        const needsDatabase = componentOf(workload) === 'api' || componentOf(workload).endsWith('-projector');
+        expect(env.some(({ name }) => name === 'DATABASE_URL')).toBe(needsDatabase);
+        if (componentOf(workload) !== 'api') expect(env.map(({ name }) => name)).not.toContain('DRAWDOWN_ADMIN_KEY');
+      }
+    }
+  });
+});
+
+test('the number of workers is left to the autoscaler, up to the number of shards', () => {
+  const manifests = rendered('full-values.yaml');
+  if (manifests === null) return;
+  const worker = workloadsOf(manifests).find((each) => componentOf(each) === 'worker');
+  expect(worker?.spec.replicas).toBeUndefined();
+  expect(manifests.find(({ kind }) => kind === 'ScaledObject')?.spec.maxReplicaCount).toBe(16);
+});
+
+test('an upgrade may leave a process at its release while the others go on', () => {
+  const manifests = rendered('full-values.yaml');
+  if (manifests === null) return;
+  const images = new Map(workloadsOf(manifests).map((each) => [componentOf(each), podOf(each).containers[0]?.image]));
+  expect(images.get('api')).toBe('registry.example.com/drawdown:0.0.9');
+  expect(images.get('worker')).toMatch(/@sha256:/);
+});
+
+test('more workers than shards are refused', () => {
+  if (rendered('example-values.yaml') === null) return;
+  expect(() => rendered('example-values.yaml', '--set', 'processes.worker.replicas=9')).toThrow('only 8 shards to own');
+});

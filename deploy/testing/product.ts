@@ -1,0 +1,81 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+/** The repository, as far as what is deployed has to agree with it. */
+export const root = path.resolve(__dirname, '../..');
+
+export const textOf = (file: string): string => readFileSync(path.join(root, file), 'utf8');
+
+/** Files below a folder, relative to the root, sorted. */
+export const filesBelow = (folder: string): readonly string[] =>
+  readdirSync(path.join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)))
+    .sort();
+
+/**
+ * The processes of the distributed form. Compose, Helm, Prometheus and the README each have to name exactly these.
+ */
+export const PROCESSES = [
+  'api',
+  'worker',
+  'relay',
+  'balance-projector',
+  'breakdown-projector',
+  'burn-rate-projector',
+  'transactions-projector',
+] as const;
+
+/** Apps that are no process of an installation, and the one process that is all of them. */
+const OTHER_APPS = ['bench', 'cli', 'standalone'];
+
+/**
+ * What deploy/ names before the code has it. Whatever comes into being has to be taken off these lists: a spec is red
+ * until then, so that they cannot hide a name that is wrong.
+ */
+export const AWAITED: Readonly<Record<'apps' | 'metrics' | 'settings', readonly string[]>> = {
+  apps: ['api', 'worker'],
+  metrics: [],
+  settings: [],
+};
+
+const TEST_CODE = /\.(spec|faults|kafka|postgres|conformance)\.ts$|\/testing(\/|\.ts$)|\/in-memory\//;
+const sources = (): readonly string[] =>
+  [...filesBelow('apps'), ...filesBelow('libs')].filter((file) => file.endsWith('.ts') && !TEST_CODE.test(file));
+
+/** Everything that is in force, as one text. */
+export const sourceText = (): string => sources().map(textOf).join('\n');
+
+/** What the code reports, with the port's call that reports it: calls of `Metrics` with a name, wherever they are. */
+export const reportedMetrics = (): ReadonlyMap<string, string> =>
+  new Map(
+    sources()
+      .flatMap((file) => [...textOf(file).matchAll(/\b(count|observe|gauge)\(\s*'([a-z][a-z_]+)'/g)])
+      .map(([, call, name]) => [name ?? '', call ?? '']),
+  );
+
+/** Metrics with the names that Prometheus' own clients use. */
+export const processMetrics = (): readonly string[] =>
+  [...textOf('libs/http/src/server/process-metrics.ts').matchAll(/name: '(process_[a-z_]+)'/g)].map(
+    ([, name]) => name ?? '',
+  );
+
+/**
+ * Every environment variable that a process reads, from the tables in files called `settings.ts` or `…-settings.ts`, as
+ * far as something imports them.
+ */
+export const knownSettings = (): ReadonlySet<string> => {
+  const code = sourceText();
+  const tables = sources().filter(
+    (file) => /(^|[/-])settings\.ts$/.test(file) && code.includes(`/${path.basename(file, '.ts')}'`),
+  );
+  return new Set(
+    tables.flatMap((file) =>
+      [...textOf(file).matchAll(/^ {2}([A-Z][A-Z0-9_]+): ['`]/gm)].map(([, name]) => name ?? ''),
+    ),
+  );
+};
+
+/** The apps that are processes of the distributed form, as the repository has them. */
+export const processApps = (): readonly string[] =>
+  readdirSync(path.join(root, 'apps')).filter((name) => !OTHER_APPS.includes(name));
