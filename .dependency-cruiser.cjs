@@ -2,9 +2,9 @@
  * The second witness for imports (the first is @nx/enforce-module-boundaries): the same table, over paths instead of
  * projects, and what Nx does not see: cycles inside a lib, adapters importing each other, test code in production.
  */
-const { layers, specLayers, packages, modulePackages, testPackages } = require('./scripts/layers.cjs');
+const { layers, specLayers, packages, modulePackages, testPackages, testPackagesOf } = require('./scripts/layers.cjs');
 
-const TEST_CODE = '(\\.(spec|faults|kafka|conformance)\\.ts$|/testing\\.ts$|/testing/|/in-memory/)';
+const TEST_CODE = '(\\.(spec|faults|kafka|postgres|conformance)\\.ts$|/testing\\.ts$|/testing/|/in-memory/)';
 const MODULE_FILE = '\\.module\\.ts$';
 
 const anyOf = (names) => `(${names.map((name) => name.replaceAll('.', '\\.')).join('|')})`;
@@ -12,7 +12,7 @@ const anyOf = (names) => `(${names.map((name) => name.replaceAll('.', '\\.')).jo
 const inPackages = (names) =>
   `node_modules/${anyOf(names.flatMap((name) => [name, `@types/${name.replace(/^@(.*)\/(.*)$/, '$1__$2')}`]))}/`;
 
-const SPEC = '\\.(spec|faults|kafka)\\.ts$';
+const SPEC = '\\.(spec|faults|kafka|postgres)\\.ts$';
 
 const mayImport = (kind, lib, from, allowed) => ({
   name: `${lib}${kind}-may-import`,
@@ -40,7 +40,11 @@ const outside = Object.keys(layers).flatMap((lib) => {
   return [
     rule('', { path: `^libs/${lib}/`, pathNot: `(${TEST_CODE}|${MODULE_FILE})` }, own),
     rule('-in-module', { path: `^libs/${lib}/.*${MODULE_FILE}` }, inModule),
-    rule('-in-tests', { path: `^libs/${lib}/.*${TEST_CODE}` }, [...inModule, ...testPackages]),
+    rule('-in-tests', { path: `^libs/${lib}/.*${TEST_CODE}` }, [
+      ...inModule,
+      ...testPackages,
+      ...(testPackagesOf[lib] ?? []),
+    ]),
   ];
 });
 

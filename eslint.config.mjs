@@ -4,7 +4,7 @@ import prettier from 'eslint-config-prettier/flat';
 import tseslint from 'typescript-eslint';
 import table from './scripts/layers.cjs';
 
-const { layers, specLayers, packages, modulePackages, testPackages, testFiles } = table;
+const { layers, specLayers, packages, modulePackages, testPackages, testPackagesOf, testFiles } = table;
 
 /** The Nx form of the table; `extra(lib)` and `more(lib)` are the packages and libs that a kind of file may import on top. */
 const boundaries = (extra, more = () => []) => ({
@@ -26,6 +26,7 @@ const boundaries = (extra, more = () => []) => ({
   ],
 });
 const inModule = (lib) => modulePackages[lib] ?? [];
+const inTests = (lib) => [...inModule(lib), ...testPackages, ...(testPackagesOf[lib] ?? [])];
 
 /** Code whose result must be the same on every replay: it may not ask the world anything. */
 const DETERMINISTIC = [
@@ -92,17 +93,14 @@ export default defineConfig(
   {
     files: testFiles,
     rules: {
-      ...boundaries((lib) => [...inModule(lib), ...testPackages]),
+      ...boundaries(inTests),
       'no-restricted-properties': ['error', ...onlyTests],
       '@typescript-eslint/unbound-method': 'off', // expect(store.append) is not a call
     },
   },
   {
-    files: ['**/*.spec.ts', '**/*.faults.ts', '**/*.kafka.ts'],
-    rules: boundaries(
-      (lib) => [...inModule(lib), ...testPackages],
-      (lib) => specLayers[lib] ?? [],
-    ),
+    files: ['**/*.spec.ts', '**/*.faults.ts', '**/*.kafka.ts', '**/*.postgres.ts'],
+    rules: boundaries(inTests, (lib) => specLayers[lib] ?? []),
   },
   {
     files: DETERMINISTIC,

@@ -11,7 +11,9 @@ module.exports = {
   moduleNameMapper,
   transform: { '\\.[jt]s$': ['@swc/jest', jestOptions] },
   // Published as ES modules only, which jest on Node 20 cannot require(): these are transformed too.
-  transformIgnorePatterns: ['/node_modules/(?!(content-disposition|temporal-polyfill|temporal-utils|temporal-spec)/)'],
+  transformIgnorePatterns: [
+    '/node_modules/(?!(content-disposition|jose|temporal-polyfill|temporal-utils|temporal-spec)/)',
+  ],
   maxWorkers: 2,
   testTimeout: 30_000,
 };

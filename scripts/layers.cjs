@@ -24,7 +24,7 @@ const packages = {
   ports: [],
   ledger: [],
   delivery: [],
-  adapters: ['libsql', '@electric-sql/pglite', 'pg', 'kafkajs'],
+  adapters: ['libsql', '@electric-sql/pglite', 'pg', '@eventstore/db-client', 'kafkajs'],
   commands: ['@nestjs/common', '@nestjs/core', '@nestjs/cqrs', 'rxjs'],
   projections: [],
   http: [
@@ -39,6 +39,7 @@ const packages = {
     'class-transformer',
     'class-validator',
     'fastify',
+    'jose',
     'nestjs-pino',
     'pino',
     'pino-http',
@@ -58,6 +59,9 @@ const modulePackages = {
 /** What test code may import on top, in every lib. */
 const testPackages = ['fast-check', 'ajv', 'reflect-metadata', '@nestjs/common', '@nestjs/core', '@nestjs/testing'];
 
+/** What the test code of one lib may import on top: adapters have doubles of servers, which speak the servers' protocols. */
+const testPackagesOf = { adapters: ['@grpc/grpc-js', 'google-protobuf'] };
+
 /**
  * Libs that specs may import on top: what writes SQL is tested on the engine that runs it, and the engines are adapters.
  * Only specs, so that what a lib offers to others' tests (`testing.ts`) stays free of drivers.
@@ -69,10 +73,11 @@ const testFiles = [
   '**/*.spec.ts',
   '**/*.faults.ts',
   '**/*.kafka.ts',
+  '**/*.postgres.ts',
   '**/*.conformance.ts',
   '**/testing.ts',
   '**/testing/**',
   '**/in-memory/**',
 ];
 
-module.exports = { layers, specLayers, packages, modulePackages, testPackages, testFiles };
+module.exports = { layers, specLayers, packages, modulePackages, testPackages, testPackagesOf, testFiles };

@@ -158,12 +158,13 @@ test('BAD-097: a person of no organization finds none', async () => {
 test('BAD-091: members see own usage and nothing else', async () => {
   const allowed = ['readsTransactions', 'readsTransaction', 'readsExplanation', 'readsBreakdown', 'readsSpending'];
   const presets = ['organizationsPresets', 'organizationsPreset'];
+  const own = ['meUsage', 'meTrend', 'meByOrganization', 'meByService', 'meTransactions'];
   for (const operation of operations) {
     const { status, body } = await send(operation, pathOf(operation, { preset: 'enterprise' }), {
       ...admin,
       'drawdown-user': 'member1',
     });
-    const isAllowed = [...allowed, ...presets].includes(operation.name);
+    const isAllowed = [...allowed, ...presets, ...own].includes(operation.name);
     if (isAllowed) expect([operation.name, [200, 404].includes(status)]).toEqual([operation.name, true]);
     else expect([operation.name, status, body['code']]).toEqual([operation.name, 403, 'role_required']);
   }

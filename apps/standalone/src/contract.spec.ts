@@ -1,14 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
-import { createHttp, createLogger } from '@drawdown/http';
-import { NO_LOG } from '@drawdown/ports';
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Ajv, type ValidateFunction } from 'ajv';
-import { openParts } from './parts';
-import { makeSample, SAMPLE_ORGANIZATION } from './sample';
-import { readSettings } from './settings';
-import { StandaloneModule } from './standalone.module';
+import { SAMPLE_ORGANIZATION } from './sample';
+import { type EmbeddedServer, openEmbedded } from './testing/embedded';
 import { ADMIN_KEY } from './testing/in-memory';
 import { eventFor, makeWorld, type World } from './testing/bad-input-world';
 
@@ -20,28 +12,20 @@ interface Described {
   readonly components: { readonly schemas: Readonly<Record<string, object>> };
 }
 
-const folder = mkdtempSync(path.join(os.tmpdir(), 'drawdown-contract-'));
-const settings = readSettings({ DRAWDOWN_DATA: folder, DRAWDOWN_ADMIN_KEY: ADMIN_KEY });
-let app: NestFastifyApplication;
+let server: EmbeddedServer;
 let url: string;
 let world: World;
 let document: Described;
 const validators = new Map<string, ValidateFunction>();
 
 beforeAll(async () => {
-  const parts = await openParts(settings, NO_LOG);
-  await makeSample(parts);
-  app = await createHttp(StandaloneModule.of(parts, settings, createLogger('silent')));
-  await app.listen(0, '127.0.0.1');
-  url = await app.getUrl();
+  server = await openEmbedded();
+  url = server.url;
   world = await makeWorld({ url });
   document = (await (await fetch(`${url}/v1/openapi.json`)).json()) as Described;
 }, 60_000);
 
-afterAll(async () => {
-  await app.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => server.close());
 
 /** The check of a named document, with the references of the OpenAPI document. */
 const validator = (name: string): ValidateFunction => {
@@ -71,12 +55,18 @@ let serial = 0;
 const covered = new Set<string>();
 
 /** Sends a request and checks its answer against the document. */
-const call = async (method: string, route: string, json?: unknown): Promise<Record<string, unknown>> => {
+const call = async (
+  method: string,
+  route: string,
+  json?: unknown,
+  person?: string,
+): Promise<Record<string, unknown>> => {
   const response = await fetch(url + route, {
     method,
     headers: {
       authorization: `Bearer ${ADMIN_KEY}`,
       'idempotency-key': `contract ${String(serial++)}`,
+      ...(person === undefined ? {} : { 'drawdown-user': person }),
       ...(json === undefined ? {} : { 'content-type': 'application/json' }),
     },
     ...(json === undefined ? {} : { body: JSON.stringify(json) }),
@@ -132,6 +122,10 @@ test('every route answers what is documented', async () => {
   await call('POST', '/v1/quarantine/redrive', { organization_id: 'world' });
   for (const route of ['transactions', 'breakdown?by=service_type', 'spending?period=7d', 'burn-rate?wallet=credits']) {
     await call('GET', `${O}/${route}${route.includes('?') ? '&' : '?'}${after}`);
+  }
+  await call('PUT', `${O}/members/u1`, { role: 'member' });
+  for (const route of ['usage', 'usage/trend', 'usage/organizations', 'usage/services', 'transactions']) {
+    await call('GET', `/v1/me/${route}?${after}`, undefined, 'u1');
   }
   const txn = world['txn'] ?? '';
   for (const part of ['', '/tree', '/explanation']) await call('GET', `${O}/transactions/${txn}${part}`);

@@ -70,4 +70,26 @@ describe('an Idempotency-Key', () => {
     expect(again.headers.get('idempotent-replay')).toBe('true');
     expect((await call('POST', versions, { rates: [] }, { 'idempotency-key': 'version' })).status).toBe(400);
   });
+
+  test('of a write to the catalogue is known after a restart: same answer, and 409 for another body', async () => {
+    const rates = [{ service_type: 'x', price: { type: 'flat_rate', credits_per_unit: '1', unit: 'u' } }];
+    const requests = [
+      ['/v1/rate-cards', { key: 'kept', name: 'Kept', unit: 'credit' }, { key: 'kept', name: 'Other', unit: 'credit' }],
+      ['/v1/rate-cards/kept/versions', { rates }, { rates, rounding: { scale: 1, mode: 'up' } }],
+      ['/v1/rate-cards/kept/versions/1/activate', {}, { effective_from: '2026-01-01T00:00:00Z' }],
+      ['/v1/test-clocks', { now: '2026-05-01T00:00:00Z' }, { now: '2026-05-02T00:00:00Z' }],
+    ] as const;
+    const key = (path: string) => ({ 'idempotency-key': `kept ${path}` });
+    const first = new Map<string, unknown>();
+    for (const [path, body] of requests) first.set(path, (await call('POST', path, body, key(path))).body);
+    const restarted = await openInMemory({ store: server.store });
+    const callAgain = callingAt(() => restarted.url);
+    for (const [path, body, other] of requests) {
+      const again = await callAgain('POST', path, body, key(path));
+      expect([path, again.headers.get('idempotent-replay'), again.body]).toEqual([path, 'true', first.get(path)]);
+      const reused = await callAgain('POST', path, other, key(path));
+      expect([path, reused.status, reused.body['code']]).toEqual([path, 409, 'idempotency_key_reused']);
+    }
+    await restarted.app.getHttpAdapter().close();
+  });
 });

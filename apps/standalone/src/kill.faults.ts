@@ -3,11 +3,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { must } from './testing/api';
-import { expectedBooks, foundBooks, repeated } from './testing/load/audit';
-import { Generator } from './testing/load/generator';
-import { Journal, type Journaled } from './testing/load/journal';
-import { Operations, ORGANIZATIONS, RATES } from './testing/load/operations';
-import { Seeded } from './testing/seeded';
+import { repeated } from './testing/load/audit';
+import { checkBooks, endLoads, outcomes, startLoad } from './testing/load/scene';
 import { type ServerOptions, ServerProcess } from './testing/server-process';
 
 const KILLS = 10;
@@ -23,38 +20,19 @@ const say = (line: string): void => {
 };
 
 let folder: string;
-let load: Generator | undefined;
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'drawdown-kill-'));
 });
 afterEach(async () => {
   await ServerProcess.endAll();
-  await load?.abandon();
-  load = undefined;
+  await endLoads();
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Organizations with a card and a few credits: most come from the load's own grants. */
-const prepare = async (url: string): Promise<void> => {
-  await must(`${url}/v1/rate-cards`, 'POST', { key: 'load', name: 'Load', unit: 'credit' });
-  await must(`${url}/v1/rate-cards/load/versions`, 'POST', { rates: RATES });
-  await must(`${url}/v1/rate-cards/load/versions/1/activate`, 'POST', { effective_from: '2023-01-01T00:00:00Z' });
-  for (const id of ORGANIZATIONS) {
-    await must(`${url}/v1/organizations`, 'POST', { id, name: id, preset: 'enterprise' });
-    await must(`${url}/v1/organizations/${id}/rate-card`, 'PUT', { key: 'load' });
-  }
-};
-
 const start = async () => {
-  const seeded = Seeded.fresh();
-  say(`SEED=${String(seeded.seed)}`);
   const dataFolder = path.join(folder, 'data');
   const server = await ServerProcess.start({ dataFolder });
-  await prepare(server.url);
-  const journal = new Journal(path.join(folder, 'journal.ndjson'));
-  const generator = new Generator(server.url, journal, new Operations(seeded), CLIENTS);
-  load = generator;
-  return { seeded, dataFolder, server, journal, generator };
+  return { dataFolder, server, ...(await startLoad(server.url, folder, CLIENTS)) };
 };
 
 /** A start that is killed, too: it must not have taken anything halfway. */
@@ -62,37 +40,6 @@ const killWhileStarting = async (options: ServerOptions, afterMs: number): Promi
   const server = await ServerProcess.spawn(options);
   await sleep(afterMs);
   await server.kill();
-};
-
-/** Everything that clients were told is so, and nothing else. */
-const checkBooks = async (url: string, journal: readonly Journaled[]): Promise<void> => {
-  expect(journal.filter(({ reply }) => reply === null)).toEqual([]);
-  for (const [organization, want] of expectedBooks(journal)) {
-    const { consumed, broken, ...found } = await foundBooks(url, organization);
-    expect({ organization, broken }).toEqual({ organization, broken: [] });
-    const unknown = [...found.transactions].filter(([id]) => !want.transactions.has(id));
-    const missing = [...want.transactions].filter(([id]) => !found.transactions.has(id));
-    expect({ organization, unknown, missing }).toEqual({ organization, unknown: [], missing: [] });
-    expect({ organization, ...found }).toEqual({ organization, ...want });
-    const charged = [...want.transactions].filter(([, change]) => change < 0n);
-    expect({ organization, consumed }).toEqual({
-      organization,
-      consumed: -charged.reduce((sum, [, change]) => sum + change, 0n),
-    });
-  }
-};
-
-const outcomes = (journal: readonly Journaled[]): string => {
-  const counts = new Map<string, number>();
-  for (const { operation, reply, tries } of journal) {
-    const name = `${operation.kind} ${String(reply?.status)}`;
-    counts.set(name, (counts.get(name) ?? 0) + 1);
-    if (tries > 1) counts.set('sent more than once', (counts.get('sent more than once') ?? 0) + 1);
-  }
-  return [...counts]
-    .map(([name, count]) => `${name}: ${String(count)}`)
-    .sort()
-    .join(', ');
 };
 
 test(`FLT-06: killed ${String(KILLS)} times under load, it has what it acknowledged, once`, async () => {

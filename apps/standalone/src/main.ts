@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { DataFolderInUse } from '@drawdown/adapters/embedded/data-folder';
+import { DatabaseTooNew } from '@drawdown/delivery';
 import { createHttp, createLogger } from '@drawdown/http';
 import { openParts } from './parts';
 import { makeSample } from './sample';
@@ -9,7 +10,7 @@ import { ShardCountDiffers } from './store-header';
 import { welcome } from './welcome';
 
 /** Failures that say what to do next; a stack would only hide it. */
-const EXPECTED = [BadSettings, DataFolderInUse, ShardCountDiffers];
+const EXPECTED = [BadSettings, DataFolderInUse, DatabaseTooNew, ShardCountDiffers];
 
 const start = async (): Promise<void> => {
   const settings = readSettings(process.env);

@@ -1,8 +1,12 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Readiness } from '@drawdown/http';
 import { readRecorded } from '@drawdown/domain';
 import type { RecentEvents } from '@drawdown/ledger';
 import type { EventStore, Log, Metrics, ReadDatabase, StoredEvent } from '@drawdown/ports';
 import { ledgerRunner, type ReadModels, readModels } from '@drawdown/projections';
+
+/** How long the start waits for the tables: usage is taken without them, and a database that is there has them sooner. */
+const TABLES_MAX_MS = 3_000;
 
 interface Followed {
   readonly store: EventStore;
@@ -22,7 +26,10 @@ interface OpenedReadModels {
   readonly stop: () => Promise<void>;
 }
 
-/** Starts what follows the log into the database, and the queries over it. */
+/**
+ * Starts what follows the log into the database, and the queries over it. A database that is away is waited for in the
+ * background (FLT-41); rejects with DatabaseTooNew where that is known by then.
+ */
 export const openReadModels = async (followed: Followed): Promise<OpenedReadModels> => {
   const { store, database, shards, shardOf, log, metrics, readiness, recent } = followed;
   const decode = (shard: number, stored: StoredEvent) =>
@@ -33,9 +40,12 @@ export const openReadModels = async (followed: Followed): Promise<OpenedReadMode
     return null;
   });
   readiness.register('read_models', () => {
+    if (runner.trouble !== null) return runner.trouble;
     const stuck = runner.health().find(({ state }) => state !== 'running');
     return stuck === undefined ? null : `${stuck.model}: ${stuck.reason ?? stuck.state}`;
   });
-  await runner.start();
+  const waiting = new AbortController();
+  const late = pause(TABLES_MAX_MS, undefined, { signal: waiting.signal }).catch(() => undefined); // aborted: not late
+  await Promise.race([runner.start(), late]).finally(() => waiting.abort());
   return { readModels: readModels({ database, progress: runner, store, shardOf }), stop: () => runner.stop() };
 };

@@ -6,13 +6,15 @@ import { openSqliteEventStore } from '@drawdown/adapters/embedded/sqlite-event-s
 import { systemClock } from '@drawdown/adapters/embedded/system-clock';
 import { openPgDatabase } from '@drawdown/adapters/postgres/pg-database';
 import { ensureAdminKey } from '@drawdown/commands';
+import { ledgerStream } from '@drawdown/domain';
 import { PrometheusMetrics, Readiness } from '@drawdown/http';
 import { LocalCatalogue, LocalLedger, RecentEvents } from '@drawdown/ledger';
-import type { Clock, EventStore, Log, ReadDatabase } from '@drawdown/ports';
+import type { Clock, EventStore, Log, Metrics, ReadDatabase } from '@drawdown/ports';
 import type { ReadModels } from '@drawdown/projections';
 import { openReadModels } from './open-read-models';
 import type { Settings } from './settings';
 import { checkShardCount, EMBEDDED_SHARDS } from './store-header';
+import { watchDependencies } from './watch-dependencies';
 
 /** Everything the process is made of, opened and running. */
 export interface Parts {
@@ -39,11 +41,12 @@ export const openParts = async (settings: Settings, log: Log): Promise<Parts> =>
     const claim = await claimDataFolder(settings.dataFolder);
     closers.push(() => claim.release());
     // The database takes seconds to start; the ledger is loaded meanwhile.
-    const opening = openDatabase(settings, log);
+    const metrics = new PrometheusMetrics();
+    const opening = openDatabase(settings, log, metrics);
     closers.push(() => closeOpened(opening));
     const store = await openSqliteEventStore(settings.dataFolder, { log });
     closers.push(() => store.close());
-    const parts = await openLedger(settings, store, opening, log);
+    const parts = await openLedger(settings, store, opening, log, metrics);
     return { ...parts, close };
   } catch (error) {
     await close();
@@ -57,18 +60,19 @@ const closeOpened = async (opening: Promise<ReadDatabase>): Promise<void> => {
   if (opened.status === 'fulfilled') await opened.value.close();
 };
 
-const openDatabase = (settings: Settings, log: Log): Promise<ReadDatabase> =>
+const openDatabase = async (settings: Settings, log: Log, metrics: Metrics): Promise<ReadDatabase> =>
   settings.databaseUrl === null
     ? openPgliteDatabase(path.join(settings.dataFolder, 'read-models'), { log })
-    : Promise.resolve(openPgDatabase(settings.databaseUrl, { log }));
+    : openPgDatabase(settings.databaseUrl, { log, metrics, poolSize: settings.databaseConnections });
 
 const openLedger = async (
   settings: Settings,
   store: EventStore,
   opening: Promise<ReadDatabase>,
   log: Log,
+  metrics: PrometheusMetrics,
 ): Promise<Omit<Parts, 'close'>> => {
-  const [metrics, readiness, clock] = [new PrometheusMetrics(), new Readiness(), systemClock()];
+  const [readiness, clock] = [new Readiness(), systemClock()];
   await checkShardCount(store, EMBEDDED_SHARDS);
   const snapshots = await openFileSnapshots(path.join(settings.dataFolder, 'snapshots'), log);
   const catalogue: LocalCatalogue = new LocalCatalogue(store, clock, (card, version) =>
@@ -82,9 +86,10 @@ const openLedger = async (
   await ledger.start();
   readiness.register('ledger', () => ledger.trouble);
   const newAdminKey = await ensureAdminKey(catalogue, settings.adminKey);
+  const database = await opening;
   const reads = await openReadModels({
     store,
-    database: await opening,
+    database,
     recent,
     shards: EMBEDDED_SHARDS,
     shardOf: (organizationId) => ledger.shardOf(organizationId),
@@ -92,7 +97,13 @@ const openLedger = async (
     metrics,
     readiness,
   });
+  const unwatch = watchDependencies(
+    { event_store: () => store.head(ledgerStream(0)), database: () => database.query('SELECT 1') },
+    metrics,
+    log,
+  );
   const drain = async (): Promise<void> => {
+    unwatch();
     await ledger.stop();
     await reads.stop();
   };

@@ -5,8 +5,11 @@ const KNOWN = {
   PORT: 'port of the API; 0 takes a free one (default 3000)',
   HOST: 'address it listens on (default 127.0.0.1)',
   DATABASE_URL: 'PostgreSQL for the read models, instead of the embedded one',
+  DRAWDOWN_DATABASE_CONNECTIONS: 'how many connections to that PostgreSQL there are at most, 2 to 100 (default 10)',
   DRAWDOWN_DATA: 'data folder (default .drawdown)',
   DRAWDOWN_ADMIN_KEY: 'secret of an admin key; without it one is generated and shown once, at the first start',
+  DRAWDOWN_OIDC_ISSUER: 'issuer of the tokens that people come with; only keys get in without one',
+  DRAWDOWN_OIDC_AUDIENCE: 'audience of these tokens; must be set with the issuer',
   DRAWDOWN_TEST_CLOCKS: '1 or 0: whether users may make test clocks (default 1; 0 where NODE_ENV is production)',
   DRAWDOWN_SAMPLE: '1 or 0: whether an empty store gets a sample organization (default as above)',
   DRAWDOWN_LOG_LEVEL: `one of ${LOG_LEVELS.join(', ')} (default warn)`,
@@ -28,7 +31,10 @@ export interface Settings {
   readonly dataFolder: string;
   /** Null: the embedded database, in the data folder. */
   readonly databaseUrl: string | null;
+  readonly databaseConnections: number;
   readonly adminKey: string | undefined;
+  /** Null: people do not come with tokens. */
+  readonly oidc: { readonly issuer: string; readonly audience: string } | null;
   readonly testClocks: boolean;
   readonly sample: boolean;
   readonly logLevel: (typeof LOG_LEVELS)[number];
@@ -73,6 +79,33 @@ const databaseUrlOf = (text: string | undefined): string | null => {
   throw new BadSettings('DATABASE_URL must be a postgres:// address');
 };
 
+/** Two, so that a projector in its transaction does not keep every read waiting. */
+const connectionsOf = (text: string): number => {
+  const count = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (count >= 2 && count <= 100) return count;
+  throw new BadSettings('DRAWDOWN_DATABASE_CONNECTIONS must be a number between 2 and 100');
+};
+
+const issuerOf = (text: string): string => {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  // Without TLS whoever is on the way says which keys count; on one machine nobody is.
+  const isLocal = url !== null && ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
+  if (url?.protocol === 'https:' || (url?.protocol === 'http:' && isLocal)) return text;
+  throw new BadSettings('DRAWDOWN_OIDC_ISSUER must be an https:// address (http:// on loopback only)');
+};
+
+const oidcOf = (environment: Environment): Settings['oidc'] => {
+  const issuer = given(environment, 'DRAWDOWN_OIDC_ISSUER');
+  const audience = given(environment, 'DRAWDOWN_OIDC_AUDIENCE');
+  if (issuer === undefined && audience === undefined) return null;
+  if (issuer === undefined)
+    throw new BadSettings('DRAWDOWN_OIDC_AUDIENCE is set, DRAWDOWN_OIDC_ISSUER is not; set both');
+  if (audience === undefined) {
+    throw new BadSettings('DRAWDOWN_OIDC_ISSUER is set, DRAWDOWN_OIDC_AUDIENCE is not; tokens for others would count');
+  }
+  return { issuer: issuerOf(issuer), audience };
+};
+
 const logLevelOf = (text: string): Settings['logLevel'] => {
   const level = LOG_LEVELS.find((known) => known === text);
   if (level === undefined) throw new BadSettings(`DRAWDOWN_LOG_LEVEL must be ${KNOWN.DRAWDOWN_LOG_LEVEL}`);
@@ -90,7 +123,9 @@ export const readSettings = (environment: Environment): Settings => {
     port: portOf(given(environment, 'PORT') ?? '3000'),
     dataFolder: given(environment, 'DRAWDOWN_DATA') ?? '.drawdown',
     databaseUrl: databaseUrlOf(given(environment, 'DATABASE_URL')),
+    databaseConnections: connectionsOf(given(environment, 'DRAWDOWN_DATABASE_CONNECTIONS') ?? '10'),
     adminKey: adminKeyOf(given(environment, 'DRAWDOWN_ADMIN_KEY')),
+    oidc: oidcOf(environment),
     testClocks: flag(environment, 'DRAWDOWN_TEST_CLOCKS', isForTrying),
     sample: flag(environment, 'DRAWDOWN_SAMPLE', isForTrying),
     logLevel: logLevelOf(given(environment, 'DRAWDOWN_LOG_LEVEL') ?? 'warn'),

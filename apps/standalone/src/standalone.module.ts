@@ -1,4 +1,4 @@
-import { HttpModule, HttpSettings } from '@drawdown/http';
+import { HttpModule, HttpSettings, OidcTokens } from '@drawdown/http';
 import { Catalogue, Ledger } from '@drawdown/ledger';
 import { ReadModels } from '@drawdown/projections';
 import {
@@ -48,10 +48,11 @@ export class PartsModule implements BeforeApplicationShutdown, OnApplicationShut
 export class StandaloneModule {
   static of(parts: Parts, settings: Settings, logger: Logger): DynamicModule {
     const { metrics, readiness, clock } = parts;
+    const tokens = settings.oidc === null ? {} : { tokens: new OidcTokens({ ...settings.oidc, log: logger }) };
     const http = new HttpSettings(settings.testClocks, () => clock.now());
     return {
       module: StandaloneModule,
-      imports: [PartsModule.of(parts), HttpModule.with({ settings: http, logger, metrics, readiness })],
+      imports: [PartsModule.of(parts), HttpModule.with({ settings: http, logger, metrics, readiness, ...tokens })],
     };
   }
 }

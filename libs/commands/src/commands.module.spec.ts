@@ -51,8 +51,8 @@ test('settles what is due after a test clock has moved, and not where it was ref
   };
   const app = await open(ledger, catalogue);
   const to = '2026-05-01T00:00:00.000000Z' as never;
-  await app.get(CommandBus).execute(new AdvanceTestClock('clock', to, sender));
-  await app.get(CommandBus).execute(new AdvanceTestClock('other', to, sender));
+  await app.get(CommandBus).execute(new AdvanceTestClock('clock', to, sender, null));
+  await app.get(CommandBus).execute(new AdvanceTestClock('other', to, sender, null));
   expect(done).toEqual(['moved clock', 'settled clock', 'moved other']);
   await app.close();
 });

@@ -3,6 +3,7 @@ import type {
   CatalogueResult,
   CommandResult,
   Idempotency,
+  RepeatableResult,
   Sender,
   TakenResult,
   UsageResult,
@@ -53,7 +54,7 @@ export class RedriveQuarantine extends Command<UsageResult> {
   }
 }
 
-export class CreateRateCard extends Command<CatalogueResult<RateCard>> {
+export class CreateRateCard extends Command<RepeatableResult<RateCard>> {
   constructor(
     readonly card: {
       readonly key: string;
@@ -63,13 +64,14 @@ export class CreateRateCard extends Command<CatalogueResult<RateCard>> {
       readonly organizationId: string | null;
     },
     readonly sender: Sender,
+    readonly idempotency: Idempotency | null,
   ) {
     super();
   }
 }
 
 /** A new draft version; its rates are checked as a whole. */
-export class SaveRateCardVersion extends Command<CatalogueResult<{ version: number }>> {
+export class SaveRateCardVersion extends Command<RepeatableResult<{ version: number }>> {
   constructor(
     readonly key: string,
     readonly version: {
@@ -79,18 +81,20 @@ export class SaveRateCardVersion extends Command<CatalogueResult<{ version: numb
       readonly effectiveFrom: Instant | null;
     },
     readonly sender: Sender,
+    readonly idempotency: Idempotency | null,
   ) {
     super();
   }
 }
 
 /** Lets a version price usage from an instant on; null: from what the version says, else from now. */
-export class ActivateRateCardVersion extends Command<CatalogueResult<RateCard>> {
+export class ActivateRateCardVersion extends Command<RepeatableResult<RateCard>> {
   constructor(
     readonly key: string,
     readonly version: number,
     readonly effectiveFrom: Instant | null,
     readonly sender: Sender,
+    readonly idempotency: Idempotency | null,
   ) {
     super();
   }
@@ -121,21 +125,23 @@ export class RevokeApiKey extends Command<CatalogueResult<null>> {
   }
 }
 
-export class CreateTestClock extends Command<CatalogueResult<{ id: string; now: Instant }>> {
+export class CreateTestClock extends Command<RepeatableResult<{ id: string; now: Instant }>> {
   constructor(
     readonly now: Instant,
     readonly sender: Sender,
+    readonly idempotency: Idempotency | null,
   ) {
     super();
   }
 }
 
 /** Moves a clock and resolves once everything due up to `to` is booked on all organizations that live on it. */
-export class AdvanceTestClock extends Command<CatalogueResult<{ id: string; now: Instant }>> {
+export class AdvanceTestClock extends Command<RepeatableResult<{ id: string; now: Instant }>> {
   constructor(
     readonly id: string,
     readonly to: Instant,
     readonly sender: Sender,
+    readonly idempotency: Idempotency | null,
   ) {
     super();
   }

@@ -51,24 +51,24 @@ export class RedriveQuarantineHandler implements ICommandHandler<RedriveQuaranti
 @CommandHandler(CreateRateCard)
 export class CreateRateCardHandler implements ICommandHandler<CreateRateCard> {
   constructor(@Inject(Catalogue) private readonly catalogue: Catalogue) {}
-  execute({ card, sender }: CreateRateCard) {
-    return this.catalogue.createRateCard(card, sender);
+  execute({ card, sender, idempotency }: CreateRateCard) {
+    return this.catalogue.createRateCard(card, sender, idempotency);
   }
 }
 
 @CommandHandler(SaveRateCardVersion)
 export class SaveRateCardVersionHandler implements ICommandHandler<SaveRateCardVersion> {
   constructor(@Inject(Catalogue) private readonly catalogue: Catalogue) {}
-  execute({ key, version, sender }: SaveRateCardVersion) {
-    return this.catalogue.saveRateCardVersion(key, version, sender);
+  execute({ key, version, sender, idempotency }: SaveRateCardVersion) {
+    return this.catalogue.saveRateCardVersion(key, version, sender, idempotency);
   }
 }
 
 @CommandHandler(ActivateRateCardVersion)
 export class ActivateRateCardVersionHandler implements ICommandHandler<ActivateRateCardVersion> {
   constructor(@Inject(Catalogue) private readonly catalogue: Catalogue) {}
-  execute({ key, version, effectiveFrom, sender }: ActivateRateCardVersion) {
-    return this.catalogue.activateRateCardVersion(key, version, effectiveFrom, sender);
+  execute({ key, version, effectiveFrom, sender, idempotency }: ActivateRateCardVersion) {
+    return this.catalogue.activateRateCardVersion(key, version, effectiveFrom, sender, idempotency);
   }
 }
 
@@ -91,8 +91,8 @@ export class RevokeApiKeyHandler implements ICommandHandler<RevokeApiKey> {
 @CommandHandler(CreateTestClock)
 export class CreateTestClockHandler implements ICommandHandler<CreateTestClock> {
   constructor(@Inject(Catalogue) private readonly catalogue: Catalogue) {}
-  execute({ now, sender }: CreateTestClock) {
-    return this.catalogue.createTestClock(now, sender);
+  execute({ now, sender, idempotency }: CreateTestClock) {
+    return this.catalogue.createTestClock(now, sender, idempotency);
   }
 }
 
@@ -104,8 +104,8 @@ export class AdvanceTestClockHandler implements ICommandHandler<AdvanceTestClock
   ) {}
 
   /** Settles even where the clock stood at `to` already: a repetition after a crash finishes what the first one began. */
-  async execute({ id, to, sender }: AdvanceTestClock) {
-    const moved = await this.catalogue.advanceTestClock(id, to, sender);
+  async execute({ id, to, sender, idempotency }: AdvanceTestClock) {
+    const moved = await this.catalogue.advanceTestClock(id, to, sender, idempotency);
     if (moved.accepted) await this.ledger.settleClock(id);
     return moved;
   }

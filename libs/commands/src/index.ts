@@ -6,6 +6,7 @@ export {
   type Idempotency,
   LedgerUnavailable,
   ReadBehind,
+  type RepeatableResult,
   type Sender,
   type TakenOutcome,
   type TakenResult,

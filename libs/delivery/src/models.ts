@@ -1,24 +1,6 @@
 import type { ReadDatabase, Row, Sql } from '@drawdown/ports';
+import { bringToFormat, LOCK } from './format';
 import { type Model, modelName, type Projector, suffixOf } from './projector';
-
-/** Which models there are, and how far each has come in each shard. The runner's own tables. */
-const TABLES = [
-  `CREATE TABLE IF NOT EXISTS projection_models (
-     projector text NOT NULL,
-     version integer NOT NULL,
-     generation integer NOT NULL,
-     state text NOT NULL CHECK (state IN ('building', 'serving')),
-     tables text[] NOT NULL,
-     PRIMARY KEY (projector, version, generation))`,
-  `CREATE TABLE IF NOT EXISTS projection_checkpoints (
-     model text NOT NULL,
-     shard integer NOT NULL,
-     revision bigint NOT NULL,
-     PRIMARY KEY (model, shard)) WITH (fillfactor = 50)`,
-];
-
-/** Processes that start together make tables one after the other. Any number, the same for all. */
-const LOCK = 'SELECT pg_advisory_xact_lock(7241909)';
 
 type AnyProjector<E> = Projector<unknown, E>;
 
@@ -30,15 +12,17 @@ const modelsOf = async (sql: Sql, projector: string): Promise<readonly Model[]> 
   return rows;
 };
 
-/** Makes what is missing and clears away what no program needs; answers the models to be run, of all projectors. */
+/**
+ * Makes what is missing and clears away what no program needs, all of it in one transaction; answers the models to be
+ * run, of all projectors. Throws DatabaseTooNew.
+ */
 export const prepareModels = <E>(
   database: ReadDatabase,
   projectors: readonly AnyProjector<E>[],
   shards: number,
 ): Promise<readonly Model[]> =>
   database.transaction(async (tx) => {
-    await tx.query(LOCK);
-    for (const statement of TABLES) await tx.query(statement);
+    await bringToFormat(tx);
     const all: Model[] = [];
     for (const projector of projectors) {
       const known = await modelsOf(tx, projector.name);

@@ -1,4 +1,4 @@
-import { openPgliteDatabase } from '@drawdown/adapters/embedded/pglite-database';
+import { openTestDatabase } from '@drawdown/adapters/testing';
 import { DatabaseUnavailable, type EventStore, type Metrics, NO_LOG, type ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import { ReadModelBehind } from './progress';
@@ -18,7 +18,7 @@ const metrics: Metrics = {
 };
 
 beforeAll(async () => {
-  database = await openPgliteDatabase(undefined);
+  database = await openTestDatabase();
 });
 afterAll(() => database.close());
 
@@ -130,6 +130,23 @@ test('waits out a database that is away, also where the outcome of a commit is u
   await write(store, many(4));
   await level(runner);
   expect(await sumsIn(database, 'sums_v1_g1')).toEqual({ a: 8 });
+});
+
+test('needs no database to start: reads are unavailable until it is there, and then have everything (FLT-41)', async () => {
+  await write(store, many(9));
+  const faulty = faultyDatabase(database);
+  const away = (): Error => new DatabaseUnavailable('nobody listens');
+  faulty.faults.push(away, away, away);
+  const runner = runnerOf([counting('sums')], faulty);
+  expect(runner.trouble).toContain('being prepared');
+  const starting = runner.start();
+  await until(() => runner.trouble?.includes('nobody listens') === true);
+  await expect(runner.serving('sums')).rejects.toBeInstanceOf(DatabaseUnavailable);
+  await expect(runner.reached('sums', 0, 3, 5_000)).rejects.toBeInstanceOf(DatabaseUnavailable);
+  await starting;
+  expect(runner.trouble).toBeNull();
+  await level(runner);
+  expect(await sumsIn(database, 'sums_v1_g1')).toEqual({ a: 9 });
 });
 
 /** The next transaction commits, and its caller is told that the database is away. */

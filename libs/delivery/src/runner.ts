@@ -1,8 +1,16 @@
-import type { EventStore, Log, Metrics, ReadDatabase, StoredEvent } from '@drawdown/ports';
+import {
+  DatabaseUnavailable,
+  type EventStore,
+  type Log,
+  type Metrics,
+  type ReadDatabase,
+  type StoredEvent,
+} from '@drawdown/ports';
 import { BackOff } from './back-off';
 import type { BatchLimits } from './batch';
 import { Feed } from './feed';
 import type { FollowerHealth } from './follower';
+import { DatabaseTooNew } from './format';
 import { type Lag, LagGauge } from './lag-gauge';
 import { ModelRun } from './model-run';
 import { addGeneration, modelIsGone, prepareModels, serveModel } from './models';
@@ -45,6 +53,9 @@ export class ProjectorRunner<E> implements ReadProgress {
   private readonly tasks = new Set<Promise<unknown>>();
   private readonly gauge: LagGauge;
   private started: Promise<void> | undefined;
+  /** Why the tables are not prepared or not switched; null where all is well. */
+  private failure: unknown = null;
+  private opened = false;
 
   constructor(private readonly options: ProjectorRunnerOptions<E>) {
     const { store, stream, decode, weigh, log, metrics } = options;
@@ -55,11 +66,20 @@ export class ProjectorRunner<E> implements ReadProgress {
     this.gauge = new LagGauge(() => this.lag(), metrics, log);
   }
 
-  /** Resolves once the tables are there and the projectors run; tries until then. Need not be awaited before reads. */
+  /**
+   * Resolves once the tables are there and the projectors run; tries until then, so that nobody need wait for it. Rejects
+   * with DatabaseTooNew, and then nothing runs.
+   */
   start(): Promise<void> {
-    this.started ??= this.open(this.options.projectors);
+    this.started ??= this.open(this.options.projectors).then(() => void (this.opened = true));
     this.gauge.start();
     return this.started;
+  }
+
+  /** Why the read models are not open; null where they are. What becomes of each then is {@link health}. */
+  get trouble(): string | null {
+    if (this.failure !== null) return textOf(this.failure);
+    return this.opened ? null : 'the tables of the read models are being prepared';
   }
 
   /** Finishes the batches in hand. */
@@ -71,7 +91,8 @@ export class ProjectorRunner<E> implements ReadProgress {
     const runs = [...this.runs.values()].flat();
     for (const run of runs) run.giveUp();
     const stopped = runs.map((run) => run.stop());
-    const ended = Promise.all([...stopped, ...this.tasks, this.started, ...this.feeds.map((feed) => feed.ended())]);
+    const opened = this.started?.catch(() => undefined); // whoever started it has the rejection
+    const ended = Promise.all([...stopped, ...this.tasks, opened, ...this.feeds.map((feed) => feed.ended())]);
     const result = await Promise.race([ended, late]);
     clearTimeout(timer);
     if (result === 'late') this.options.log.warn({ drainMs: DRAIN_MS }, 'stopped with a batch unfinished');
@@ -134,8 +155,9 @@ export class ProjectorRunner<E> implements ReadProgress {
 
   private servingRun(projector: string): ModelRun<E> {
     const run = this.serves.get(projector);
-    if (run === undefined) throw new ReadModelBehind(`the read model ${projector} is being built`);
-    return run;
+    if (run !== undefined) return run;
+    if (this.failure === null) throw new ReadModelBehind(`the read model ${projector} is being built`);
+    throw new DatabaseUnavailable(`the read models are not open: ${textOf(this.failure)}`, { cause: this.failure });
   }
 
   private async open(projectors: readonly Projector<unknown, E>[]): Promise<void> {
@@ -208,10 +230,14 @@ export class ProjectorRunner<E> implements ReadProgress {
     const backOff = new BackOff(PREPARE_RETRY_MS.first, PREPARE_RETRY_MS.longest);
     while (!this.stopping.signal.aborted) {
       try {
-        return await work();
+        const result = await work();
+        this.failure = null;
+        return result;
       } catch (error) {
+        this.failure = error;
         this.options.metrics.count('projection_errors_total', { projector: 'all' });
-        this.options.log.warn({ error: error instanceof Error ? error.message : String(error) }, failure);
+        if (error instanceof DatabaseTooNew) throw error; // time does not cure it
+        this.options.log.warn({ error: textOf(error) }, failure);
         await backOff.pause(this.stopping.signal);
       }
     }
@@ -232,3 +258,5 @@ export class ProjectorRunner<E> implements ReadProgress {
     });
   }
 }
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

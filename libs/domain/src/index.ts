@@ -12,7 +12,6 @@ export {
   acceptedTimes,
   type AcceptedTimes,
   decideUsage,
-  namespaceOf,
   presetWallet,
   type UsageDecision,
   walletFor,
@@ -51,6 +50,6 @@ export {
 export { drawOrder } from './wallet/draw-order';
 export { availableTo, type ChargeScope, drawDown, spendable } from './wallet/draw-down';
 export { createdOrganization, evolve, evolveCharge } from './wallet/evolve';
-export { bookingViolations, lotViolations, violations } from './wallet/invariants';
+export { bookingViolations, exhaustedViolations, lotViolations, violations } from './wallet/invariants';
 export { type Hold, type Lot, type Organization, type Wallet } from './wallet/state';
 export { organizationView, policyView, walletBalances, walletFiguresOf, walletView } from './wallet/views';

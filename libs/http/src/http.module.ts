@@ -3,7 +3,10 @@ import { type DynamicModule, Module, type OnApplicationShutdown, type Provider }
 import { LoggerModule } from 'nestjs-pino';
 import type { Logger } from 'pino';
 import { Gate } from './access/gate';
+import { NO_PERSON_TOKENS, PersonTokens } from './access/person-tokens';
 import { KeysController } from './keys/keys.controller';
+import { MeController } from './me/me.controller';
+import { OwnOrganizations } from './me/own-organizations';
 import { OpenApi } from './openapi/openapi';
 import { CreditsController } from './organizations/credits.controller';
 import { HoldsController } from './organizations/holds.controller';
@@ -32,6 +35,7 @@ export const CONTROLLERS = [
   HoldsController,
   UsageController,
   ReadsController,
+  MeController,
   RateCardsController,
   KeysController,
 ];
@@ -42,6 +46,8 @@ export interface HttpParts {
   readonly logger: Logger;
   readonly metrics: PrometheusMetrics;
   readonly readiness: Readiness;
+  /** How people's tokens are checked; only keys get in where absent. */
+  readonly tokens?: PersonTokens;
 }
 
 /** The API over HTTP. Needs, from global modules, `Ledger` and `Catalogue` (through the bus) and `ReadModels`. */
@@ -49,19 +55,20 @@ export interface HttpParts {
 export class HttpModule implements OnApplicationShutdown {
   constructor(private readonly metrics: PrometheusMetrics) {}
 
-  static with({ settings, logger, metrics, readiness }: HttpParts): DynamicModule {
+  static with({ settings, logger, metrics, readiness, tokens = NO_PERSON_TOKENS }: HttpParts): DynamicModule {
     const given: Provider[] = [
       { provide: HttpSettings, useValue: settings },
       { provide: HttpLog, useValue: logger },
       { provide: PrometheusMetrics, useValue: metrics },
       { provide: Readiness, useValue: readiness },
+      { provide: PersonTokens, useValue: tokens },
     ];
     return {
       module: HttpModule,
       // Nest's own lines go to the same log; requests are logged by a hook, not by a middleware.
       imports: [CommandsModule, LoggerModule.forRoot({ pinoHttp: { logger }, forRoutes: [] })],
       controllers: CONTROLLERS,
-      providers: [...given, Gate, Sending, Stopping, Replays, OpenApi],
+      providers: [...given, Gate, Sending, OwnOrganizations, Stopping, Replays, OpenApi],
       exports: [...given],
     };
   }

@@ -1,3 +1,5 @@
+export { OidcTokens } from './access/oidc/oidc-tokens';
+export { PersonTokens } from './access/person-tokens';
 export { HttpModule, type HttpParts } from './http.module';
 export { schemaFiles } from './openapi/schema-files';
 export { createHttp } from './server/create-http';

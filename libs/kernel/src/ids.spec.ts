@@ -6,7 +6,9 @@ import {
   derivedTransactionId,
   DRAWDOWN_NAMESPACE,
   identityOf,
+  identityWith,
   organizationNamespace,
+  uuidOf,
   uuidText,
   uuidV5Bytes,
 } from './ids';
@@ -33,9 +35,16 @@ describe('derived ids', () => {
     expect(uuidText(DRAWDOWN_NAMESPACE)).toBe('b2f0c1de-6d0a-5c3e-9a5f-4d7261776e64');
     expect(uuidText(acme)).toBe('2fc82954-8d88-53ac-90aa-e9d5ecb2b21d');
     expect(chargeId(acme, 'agents/eu-1', 'req-8841')).toBe('txn_6ff90390-a5dc-5924-b7b0-6d956f4285c7');
-    expect(uuidText(identityOf(acme, 'quelle/zürich', 'ид-1'))).toBe('4072b942-a76f-5241-9496-5828b225a2e6');
+    expect(uuidOf(identityOf(acme, 'quelle/zürich', 'ид-1'))).toBe('4072b942-a76f-5241-9496-5828b225a2e6');
     expect(derivedId('lot', 'org_acme', 'wal_credits', '7')).toBe('lot_52d0a9451f586f901f9a');
     expect(derivedTransactionId('org_acme', '1')).toBe('txn_61d7c271-4743-53d5-8ba0-d568582bb4cd');
+  });
+
+  test('an identity and its UUID name each other; a text that is no UUID names nothing', () => {
+    const uuid = uuidOf(identityOf(organizationNamespace('org_acme'), 'agents/eu-1', 'x'.repeat(2_000)));
+    expect(uuid).toBe(uuidText(uuidV5Bytes(organizationNamespace('org_acme'), `agents/eu-1\n${'x'.repeat(2_000)}`)));
+    expect(uuidOf(identityWith(uuid))).toBe(uuid);
+    expect(identityWith('txn')).toBe('\0'.repeat(16));
   });
 
   test('organization, source and id each make another identity', () => {

@@ -33,8 +33,11 @@ export {
   derivedId,
   derivedTransactionId,
   DRAWDOWN_NAMESPACE,
+  type Identity,
   identityOf,
+  identityWith,
   organizationNamespace,
+  uuidOf,
   uuidText,
   uuidV5Bytes,
 } from './ids';

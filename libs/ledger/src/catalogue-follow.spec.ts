@@ -2,7 +2,7 @@ import { flatRate, instant, later, START } from '@drawdown/domain/testing';
 import { CATALOGUE } from '@drawdown/kernel';
 import { type EventStore, StoreUnavailable } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
-import type { CatalogueResult, LastPriced } from './catalogue';
+import type { CatalogueResult, LastPriced, RepeatableResult } from './catalogue';
 import { CatalogueBehind, LocalCatalogue } from './local-catalogue';
 import { delegating, SENDER, VirtualTime } from './testing';
 
@@ -23,8 +23,8 @@ const following = async (store: EventStore, lastPriced?: LastPriced) => {
   return { catalogue, time, followed, stop };
 };
 
-const positionIn = (result: CatalogueResult<unknown>): number => {
-  if (!result.accepted) throw new Error(`refused: ${result.refusal.detail}`);
+const positionIn = (result: CatalogueResult<unknown> | RepeatableResult<unknown>): number => {
+  if (!result.accepted) throw new Error(`refused: ${JSON.stringify(result)}`);
   return result.position.get(CATALOGUE) ?? -1;
 };
 

@@ -1,6 +1,8 @@
 import {
   type Actor,
+  bookedAtOf,
   type CatalogueEvent,
+  type Metadata,
   readCatalogueEvent,
   readMetadata,
   writeCatalogueEvent,
@@ -10,7 +12,8 @@ import { AppendUnknown, type EventStore, type NewEvent, type StoredEvent, Stream
 import { createHash, randomUUID } from 'node:crypto';
 import type { Refusal } from '@drawdown/domain';
 import { eventIdOf } from './hash-chain';
-import { LedgerUnavailable, type Sender } from './ledger';
+import { type Idempotency, LedgerUnavailable, type Sender } from './ledger';
+import type { RememberedWrite, RememberedWrites } from './remembered-writes';
 import type { Sleep } from './sleep';
 
 /** Attempts at one write while others write the same stream; more would be a fight, not a race. */
@@ -30,6 +33,13 @@ interface Entry<State> {
   readonly revision: number;
 }
 
+/** What a write led to, now or, under the same key, before. */
+export type Written<State> =
+  /** Global position of what was written; null where nothing had to be. */
+  | { readonly accepted: true; readonly state: State; readonly position: number | null; readonly replayed: boolean }
+  | { readonly accepted: false; readonly refusal: Refusal }
+  | { readonly accepted: false; readonly keyReused: true };
+
 /** All streams of one kind, in memory, written by load → decide → append (style: the second of the two write paths). */
 export class CatalogueStreams<State, Event extends CatalogueEvent> {
   private readonly entries = new Map<string, Entry<State>>();
@@ -38,6 +48,7 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
     private readonly kind: Kind<State, Event>,
     private readonly store: EventStore,
     private readonly sleep: Sleep,
+    private readonly remembered: RememberedWrites,
     private readonly applied: (key: string, state: State) => void = () => undefined,
   ) {}
 
@@ -63,38 +74,52 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
       throw new Error(`${stored.stream}: revision ${String(stored.revision)} follows ${String(revision)}`);
     }
     const metadata = readMetadata(stored.metadata);
-    const event = readCatalogueEvent(
-      stored.type,
-      metadata.version,
-      JSON.parse(Buffer.from(stored.data).toString('utf8')),
-    );
-    const state = this.kind.evolve(entry?.state, event as Event);
+    const state = this.kind.evolve(entry?.state, decoded<Event>(stored));
     this.entries.set(key, { state, revision: stored.revision });
+    this.remember(stored, metadata);
     this.applied(key, state);
+  }
+
+  private remember({ stream, revision, position }: StoredEvent, metadata: Metadata): void {
+    const { actor, command } = metadata;
+    if (command === undefined) return;
+    const write = { hash: command.hash, stream, revision, position, bookedAt: bookedAtOf(metadata) };
+    this.remembered.remember(actor, command.key, write);
   }
 
   /**
    * Decides on what is there and appends; where another writer was first, reads what it wrote and decides again.
-   * Answers the state afterwards and the global position.
+   * Answers the state afterwards and the global position. What was done before under the same key is answered as then.
    */
   async write(
     key: string,
     decide: (state: State | undefined) => Decision<Event, Refusal> | Promise<Decision<Event, Refusal>>,
     sender: Sender,
     bookedAt: Instant,
-  ): Promise<{ accepted: true; state: State; position: number } | { accepted: false; refusal: Refusal }> {
+    idempotency: Idempotency | null = null,
+  ): Promise<Written<State>> {
     const stream = this.kind.prefix + key;
     const writeId = randomUUID();
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      const before = idempotency === null ? undefined : this.remembered.find(sender.actor, idempotency.key);
+      if (before !== undefined) return this.replay(before, idempotency);
       const entry = this.entries.get(key);
       // What is read meanwhile shows as a conflict.
       const decision = await decide(entry?.state);
       if (!decision.accepted) return decision;
       if (decision.events.length === 0 && entry !== undefined)
-        return { accepted: true, state: entry.state, position: 0 };
+        return { accepted: true, state: entry.state, position: null, replayed: false };
       const expected = (entry?.revision ?? -1) + 1;
       const events = decision.events.map((event, index) =>
-        encoded(writeId, stream, expected + index, event, sender, bookedAt),
+        encoded(
+          writeId,
+          stream,
+          expected + index,
+          event,
+          sender,
+          bookedAt,
+          last(decision.events, index) ? idempotency : null,
+        ),
       );
       try {
         const { position } = await this.append(stream, expected, events);
@@ -103,7 +128,7 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
         }
         const state = this.get(key);
         if (state === undefined) throw new Error(`${stream} is empty after a write`);
-        return { accepted: true, state, position };
+        return { accepted: true, state, position, replayed: false };
       } catch (error) {
         if (!(error instanceof StreamConflict)) {
           // It may be stored all the same: then this process must not go on without it.
@@ -114,6 +139,30 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
       }
     }
     throw new LedgerUnavailable(`${stream} is being written by others all the time; send it again`);
+  }
+
+  /** The answer of a write that was done before: the state after it, folded from its short stream. */
+  private async replay(write: RememberedWrite, idempotency: Idempotency | null): Promise<Written<State>> {
+    const { hash, stream, revision, position } = write;
+    const { prefix } = this.kind;
+    if (hash !== idempotency?.hash || !stream.startsWith(prefix)) return { accepted: false, keyReused: true };
+    const entry = this.entries.get(stream.slice(prefix.length));
+    const state = entry?.revision === revision ? entry.state : await this.stateAt(stream, revision);
+    return { accepted: true, state, position, replayed: true };
+  }
+
+  private async stateAt(stream: string, revision: number): Promise<State> {
+    let state: State | undefined;
+    for (let next = 0; next <= revision;) {
+      const page = await this.store.read(stream, next, PAGE_EVENTS).catch((error: unknown) => {
+        throw unavailable(error);
+      });
+      for (const stored of page) if (stored.revision <= revision) state = this.kind.evolve(state, decoded(stored));
+      if (page.length === 0) break;
+      next += page.length;
+    }
+    if (state === undefined) throw new Error(`${stream} has no revision ${String(revision)}, which is remembered`);
+    return state;
   }
 
   private async append(stream: string, expected: number, events: readonly NewEvent[]): Promise<{ position: number }> {
@@ -132,6 +181,11 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
   }
 }
 
+const decoded = <Event extends CatalogueEvent>({ type, data, metadata }: StoredEvent): Event =>
+  readCatalogueEvent(type, readMetadata(metadata).version, JSON.parse(Buffer.from(data).toString('utf8'))) as Event;
+
+const last = (events: readonly unknown[], index: number): boolean => index === events.length - 1;
+
 const unavailable = (error: unknown): Error =>
   new LedgerUnavailable(`the event store cannot take it: ${error instanceof Error ? error.message : String(error)}`, {
     cause: error,
@@ -145,6 +199,7 @@ const encoded = (
   event: CatalogueEvent,
   { actor, requestId }: { actor: Actor; requestId: string },
   bookedAt: Instant,
+  idempotency: Idempotency | null,
 ): NewEvent => {
   const { version, stored } = writeCatalogueEvent(event);
   const data = Buffer.from(JSON.stringify(stored), 'utf8');
@@ -157,6 +212,8 @@ const encoded = (
     booked_at: bookedAt,
     actor: { ...actor },
     request_id: requestId,
+    // The answer is not repeated here: it follows from the stream up to this event, however large it is.
+    ...(idempotency === null ? {} : { command: { ...idempotency, accepted: true, answer: null } }),
     hash: hash.toString('hex'),
   };
   const id = createHash('sha256')

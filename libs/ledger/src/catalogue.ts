@@ -1,6 +1,6 @@
 import type { ApiScope, CompiledCard, Preset, RateCard, Refusal, SavedRate } from '@drawdown/domain';
 import type { Instant, Position, Rounding } from '@drawdown/kernel';
-import type { Sender } from './ledger';
+import type { Idempotency, Sender } from './ledger';
 
 export interface ApiKey {
   readonly id: string;
@@ -18,9 +18,18 @@ export type CatalogueResult<T> =
 /** The latest event time that a card's version has priced, on any shard; null where it priced nothing. */
 export type LastPriced = (card: string, version: number) => Promise<Instant | null>;
 
+/** The same of a write that may be repeated: under the same key it is done once, and answered as the first time. */
+export type RepeatableResult<T> =
+  | { readonly accepted: true; readonly value: T; readonly position: Position; readonly replayed: boolean }
+  /** Refusals are not remembered: nothing was written that could remember them. */
+  | { readonly accepted: false; readonly refusal: Refusal }
+  /** The key was used before with another content; nothing happened. */
+  | { readonly accepted: false; readonly keyReused: true };
+
 /**
  * Low-rate facts that are not money in flight, each in a short stream of its own and all of them in memory: rate
- * cards, API keys, test clocks, presets. Writes are visible to reads of this process when they resolve.
+ * cards, API keys, test clocks, presets. Writes are visible to reads of this process when they resolve. With an
+ * Idempotency-Key they are done once per sender and key, for 40 days and whatever restarts meanwhile.
  */
 export interface Catalogue {
   rateCards(): readonly RateCard[];
@@ -30,18 +39,21 @@ export interface Catalogue {
   createRateCard(
     card: { key: string; name: string; unit: string; organizationId: string | null },
     sender: Sender,
-  ): Promise<CatalogueResult<RateCard>>;
+    idempotency?: Idempotency | null,
+  ): Promise<RepeatableResult<RateCard>>;
   saveRateCardVersion(
     key: string,
     version: { rates: readonly SavedRate[]; rounding: Rounding | null; effectiveFrom: Instant | null },
     sender: Sender,
-  ): Promise<CatalogueResult<{ version: number }>>;
+    idempotency?: Idempotency | null,
+  ): Promise<RepeatableResult<{ version: number }>>;
   activateRateCardVersion(
     key: string,
     version: number,
     effectiveFrom: Instant | null,
     sender: Sender,
-  ): Promise<CatalogueResult<RateCard>>;
+    idempotency?: Idempotency | null,
+  ): Promise<RepeatableResult<RateCard>>;
 
   presets(): readonly Preset[];
   preset(key: string): Preset | undefined;
@@ -59,8 +71,17 @@ export interface Catalogue {
   apiKeys(): readonly ApiKey[];
 
   testClock(id: string): { readonly id: string; readonly now: Instant } | undefined;
-  createTestClock(now: Instant, sender: Sender): Promise<CatalogueResult<{ id: string; now: Instant }>>;
+  createTestClock(
+    now: Instant,
+    sender: Sender,
+    idempotency?: Idempotency | null,
+  ): Promise<RepeatableResult<{ id: string; now: Instant }>>;
   /** Moves the clock; refuses `time_goes_back`. What is due is settled by {@link Ledger.settleClock}. */
-  advanceTestClock(id: string, to: Instant, sender: Sender): Promise<CatalogueResult<{ id: string; now: Instant }>>;
+  advanceTestClock(
+    id: string,
+    to: Instant,
+    sender: Sender,
+    idempotency?: Idempotency | null,
+  ): Promise<RepeatableResult<{ id: string; now: Instant }>>;
 }
 export const Catalogue = Symbol('Catalogue');

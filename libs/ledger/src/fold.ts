@@ -6,24 +6,46 @@ import {
   evolveCharge,
   type LedgerEvent,
   type Metadata,
-  namespaceOf,
   nextDue,
   type Organization,
   type OwnEvent,
+  type UsageEvent,
 } from '@drawdown/domain';
-import { DAY_MICROS, identityOf, type Instant, latest, shift } from '@drawdown/kernel';
+import {
+  DAY_MICROS,
+  type Identity,
+  identityOf,
+  identityWith,
+  type Instant,
+  latest,
+  organizationNamespace,
+  shift,
+} from '@drawdown/kernel';
 import { DueQueue } from './due-queue';
 import { IdentityIndex, type Place, REMEMBERED_DAYS } from './identity-index';
 
 /** Raised with every change of what the fold makes of an event: snapshots of another version are ignored. */
-export const FOLD_VERSION = 1;
+export const FOLD_VERSION = 2;
 
 /** An organization with what the shard keeps beside it. */
 export interface Resident {
   readonly organization: Organization;
   /** When something is due for it next; null where nothing is. */
   due: Instant | null;
+  /** Of the ids of its charges; made when the first one is. */
+  namespace: Buffer | null;
 }
+
+/** By what a usage event is known, whoever reports it how often. */
+export const identityFor = (
+  state: ShardState,
+  { organizationId, source, id }: Pick<UsageEvent, 'organizationId' | 'source' | 'id'>,
+): Identity => {
+  const resident = state.residents.get(organizationId);
+  if (resident === undefined) return identityOf(organizationNamespace(organizationId), source, id);
+  resident.namespace ??= organizationNamespace(organizationId);
+  return identityOf(resident.namespace, source, id);
+};
 
 /** A command that was answered under a key. */
 export interface RememberedCommand {
@@ -105,7 +127,7 @@ export const foldOwn = (
 ): void => {
   let resident = state.residents.get(organizationId);
   if (event.type === 'OrganizationCreated') {
-    resident = { organization: createdOrganization(organizationId, event, bookedAt), due: null };
+    resident = { organization: createdOrganization(organizationId, event, bookedAt), due: null, namespace: null };
     state.residents.set(organizationId, resident);
   } else {
     if (resident === undefined) throw new Error(`${event.type} for ${organizationId}, which was never created`);
@@ -120,18 +142,16 @@ export const foldOwn = (
   if (!lasting) state.bookedAt = latest(state.bookedAt, bookedAt);
 };
 
-/** The 16 bytes of a transaction's id; zeros for a text that is none. */
-export const identityOfTransaction = (transactionId: string): Buffer => {
-  const hex = transactionId.replace(/^txn_/, '').replaceAll('-', '');
-  return /^[0-9a-f]{32}$/.test(hex) ? Buffer.from(hex, 'hex') : Buffer.alloc(16);
-};
+/** The identity of a transaction's id; that of no transaction for a text that is none. */
+export const identityOfTransaction = (transactionId: string): Identity =>
+  identityWith(transactionId.replace(/^txn_/, ''));
 
 /** Puts a charge into the state. `identity` is that of its usage event. */
 export const foldCharge = (
   state: ShardState,
   organization: Organization,
   charge: Charge,
-  identity: Buffer,
+  identity: Identity,
   bookedAt: Instant,
   place: Place,
 ): void => {
@@ -154,7 +174,7 @@ export const foldCharge = (
 export const foldIdentity = (
   state: ShardState,
   organization: Organization,
-  identity: Buffer,
+  identity: Identity,
   bookedAt: Instant,
   place: Place,
 ): void => {
@@ -180,7 +200,7 @@ export const foldStored = (
     case 'UsageCharged':
       for (const [index, charge] of event.data.charges.entries()) {
         const organization = known(state, charge.usage.organizationId);
-        const identity = identityOf(namespaceOf(organization), charge.usage.source, charge.usage.id);
+        const identity = identityFor(state, charge.usage);
         foldCharge(state, organization, charge, identity, bookedAt, { revision, index });
       }
       break;
@@ -188,7 +208,7 @@ export const foldStored = (
     case 'UsageRefused': {
       const { usage } = event.data;
       const organization = known(state, usage.organizationId);
-      const identity = identityOf(namespaceOf(organization), usage.source, usage.id);
+      const identity = identityFor(state, usage);
       foldIdentity(state, organization, identity, bookedAt, { revision, index: 0 });
       break;
     }

@@ -53,8 +53,10 @@ describe('a violated invariant', () => {
         { status: 'fulfilled', value: { outcomes: [{ outcome: 'charged' }] } },
       ]);
       expect(world.metrics.of(`invariant_violations_total{invariant=${invariant}}`)).toBe(1);
-      expect((await recorded(world.store)).filter(({ organizationId }) => organizationId === ACME)).toHaveLength(3);
-      expect(await world.store.head('ledger-0')).toBe(head + 2);
+      const ofAcme = (await recorded(world.store)).filter(({ organizationId }) => organizationId === ACME);
+      expect(ofAcme).toHaveLength(4);
+      expect(ofAcme.at(-1)?.event).toMatchObject({ type: 'OrganizationFrozen', data: { invariant } });
+      expect(await world.store.head('ledger-0')).toBe(head + 3);
     },
   );
 
@@ -66,8 +68,49 @@ describe('a violated invariant', () => {
     const { outcomes } = await world.charge(used('1'), used('2', '1', { organizationId: 'other' }));
     expect(outcomes).toMatchObject([{ outcome: 'refused', code: 'unavailable' }, { outcome: 'charged' }]);
     expect(await world.available()).toBe('10');
+  });
+
+  test.each(['the log', 'a snapshot'])('stays, also after a restart from %s, and is recorded once', async (from) => {
+    const world = await opened();
+    await world.run(hold('3', later(START, { days: 1 })));
+    await sabotage(world, (organization) => wallet(organization).live.pop());
+    await expect(world.run(grant('1'))).rejects.toThrow('frozen');
+    if (from === 'a snapshot') await world.ledger.stop();
+    let restarted = await world.again();
+    for (let restart = 0; restart < 2; restart++) {
+      await expect(restarted.run(grant('1'))).rejects.toThrow('frozen');
+      const { outcomes } = await restarted.charge(used('1'), used('2', '1', { organizationId: 'other' }));
+      expect(outcomes).toMatchObject([{ outcome: 'refused', code: 'unavailable' }, { outcome: expect.stringMatching(/charged|duplicate/) as string }]); // prettier-ignore
+      restarted.clock.moveTo(later(START, { days: 2 }));
+      await restarted.ledger.settleClock('');
+      restarted = await restarted.again();
+    }
+    const ofAcme = (await recorded(world.store)).filter(({ organizationId }) => organizationId === ACME);
+    expect(ofAcme.map(({ event }) => event.type).slice(-2)).toEqual(['HoldAuthorized', 'OrganizationFrozen']);
+    expect(await restarted.run(grant('1'), { of: 'other' })).toMatchObject({ accepted: true });
+  });
+
+  test('stays where its record could not be stored at first', async () => {
+    const world = await opened();
+    await sabotage(world, (organization) => wallet(organization).live.pop());
+    const append = jest.spyOn(world.store, 'append').mockImplementationOnce(() => {
+      throw new TypeError('a bug in an adapter');
+    });
+    await expect(world.time.until(world.run(grant('1')))).rejects.toThrow(LedgerUnavailable);
+    append.mockRestore();
+    await expect(world.time.until(world.run(grant('1')))).rejects.toThrow('frozen');
     const restarted = await world.again();
-    expect(await restarted.run(grant('1'))).toMatchObject({ accepted: true });
+    await expect(restarted.run(grant('1'))).rejects.toThrow('frozen');
+  });
+
+  test('is recorded also where what was loaded does not add up, and the others go on', async () => {
+    const world = await opened();
+    await sabotage(world, (organization) => wallet(organization).live.pop());
+    await world.ledger.stop(); // leaves a snapshot of what was falsified
+    const restarted = await world.again();
+    await expect(restarted.run(grant('1'))).rejects.toThrow('frozen');
+    expect(await restarted.run(grant('1'), { of: 'other' })).toMatchObject({ accepted: true });
+    expect((await recorded(world.store)).map(({ event }) => event.type)).toContain('OrganizationFrozen');
   });
 
   test('charges are checked like bookings: in a batch with others', async () => {

@@ -1,4 +1,4 @@
-import type { Instant } from '@drawdown/kernel';
+import type { Identity, Instant } from '@drawdown/kernel';
 import { DAY_MICROS, shift } from '@drawdown/kernel';
 
 /** Where the first segment begins if a test clock's organization opens it: before every time of the machine's clock. */
@@ -19,11 +19,18 @@ export interface Place {
   readonly index: number;
 }
 
+/** What nearly every look-up finds. */
+const NOWHERE: readonly Place[] = [];
+
 /** The two words of an identity's 16 bytes that are kept. Neither has a bit that a UUID's version or variant fixes. */
-export const wordsOf = (identity: Buffer): readonly [number, number] => [
-  identity.readUInt32LE(0),
-  identity.readUInt32LE(10),
-];
+export const wordsOf = (identity: Identity): readonly [number, number] => [wordAt(identity, 0), wordAt(identity, 10)];
+
+const wordAt = (text: string, at: number): number =>
+  (text.charCodeAt(at) |
+    (text.charCodeAt(at + 1) << 8) |
+    (text.charCodeAt(at + 2) << 16) |
+    (text.charCodeAt(at + 3) << 24)) >>>
+  0;
 
 /**
  * One segment: an open-addressing table from 64 bits of an identity to its place. Four words an entry: key, key,
@@ -47,14 +54,16 @@ class Segment {
     this.size++;
   }
 
-  find(high: number, low: number, found: Place[]): void {
+  /** Adds the places of these words to those found before. */
+  find(high: number, low: number, before: readonly Place[]): readonly Place[] {
     const { words, mask } = this;
+    let found = before;
     for (let slot = low & mask; ; slot = (slot + 1) & mask) {
       const at = slot * 4;
       const revision = words[at + 2] ?? 0;
-      if (revision === 0) return;
+      if (revision === 0) return found;
       if (words[at] === high && words[at + 1] === low) {
-        found.push({ revision: revision - 1, index: (words[at + 3] ?? 0) & 0x7fff_ffff });
+        found = [...found, { revision: revision - 1, index: (words[at + 3] ?? 0) & 0x7fff_ffff }];
       }
     }
   }
@@ -142,22 +151,22 @@ export class IdentityIndex {
   }
 
   /** Remembers an identity booked at `bookedAt`; `lasting` where that is a test clock's time. */
-  insert(identity: Buffer, place: Place, bookedAt: Instant, lasting: boolean): void {
+  insert(identity: Identity, place: Place, bookedAt: Instant, lasting: boolean): void {
     const [high, low] = wordsOf(identity);
     this.newest(bookedAt, lasting).insert(high, low, place.revision, place.index);
     if (lasting) this.markLasting(high, low, place);
   }
 
   /** Every place that this identity may have been decided at. */
-  find(identity: Buffer): Place[] {
-    const found: Place[] = [];
+  find(identity: Identity): readonly Place[] {
+    let found = NOWHERE;
     const [high, low] = wordsOf(identity);
-    for (const segment of this.segments) segment.find(high, low, found);
+    for (const segment of this.segments) found = segment.find(high, low, found);
     return found;
   }
 
   /** The identity was decided again, for good, at `bookedAt` (a quarantined event was charged): remembered from then on. */
-  replace(identity: Buffer, old: Place, place: Place, bookedAt: Instant, lasting: boolean): void {
+  replace(identity: Identity, old: Place, place: Place, bookedAt: Instant, lasting: boolean): void {
     const [high, low] = wordsOf(identity);
     const replaced = this.segments.find((segment) => segment.replace(high, low, old, place));
     if (replaced === undefined) throw new Error('the identity index lost an entry that it had found');

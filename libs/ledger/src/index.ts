@@ -1,4 +1,4 @@
-export { type ApiKey, Catalogue, type CatalogueResult } from './catalogue';
+export { type ApiKey, Catalogue, type CatalogueResult, type RepeatableResult } from './catalogue';
 export {
   type AsOf,
   type CommandResult,

@@ -1,7 +1,7 @@
-import type { Booking } from '@drawdown/domain';
+import { type Booking, readRecorded } from '@drawdown/domain';
 import { amount } from '@drawdown/domain/testing';
-import { checkAfter, checkBefore, checkTouched, InvariantViolated } from './invariants';
-import { ACME, openLedger, withOrganization } from './testing';
+import { checkAfter, checkBefore, checkCharged, InvariantViolated, Touched } from './invariants';
+import { ACME, openLedger, SENDER, used, withOrganization } from './testing';
 
 const opened = async () => {
   const world = await openLedger();
@@ -18,7 +18,7 @@ const opened = async () => {
       eventTime: resident.organization.createdAt,
     },
   };
-  return { resident, booking };
+  return { world, resident, booking };
 };
 
 test('INV-LED-1: a booking follows on the wallet’s last: number, balance before, and what it moves', async () => {
@@ -44,8 +44,50 @@ test('a violation names its organization, and its invariant for the metric', asy
   const { resident } = await opened();
   const wallet = resident.organization.wallets.get('credits');
   if (wallet !== undefined) wallet.debt = amount('-1');
-  expect(() => checkTouched(new Set([resident]))).toThrow(
+  const touched = new Touched();
+  touched.all(resident.organization);
+  expect(() => touched.check()).toThrow(
     expect.objectContaining({ organizationId: ACME, invariant: 'INV-LOT-2', code: 'invariant_violated' }) as Error,
   );
   expect(new InvariantViolated(ACME, ['it does not add up']).invariant).toBe('unknown');
+});
+
+describe('what only charges touched', () => {
+  test('INV-LOT-2: is checked in the wallet that they were drawn from', async () => {
+    const { resident } = await opened();
+    const [lot] = [...resident.organization.lots.values()];
+    if (lot !== undefined) lot.remaining = amount('9');
+    const touched = new Touched();
+    touched.wallet(resident.organization, 'credits');
+    expect(() => touched.check()).toThrow('INV-LOT-1');
+  });
+
+  test('is checked whole as soon as anything else touched it', async () => {
+    const { resident } = await opened();
+    const [lot] = [...resident.organization.lots.values()];
+    if (lot !== undefined) lot.held = amount('1'); // which no hold says
+    const wallet = resident.organization.wallets.get('credits');
+    if (wallet !== undefined) wallet.held = amount('1');
+    const [charges, both] = [new Touched(), new Touched()];
+    charges.wallet(resident.organization, 'credits');
+    expect(() => charges.check()).not.toThrow();
+    both.all(resident.organization);
+    both.wallet(resident.organization, 'credits');
+    expect(() => both.check()).toThrow('INV-HLD-3');
+  });
+
+  test('INV-LOT-1: a lot that a charge used up is checked, though it is live no more', async () => {
+    const { world, resident } = await opened();
+    const charged = await world.ledger.charge([used('a', '10')], SENDER);
+    expect(charged.outcomes[0]?.outcome).toBe('charged');
+    const [lot] = [...resident.organization.lots.values()];
+    const [stored] = (await world.store.read('ledger-0', 0, 99)).filter(({ type }) => type === 'UsageCharged');
+    const recorded = stored === undefined ? undefined : readRecorded(0, stored).event;
+    const [charge] = recorded?.type === 'UsageCharged' ? recorded.data.charges : [];
+    if (lot === undefined || charge === undefined) throw new Error('nothing was charged');
+    expect(lot.remaining).toBe(0n);
+    expect(() => checkCharged(resident, charge)).not.toThrow();
+    lot.consumed = amount('11');
+    expect(() => checkCharged(resident, charge)).toThrow('INV-LOT-1');
+  });
 });

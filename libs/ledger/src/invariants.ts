@@ -1,4 +1,12 @@
-import { type Booking, bookingViolations, type Organization, violations, type Wallet } from '@drawdown/domain';
+import {
+  type Booking,
+  bookingViolations,
+  type Charge,
+  exhaustedViolations,
+  type Organization,
+  violations,
+  type Wallet,
+} from '@drawdown/domain';
 import type { Resident } from './fold';
 
 /** The books of an organization do not add up after a decision: the decision must not be stored. */
@@ -16,13 +24,31 @@ export class InvariantViolated extends Error {
   }
 }
 
-/** Checks the books of everything a turn touched, before any of it is stored. */
-export const checkTouched = (touched: ReadonlySet<Resident>): void => {
-  for (const { organization } of touched) {
-    const found = violations(organization);
-    if (found.length > 0) throw new InvariantViolated(organization.id, found);
+/**
+ * What a turn has moved, to be checked before any of it is stored: of an organization that only charges touched the
+ * wallet that they were drawn from, else all of it.
+ */
+export class Touched {
+  private readonly organizations = new Map<Organization, string | null>();
+
+  all(organization: Organization): void {
+    this.organizations.set(organization, null);
   }
-};
+
+  wallet(organization: Organization, key: string): void {
+    const before = this.organizations.get(organization);
+    if (before === undefined) this.organizations.set(organization, key);
+    else if (before !== key) this.organizations.set(organization, null);
+  }
+
+  /** Throws {@link InvariantViolated} where the books of an organization do not add up. */
+  check(): void {
+    for (const [organization, key] of this.organizations) {
+      const found = key === null ? violations(organization) : violations(organization, walletOf(organization, key));
+      if (found.length > 0) throw new InvariantViolated(organization.id, found);
+    }
+  }
+}
 
 const walletOf = (organization: Organization, key: string): Wallet => {
   const wallet = organization.wallets.get(key);
@@ -45,4 +71,11 @@ export const checkAfter = (
 ): void => {
   if (resident === undefined || walletOf(resident.organization, wallet).settled === balanceAfter) return;
   throw new InvariantViolated(resident.organization.id, [`INV-LED-1: ${wallet}: the balance is not balance_after`]);
+};
+
+/** As {@link checkAfter}, with the lots that the charge has used up (INV-LOT-1). */
+export const checkCharged = (resident: Resident, charge: Charge): void => {
+  checkAfter(resident, charge);
+  const found = exhaustedViolations(resident.organization, charge);
+  if (found.length > 0) throw new InvariantViolated(resident.organization.id, found);
 };

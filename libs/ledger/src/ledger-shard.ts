@@ -1,5 +1,5 @@
 import { type LedgerEvent, ledgerStream, type Recorded } from '@drawdown/domain';
-import { identityOf, type Instant, latest, organizationNamespace, positionOf } from '@drawdown/kernel';
+import { type Identity, type Instant, latest, positionOf } from '@drawdown/kernel';
 import {
   AppendUnknown,
   type Clock,
@@ -11,8 +11,8 @@ import {
   StreamConflict,
 } from '@drawdown/ports';
 import type { Catalogue } from './catalogue';
-import { foldHead, identityOfTransaction, type Resident, type ShardState } from './fold';
-import { checkTouched, InvariantViolated } from './invariants';
+import { foldHead, identityFor, identityOfTransaction, type Resident, type ShardState } from './fold';
+import { InvariantViolated } from './invariants';
 import { appendUntilKnown, encode } from './journal';
 import { DecisionFailed, LedgerUnavailable, ShardStopping } from './ledger';
 import { loadShard } from './load-shard';
@@ -78,7 +78,8 @@ export class LedgerShard {
   private ahead = false;
   private readonly waitingReads: (() => void)[] = [];
   private readonly past: PastDecisions;
-  private readonly frozen = new Set<string>();
+  /** Organizations whose books a decision would have broken, with how: to be recorded, if that is not done. */
+  private readonly frozen = new Map<string, InvariantViolated>();
   private readonly stopping = new AbortController();
   private readonly sleep: Sleep;
   private chargesSinceSnapshot = 0;
@@ -288,6 +289,7 @@ export class LedgerShard {
     const started = performance.now();
     const answered = new AbortController();
     this.inFlight = decided.works;
+    let bytes = 0;
     this.sleep(STALLED_AFTER_MS, { signal: answered.signal }).then(
       () => {
         this.stall(decided.works);
@@ -299,6 +301,7 @@ export class LedgerShard {
       const last = encoded.metadata.at(-1);
       if (last !== undefined) foldHead(state, last, batch.lastRevision);
       await appendUntilKnown(store, this.stream, batch.base, encoded.events, metrics, signal, this.sleep);
+      bytes = encoded.events.reduce((total, { data }) => total + data.byteLength, 0);
     } catch (error) {
       this.afterFailedAppend(error as Error, decided);
       return;
@@ -313,6 +316,7 @@ export class LedgerShard {
     metrics.observe('append_batch_commands', decided.works.length);
     metrics.count('charges_total', {}, batch.chargeCount);
     metrics.count('ledger_events_total', {}, batch.drafts.length);
+    metrics.count('append_bytes_total', {}, bytes);
     this.chargesSinceSnapshot += batch.chargeCount + batch.drafts.length;
     this.tell(batch);
     this.finish(decided);
@@ -372,7 +376,7 @@ export class LedgerShard {
 
   /**
    * Deciding failed: nothing of the batch is stored. Where a rule that nothing may break was broken, that organization
-   * is frozen; where the program failed, the work that it failed on is refused. The others are decided again.
+   * is frozen, which the next turn records; where the program failed, the work that it failed on is refused. The others are decided again.
    */
   private dropDecisions(error: Error): void {
     this.state = null;
@@ -380,7 +384,7 @@ export class LedgerShard {
     undecide(this.queue);
     const { log, metrics } = this.ports;
     if (error instanceof InvariantViolated) {
-      this.frozen.add(error.organizationId);
+      this.frozen.set(error.organizationId, error);
       metrics.count('invariant_violations_total', { invariant: error.invariant });
       log.error(
         { stream: this.stream, violations: error.violations },
@@ -415,14 +419,14 @@ export class LedgerShard {
    */
   private suspected(state: ShardState, works: readonly Work[]): Set<number> {
     const revisions = new Set<number>();
-    const suspect = (identity: Buffer): void => {
-      for (const place of state.identities.find(identity)) revisions.add(place.revision);
+    const suspect = (identity: Identity): void => {
+      for (const { revision } of state.identities.find(identity)) revisions.add(revision);
     };
     for (const work of works) {
       if (revisions.size >= EVENTS_KEPT) break;
       if (work.kind === 'usage') {
         for (let i = work.outcomes.length; i < work.usages.length && revisions.size < EVENTS_KEPT; i++) {
-          suspect(identityIn(work, i));
+          suspect(identityIn(state, work, i));
         }
       } else if (work.kind === 'command') {
         const key = work.idempotency?.key;
@@ -438,6 +442,7 @@ export class LedgerShard {
     const now = this.ports.clock.now();
     const taken = new TakenOffsets(state.offsets, this.passed);
     const turn = new Turn(this.shard, state, batch, this.past, this.ports.catalogue, now, this.frozen, taken);
+    for (const violation of this.frozen.values()) turn.freeze(violation);
     const works: Work[] = [];
     const done: (() => void)[] = [];
     /** Settling that goes on after others had their turn. */
@@ -448,7 +453,7 @@ export class LedgerShard {
       works.push(work);
       this.deciding = work;
       if (work.kind === 'usage') {
-        const whole = decideUsages(turn, work, batch, taken);
+        const whole = decideUsages(turn, state, work, batch, taken);
         if (batch.isTooLarge) throw new Error(TOO_LARGE);
         if (!whole) break;
         const source = takenIn(work);
@@ -473,7 +478,7 @@ export class LedgerShard {
       if (batch.isTooLarge) throw new Error(TOO_LARGE);
     }
     this.deciding = null;
-    checkTouched(turn.touched);
+    turn.touched.check();
     this.queue.splice(0, finished);
     this.queue.push(...postponed);
     return { works, done, taken };
@@ -504,13 +509,19 @@ interface Decided {
 }
 
 /** Decides as many of the work's usage events as fit; true where all of them are decided. */
-const decideUsages = (turn: Turn, work: UsageWork, batch: MicroBatch, taken: TakenOffsets): boolean => {
+const decideUsages = (
+  turn: Turn,
+  state: ShardState,
+  work: UsageWork,
+  batch: MicroBatch,
+  taken: TakenOffsets,
+): boolean => {
   for (let i = work.outcomes.length; i < work.usages.length; i++) {
     if (batch.isFull) return false;
     const usage = work.usages[i];
     if (usage === undefined) continue;
     work.sender = work.senders?.[i] ?? work.sender;
-    const outcome = taken.hasUsage(work, i) ? TAKEN_BEFORE : turn.usage(work, usage, identityIn(work, i));
+    const outcome = taken.hasUsage(work, i) ? TAKEN_BEFORE : turn.usage(work, usage, identityIn(state, work, i));
     if (outcome === null) return false;
     work.outcomes.push(outcome);
   }
@@ -534,26 +545,13 @@ const undecide = (works: readonly Work[]): void => {
 };
 
 /** The identity of a work's i-th usage event, worked out once. */
-const identityIn = (work: UsageWork, i: number): Buffer => {
+const identityIn = (state: ShardState, work: UsageWork, i: number): Identity => {
   let identity = work.identities[i];
   if (identity === undefined) {
     const usage = work.usages[i];
     if (usage === undefined) throw new RangeError(`a work of ${String(work.usages.length)} has no usage ${String(i)}`);
-    identity = identityOf(namespaceFor(usage.organizationId), usage.source, usage.id);
+    identity = identityFor(state, usage);
     work.identities[i] = identity;
   }
   return identity;
-};
-
-const NAMESPACES_KEPT = 100_000;
-const namespaces = new Map<string, Buffer>();
-
-const namespaceFor = (organizationId: string): Buffer => {
-  let namespace = namespaces.get(organizationId);
-  if (namespace === undefined) {
-    if (namespaces.size >= NAMESPACES_KEPT) namespaces.clear();
-    namespace = organizationNamespace(organizationId);
-    namespaces.set(organizationId, namespace);
-  }
-  return namespace;
 };

@@ -23,12 +23,13 @@ import {
   type TestClock,
   type TestClockEvent,
 } from '@drawdown/domain';
-import { CATALOGUE, type Instant, type Position, positionOf, type Rounding } from '@drawdown/kernel';
+import { accept, CATALOGUE, derivedId, type Instant, type Position, positionOf, type Rounding } from '@drawdown/kernel';
 import { type Clock, type EventStore, type StoredEvent, StoreUnavailable } from '@drawdown/ports';
 import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
-import type { ApiKey, Catalogue, CatalogueResult, LastPriced } from './catalogue';
-import { CatalogueStreams } from './catalogue-streams';
-import { LedgerUnavailable, type Sender } from './ledger';
+import type { ApiKey, Catalogue, CatalogueResult, LastPriced, RepeatableResult } from './catalogue';
+import { CatalogueStreams, type Written } from './catalogue-streams';
+import { type Idempotency, LedgerUnavailable, type Sender } from './ledger';
+import { RememberedWrites } from './remembered-writes';
 import { realSleep, type Sleep } from './sleep';
 
 const PAGE_EVENTS = 500;
@@ -73,6 +74,7 @@ export class LocalCatalogue implements Catalogue {
     private readonly lastPriced: LastPriced = () => Promise.resolve(null),
     private readonly sleep: Sleep = realSleep,
   ) {
+    const remembered = new RememberedWrites();
     this.cards = new CatalogueStreams(
       {
         prefix: 'rate-card-',
@@ -81,12 +83,14 @@ export class LocalCatalogue implements Catalogue {
       },
       store,
       sleep,
+      remembered,
       (key, card) => this.compiled.set(key, new CompiledCard(card)),
     );
     this.keys = new CatalogueStreams(
       { prefix: 'api-key-', types: ['ApiKeyCreated', 'ApiKeyRevoked'], evolve: evolveApiKey },
       store,
       sleep,
+      remembered,
       (_, key) => {
         if (key.revoked) this.bySecret.delete(key.secretHash);
         else this.bySecret.set(key.secretHash, key.id);
@@ -96,6 +100,7 @@ export class LocalCatalogue implements Catalogue {
       { prefix: 'test-clock-', types: ['TestClockCreated', 'TestClockAdvanced'], evolve: evolveTestClock },
       store,
       sleep,
+      remembered,
     );
   }
 
@@ -156,9 +161,23 @@ export class LocalCatalogue implements Catalogue {
     this.position = Math.max(this.position, this.followed);
   }
 
-  private at(position: number): Position {
-    this.position = Math.max(this.position, position);
-    return positionOf(CATALOGUE, Math.max(this.position, 0));
+  /** The position of a write; of one that wrote nothing, what is known here. */
+  private at(position: number | null): Position {
+    this.position = Math.max(this.position, position ?? 0);
+    return positionOf(CATALOGUE, position ?? this.position);
+  }
+
+  /** Of writes that carry no key, so that none was used before. */
+  private plain<State, T>(written: Written<State>, value: (state: State) => T): CatalogueResult<T> {
+    const result = this.answered(written, value);
+    if ('keyReused' in result) throw new Error('a write without a key met one');
+    return result;
+  }
+
+  private answered<State, T>(written: Written<State>, value: (state: State) => T): RepeatableResult<T> {
+    if (!written.accepted) return written;
+    const { state, position, replayed } = written;
+    return { accepted: true, value: value(state), position: this.at(position), replayed };
   }
 
   // ---- rate cards
@@ -178,29 +197,32 @@ export class LocalCatalogue implements Catalogue {
   async createRateCard(
     card: { key: string; name: string; unit: string; organizationId: string | null },
     sender: Sender,
-  ): Promise<CatalogueResult<RateCard>> {
+    idempotency: Idempotency | null = null,
+  ): Promise<RepeatableResult<RateCard>> {
     const written = await this.cards.write(
       card.key,
       (existing) => createRateCard(existing, card),
       sender,
       this.clock.now(),
+      idempotency,
     );
-    return written.accepted ? { accepted: true, value: written.state, position: this.at(written.position) } : written;
+    return this.answered(written, (state) => state);
   }
 
   async saveRateCardVersion(
     key: string,
     version: { rates: readonly SavedRate[]; rounding: Rounding | null; effectiveFrom: Instant | null },
     sender: Sender,
-  ): Promise<CatalogueResult<{ version: number }>> {
+    idempotency: Idempotency | null = null,
+  ): Promise<RepeatableResult<{ version: number }>> {
     const written = await this.cards.write(
       key,
       (card) => (card === undefined ? notFound('rate card') : saveVersion(card, version)),
       sender,
       this.clock.now(),
+      idempotency,
     );
-    if (!written.accepted) return written;
-    return { accepted: true, value: { version: written.state.versions.length }, position: this.at(written.position) };
+    return this.answered(written, (card) => ({ version: card.versions.length }));
   }
 
   async activateRateCardVersion(
@@ -208,7 +230,8 @@ export class LocalCatalogue implements Catalogue {
     version: number,
     effectiveFrom: Instant | null,
     sender: Sender,
-  ): Promise<CatalogueResult<RateCard>> {
+    idempotency: Idempotency | null = null,
+  ): Promise<RepeatableResult<RateCard>> {
     const now = this.clock.now();
     const written = await this.cards.write(
       key,
@@ -220,8 +243,9 @@ export class LocalCatalogue implements Catalogue {
       },
       sender,
       now,
+      idempotency,
     );
-    return written.accepted ? { accepted: true, value: written.state, position: this.at(written.position) } : written;
+    return this.answered(written, (state) => state);
   }
 
   // ---- presets
@@ -259,13 +283,12 @@ export class LocalCatalogue implements Catalogue {
       return { accepted: false, refusal: { code: 'already_exists', detail } };
     }
     const written = await this.keys.write(id, (existing) => createApiKey(existing, record), sender, this.clock.now());
-    if (!written.accepted) return written;
-    return { accepted: true, value: { id, name, scopes, organizationId, secret }, position: this.at(written.position) };
+    return this.plain(written, () => ({ id, name, scopes, organizationId, secret }));
   }
 
   async revokeApiKey(id: string, sender: Sender): Promise<CatalogueResult<null>> {
     const written = await this.keys.write(id, revokeApiKey, sender, this.clock.now());
-    return written.accepted ? { accepted: true, value: null, position: this.at(written.position) } : written;
+    return this.plain(written, () => null);
   }
 
   hasApiKeys(): boolean {
@@ -286,19 +309,41 @@ export class LocalCatalogue implements Catalogue {
     return this.clocks.get(id);
   }
 
-  async createTestClock(now: Instant, sender: Sender): Promise<CatalogueResult<TestClock>> {
-    const clock = { id: `clock_${randomUUID()}`, now };
+  /** Under a key the clock's id follows from it: two processes that are asked at once meet on its stream. */
+  async createTestClock(
+    now: Instant,
+    sender: Sender,
+    idempotency: Idempotency | null = null,
+  ): Promise<RepeatableResult<TestClock>> {
+    const id = idempotency === null ? `clock_${randomUUID()}` : derivedId('clock', sender.actor.id, idempotency.key);
     const written = await this.clocks.write(
-      clock.id,
-      (existing) => createTestClock(existing, clock),
+      id,
+      (existing) => createTestClock(existing, { id, now }),
       sender,
       this.clock.now(),
+      idempotency,
     );
-    return written.accepted ? { accepted: true, value: written.state, position: this.at(written.position) } : written;
+    return this.answered(written, (state) => state);
   }
 
-  async advanceTestClock(id: string, to: Instant, sender: Sender): Promise<CatalogueResult<TestClock>> {
-    const written = await this.clocks.write(id, (clock) => advanceTestClock(clock, to), sender, this.clock.now());
-    return written.accepted ? { accepted: true, value: written.state, position: this.at(written.position) } : written;
+  async advanceTestClock(
+    id: string,
+    to: Instant,
+    sender: Sender,
+    idempotency: Idempotency | null = null,
+  ): Promise<RepeatableResult<TestClock>> {
+    const written = await this.clocks.write(
+      id,
+      (clock) => {
+        const decision = advanceTestClock(clock, to);
+        // Where it stands there already nothing happens; under a key that is remembered, by an event that moves nothing.
+        if (idempotency === null || !decision.accepted || decision.events.length > 0) return decision;
+        return accept({ type: 'TestClockAdvanced', data: { id, from: to, to } });
+      },
+      sender,
+      this.clock.now(),
+      idempotency,
+    );
+    return this.answered(written, (state) => state);
   }
 }

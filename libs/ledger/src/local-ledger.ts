@@ -14,6 +14,7 @@ import {
 } from './ledger';
 import { LedgerShard, type ShardPorts } from './ledger-shard';
 import { chargedBefore } from './long-ago';
+import { RefundSearch, withOldCharge } from './refund-search';
 import { scatter } from './scatter';
 import { shardOf } from './shard-of';
 import { realSleep } from './sleep';
@@ -27,11 +28,13 @@ const READ_STEP_MS = 50;
 /** A ledger whose shards all live in this process. */
 export class LocalLedger implements Ledger {
   readonly shards: readonly LedgerShard[];
+  private readonly search: RefundSearch;
 
   constructor(
     count: number,
     private readonly ports: ShardPorts,
   ) {
+    this.search = new RefundSearch(ports.store);
     this.shards = Array.from({ length: count }, (_, shard) => new LedgerShard(shard, ports));
   }
 
@@ -58,17 +61,18 @@ export class LocalLedger implements Ledger {
     return shard;
   }
 
-  run(
+  async run(
     organizationId: string,
     command: OrganizationCommand,
     sender: Sender,
     idempotency: Idempotency | null,
   ): Promise<CommandResult> {
     const refusal = catalogueRefusal(this.ports.catalogue, organizationId, command);
-    if (refusal !== null) return Promise.resolve({ accepted: false, refusal, replayed: false });
-    const commandId = randomUUID();
-    const work = { organizationId, command, commandId, sender, idempotency, source: null };
-    return submitCommand(this.shard(organizationId), work);
+    if (refusal !== null) return { accepted: false, refusal, replayed: false };
+    const shard = this.shard(organizationId);
+    const complete = await withOldCharge(this.search, shard, organizationId, command, idempotency);
+    const work = { organizationId, command: complete, commandId: randomUUID(), sender, idempotency, source: null };
+    return submitCommand(shard, work);
   }
 
   charge(usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {

@@ -1,4 +1,11 @@
-import { type Booking, type Charge, effectsOf, type LedgerEvent, type RefundableCharge } from '@drawdown/domain';
+import {
+  type Booking,
+  type Charge,
+  effectsOf,
+  type LedgerEvent,
+  type Recorded,
+  type RefundableCharge,
+} from '@drawdown/domain';
 import { chargeId, credits, type Instant, organizationNamespace } from '@drawdown/kernel';
 import type { Place } from './identity-index';
 import type { MicroBatch } from './micro-batch';
@@ -49,4 +56,25 @@ export const refundableAt = (
   if (event.type === 'UsageCharged' || event.type.startsWith('Usage')) return null;
   const booking = effectsOf(event as Parameters<typeof effectsOf>[0]).bookings[place.index];
   return booking?.transactionId === transactionId ? ofBooking(booking, bookedAt) : null;
+};
+
+/** The transaction in a stored event, if it is there and the organization's own. */
+export const refundableIn = (
+  { event, organizationId: owner, bookedAt }: Recorded<LedgerEvent>,
+  transactionId: string,
+  organizationId: string,
+): RefundableCharge | null => {
+  if (event.type === 'UsageCharged') {
+    const namespace = organizationNamespace(organizationId);
+    const charge = event.data.charges.find(
+      ({ usage }) =>
+        usage.organizationId === organizationId && chargeId(namespace, usage.source, usage.id) === transactionId,
+    );
+    return charge === undefined ? null : ofCharge(charge, transactionId, bookedAt);
+  }
+  if (owner !== organizationId) return null;
+  if (event.type === 'UsageQuarantined' || event.type === 'UsageRefused' || event.type === 'UsageConflicted')
+    return null;
+  const booking = effectsOf(event).bookings.find((one) => one.transactionId === transactionId);
+  return booking === undefined ? null : ofBooking(booking, bookedAt);
 };

@@ -42,7 +42,9 @@ export const restoreSnapshot = (bytes: Uint8Array): ShardState | undefined => {
 
 const stateOf = (snapshot: Snapshot): ShardState => {
   const state = new ShardState();
-  for (const organization of snapshot.organizations) state.residents.set(organization.id, { organization, due: null });
+  for (const organization of snapshot.organizations) {
+    state.residents.set(organization.id, { organization, due: null, namespace: null });
+  }
   for (const [key, command] of snapshot.commands) state.commands.set(key, command);
   for (const [card, versions] of snapshot.lastPriced) state.lastPriced.set(card, new Map(versions));
   for (const [topic, partitions] of snapshot.offsets) state.offsets.set(topic, new Map(partitions));

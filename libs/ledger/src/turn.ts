@@ -17,7 +17,7 @@ import {
   SYSTEM,
   type UsageEvent,
 } from '@drawdown/domain';
-import { format, type Instant, type JsonObject, latest, positionOf, uuidText } from '@drawdown/kernel';
+import { format, type Identity, type Instant, type JsonObject, latest, positionOf, uuidOf } from '@drawdown/kernel';
 import { createHash } from 'node:crypto';
 import type { Catalogue } from './catalogue';
 import { catalogueRefusal } from './catalogue-refusal';
@@ -33,7 +33,7 @@ import {
   type ShardState,
 } from './fold';
 import type { Place } from './identity-index';
-import { checkAfter, checkBefore, InvariantViolated } from './invariants';
+import { checkAfter, checkBefore, checkCharged, InvariantViolated, Touched } from './invariants';
 import { type CommandResult, DecidedBefore, LedgerUnavailable, type UsageOutcome } from './ledger';
 import type { MicroBatch } from './micro-batch';
 import type { TakenOffsets } from './offsets';
@@ -52,13 +52,17 @@ const CHARGE_BYTES_PER_LOT = 100;
 /** Bytes that a provider's own usage object may take once it is written as text within text. */
 const RAW_BYTES = 256 * 1024;
 
+/** What a record of a freeze tells of the violations; the log of the process has all. */
+const VIOLATIONS_KEPT = 10;
+const VIOLATION_LETTERS = 500;
+
 const frozenDetail = 'the organization is frozen: its books did not add up; an operator must look';
 
 const hashOf = (usage: UsageEvent): string => createHash('sha256').update(canonicalContent(usage)).digest('hex');
 
 const liveLots = ({ organization }: Resident): number => {
   let lots = 0;
-  for (const wallet of organization.wallets.values()) lots += wallet.live.length;
+  for (const wallet of organization.walletList) lots += wallet.live.length;
   return lots;
 };
 
@@ -81,8 +85,8 @@ const UNBORN = { status: 'active' } as Resident['organization'];
  */
 export class Turn {
   private readonly times = new Map<Instant, AcceptedTimes>();
-  /** Organizations whose amounts moved: checked before the batch is stored. */
-  readonly touched = new Set<Resident>();
+  /** What has moved: checked before the batch is stored. */
+  readonly touched = new Touched();
 
   constructor(
     private readonly shard: number,
@@ -91,7 +95,8 @@ export class Turn {
     private readonly past: PastDecisions,
     private readonly catalogue: Catalogue,
     private readonly machineNow: Instant,
-    private readonly frozen: ReadonlySet<string>,
+    /** By organization; those that could not be recorded, too. */
+    private readonly frozen: ReadonlyMap<string, InvariantViolated>,
     private readonly taken: TakenOffsets,
   ) {}
 
@@ -100,6 +105,27 @@ export class Turn {
     if (organization.testClock === null) return latest(this.machineNow, this.state.bookedAt);
     const clock = this.catalogue.testClock(organization.testClock);
     return clock === undefined ? organization.lastBookedAt : latest(clock.now, organization.lastBookedAt);
+  }
+
+  /** Records that an organization is frozen, where that is not done: it stays so at the next start. */
+  freeze({ organizationId, invariant, violations }: InvariantViolated): void {
+    const resident = this.state.residents.get(organizationId);
+    if (resident === undefined || resident.organization.frozen) return;
+    const event: OwnEvent = {
+      type: 'OrganizationFrozen',
+      data: {
+        invariant,
+        violations: violations.slice(0, VIOLATIONS_KEPT).map((text) => text.slice(0, VIOLATION_LETTERS)),
+      },
+    };
+    const bookedAt = this.nowFor(resident);
+    // Not by book(): what the log has may be what does not add up, and this must be stored all the same.
+    const revision = this.batch.addEvent(event, { organizationId, bookedAt, actor: SYSTEM, requestId: null });
+    foldOwn(this.state, organizationId, event, bookedAt, revision);
+  }
+
+  private isFrozen(organizationId: string): boolean {
+    return this.frozen.has(organizationId) || this.state.organization(organizationId)?.frozen === true;
   }
 
   // ---- time
@@ -153,7 +179,7 @@ export class Turn {
   /** Decides one command; null where it must wait for the next turn: what it needs is not there, or has no room. */
   command(work: CommandWork): CommandResult | Error | null {
     const { organizationId, command } = work;
-    if (this.frozen.has(organizationId)) return new LedgerUnavailable(frozenDetail);
+    if (this.isFrozen(organizationId)) return new LedgerUnavailable(frozenDetail);
     if (!this.isFetched(work)) return null;
     const replay = this.replay(work);
     if (replay !== null) return replay;
@@ -189,7 +215,7 @@ export class Turn {
     );
   }
 
-  private places(identity: Buffer): readonly Place[] {
+  private places(identity: Identity): readonly Place[] {
     return this.state.identities.find(identity);
   }
 
@@ -258,7 +284,8 @@ export class Turn {
   /** A refund is decided on the charge as the log has it. */
   private withCharge(command: OrganizationCommand, organizationId: string): OrganizationCommand {
     if (command.type !== 'RefundCharge') return command;
-    return { ...command, charge: this.refundable(command.transactionId, organizationId) };
+    // What the index has forgotten was looked for before.
+    return { ...command, charge: this.refundable(command.transactionId, organizationId) ?? command.charge };
   }
 
   private refundable(transactionId: string, organizationId: string): RefundableCharge | null {
@@ -284,17 +311,18 @@ export class Turn {
       for (const booking of bookings) checkAfter(this.state.residents.get(id), booking);
     }
     const resident = this.state.residents.get(id);
-    if (resident !== undefined) this.touched.add(resident);
+    if (resident !== undefined) this.touched.all(resident.organization);
   }
 
   // ---- usage
 
   /** Decides one usage event; each stands for itself (INV-INT-9). Null where it must wait for the next turn. */
-  usage(work: UsageWork, usage: UsageEvent, identity: Buffer): UsageOutcome | null {
+  usage(work: UsageWork, usage: UsageEvent, identity: Identity): UsageOutcome | null {
     if (this.frozen.has(usage.organizationId)) return refusedUsage('unavailable', frozenDetail);
     const resident = this.state.residents.get(usage.organizationId);
     if (resident === undefined) return refusedUsage('organization_not_found', 'there is no such organization');
     const { organization } = resident;
+    if (organization.frozen) return refusedUsage('unavailable', frozenDetail);
     if (organization.status === 'closed') return refusedUsage('organization_closed', 'the organization is closed');
     const now = this.nowFor(resident);
     if (resident.due !== null && resident.due <= now && !this.settle(resident, now)) return null;
@@ -315,10 +343,16 @@ export class Turn {
   }
 
   /** A known identity: the first result stands, and other content under it is never silent (INV-INT-2). */
-  private again(work: UsageWork, usage: UsageEvent, identity: Buffer, past: PastDecision, now: Instant): UsageOutcome {
+  private again(
+    work: UsageWork,
+    usage: UsageEvent,
+    identity: Identity,
+    past: PastDecision,
+    now: Instant,
+  ): UsageOutcome {
     const [first, other] = [hashOf(past.usage), hashOf(usage)];
     if (first !== other) {
-      const transactionId = past.kind === 'charge' ? `txn_${uuidText(identity)}` : null;
+      const transactionId = past.kind === 'charge' ? `txn_${uuidOf(identity)}` : null;
       const { source, id, organizationId } = usage;
       const event: LedgerEvent = {
         type: 'UsageConflicted',
@@ -339,7 +373,7 @@ export class Turn {
     work: UsageWork,
     resident: Resident,
     usage: UsageEvent,
-    identity: Buffer,
+    identity: Identity,
     now: Instant,
     redriven: PastDecision | null,
   ): UsageOutcome {
@@ -352,8 +386,8 @@ export class Turn {
       const place = this.batch.placeOfCharge(now);
       this.batch.addCharge(decision.charge, now);
       foldCharge(this.state, organization, decision.charge, identity, now, place);
-      checkAfter(resident, decision.charge);
-      this.touched.add(resident);
+      checkCharged(resident, decision.charge);
+      this.touched.wallet(organization, decision.charge.wallet);
       return new ChargedOutcome('charged', decision.charge, identity);
     }
     const { actor, requestId } = work.sender;

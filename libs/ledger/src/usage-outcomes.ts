@@ -1,5 +1,5 @@
 import type { Charge, QuarantineCode } from '@drawdown/domain';
-import { uuidText } from '@drawdown/kernel';
+import { type Identity, uuidOf } from '@drawdown/kernel';
 import type { UsageOutcome } from './ledger';
 
 /** The outcome of a charge. The id's text is made only where somebody asks: most senders do not wait for it. */
@@ -7,11 +7,11 @@ export class ChargedOutcome {
   constructor(
     readonly outcome: 'charged' | 'duplicate',
     private readonly charge: Charge,
-    private readonly identity: Buffer,
+    private readonly identity: Identity,
   ) {}
 
   get transactionId(): string {
-    return `txn_${uuidText(this.identity)}`;
+    return `txn_${uuidOf(this.identity)}`;
   }
   get wallet(): string {
     return this.charge.wallet;

@@ -1,4 +1,5 @@
 import type { Charge, OrganizationCommand, UsageEvent } from '@drawdown/domain';
+import type { Identity } from '@drawdown/kernel';
 import type { CommandResult, Idempotency, Sender, UsageOutcome, UsageResult } from './ledger';
 
 /** Where a work came from, if from a stream: taken in together with it (INV-INT-10). */
@@ -45,7 +46,7 @@ export interface UsageWork extends Waiting<UsageResult> {
   readonly outcomes: UsageOutcome[];
   durable: number;
   /** Identities of the usage events, where they were worked out already. */
-  readonly identities: (Buffer | undefined)[];
+  readonly identities: (Identity | undefined)[];
 }
 
 /** Books what is due on a clock ('' is the machine's). */

@@ -139,6 +139,8 @@ const refusing = (open: Open): void => {
     ['an id that is no UUID', [freshName(), 0, [{ ...event(), id: 'one' }]]],
     ['a stream without a name', ['', 0, events(1)]],
     ['a stream name that not every store can keep', [`${freshName()}\0`, 0, events(1)]],
+    ['a stream name of the store itself', [`$$${freshName()}`, 0, events(1)]],
+    ['a type of the store itself', [freshName(), 0, [{ ...event(), type: '$metadata' }]]],
     ['a type that not every store can keep', [freshName(), 0, [{ ...event(), type: 'half \ud800 pair' }]]],
   ])('rejects %s as a mistake', async (_, append) => {
     const store = await open();

@@ -38,7 +38,7 @@ export interface EventStore {
    * Any other append at a revision that is taken, or past the end, rejects with {@link StreamConflict}.
    * Rejects with {@link AppendUnknown} where the outcome is not known, {@link StoreUnavailable} where nothing was
    * stored and a later try may succeed, {@link AppendTooLarge} where it never will, and with a RangeError where the
-   * request itself is a mistake: no events, an id that is no UUID (see {@link checkAppend}).
+   * request itself is a mistake: no events, an id that is no UUID, a name that begins with $ (see {@link checkAppend}).
    */
   append(stream: string, expected: number, events: readonly NewEvent[]): Promise<Appended>;
 
@@ -127,7 +127,8 @@ export const appendBytes = (events: readonly NewEvent[]): number => {
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 // NUL ends a name in some stores, and half a surrogate pair has no UTF-8 form: either would come back as another name.
-const NOT_A_NAME = /^$|[\0\p{Surrogate}]/u;
+// Names that begin with $ are EventStoreDB's own: an event in one of them can hide those of other streams.
+const NOT_A_NAME = /^$|^\$|[\0\p{Surrogate}]/u;
 
 /**
  * What an adapter checks before it sends an append, so that a mistake is the same mistake in every store. Throws a

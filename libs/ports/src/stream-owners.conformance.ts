@@ -59,6 +59,7 @@ export const ownership = (stream: () => Stream): void => {
         expect(got.sort()).toEqual(expected.sort());
       }
       await third.stop();
+      await until('two share again', () => one.owned.size === 2 && two.owned.size === 2);
       await second.stop();
       await until('the first has all again', () => one.owned.size === 4);
       await first.stop();

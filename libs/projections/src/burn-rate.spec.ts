@@ -1,4 +1,4 @@
-import { openPgliteDatabase } from '@drawdown/adapters/embedded/pglite-database';
+import { openTestDatabase } from '@drawdown/adapters/testing';
 import { amount, instant, later, START } from '@drawdown/domain/testing';
 import {
   type Credits,
@@ -71,7 +71,7 @@ test('the square root is the largest whole number whose square is not above', ()
 describe('on the read models', () => {
   let database: ReadDatabase;
   beforeAll(async () => {
-    database = await openPgliteDatabase(undefined);
+    database = await openTestDatabase();
   });
   afterAll(async () => {
     await stopAll();

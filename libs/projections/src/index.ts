@@ -31,4 +31,5 @@ export {
 export { burnRateOf, type BurnFacts } from './burn-rate';
 export type { LedgerProjector, LedgerRecord } from './ledger-record';
 export { ledgerRunner, projectors } from './projectors';
+export type { PersonKey, PersonQuery, PersonReading } from './person/person';
 export { type ReadModelPorts, readModels } from './read-models-of';

@@ -1,10 +1,14 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ReadProgress } from '@drawdown/delivery';
-import { CATALOGUE, type Position } from '@drawdown/kernel';
+import { CATALOGUE, type Position, positionOf } from '@drawdown/kernel';
 import type { ReadDatabase, Row, SqlValue } from '@drawdown/ports';
 import { type PageRequest, type ReadAsOf, type Reading, ReadModelBehind } from './read-models';
 
 /** How long a read waits for the position that its caller has seen (api.md, Conventions). */
 export const AFTER_TIMEOUT_MS = 5_000;
+
+/** Between two questions to a replica that lags behind what the caller has seen. */
+const REPLICA_PAUSE_MS = 50;
 
 /** Rows of a page where the caller does not say. */
 const PAGE_ROWS = 50;
@@ -49,8 +53,8 @@ export class ModelReader {
   ): Promise<Rows<R>> {
     const shard = this.shardOf(reading.organizationId);
     const seen = reading.after?.get(String(shard));
-    if (seen !== undefined) await this.progress.reached(projector, shard, seen, AFTER_TIMEOUT_MS);
-    return this.askModel<R>(projector, shard, question, reading.now);
+    const after: Position = seen === undefined ? new Map() : positionOf(shard, seen);
+    return this.askAfter(projector, after, () => this.askModel<R>(projector, shard, question, reading.now));
   }
 
   /** Asks about all organizations: the answer is a prefix of every shard. */
@@ -61,10 +65,42 @@ export class ModelReader {
     question: (suffix: string) => Question,
   ): Promise<Rows<R>> {
     const parts = [...(after ?? [])].filter(([part]) => part !== CATALOGUE);
-    await Promise.all(
-      parts.map(([shard, seen]) => this.progress.reached(projector, Number(shard), seen, AFTER_TIMEOUT_MS)),
+    return this.askAfter(projector, new Map(parts), () => this.askModel<R>(projector, null, question, now));
+  }
+
+  /**
+   * Asks once the projector has come to `after`, and again where the answer has not: the database that answers may be a
+   * replica which has less than the one that was written to (FLT-45).
+   */
+  private async askAfter<R extends Row>(
+    projector: string,
+    after: Position,
+    ask: () => Promise<Rows<R>>,
+  ): Promise<Rows<R>> {
+    const until = performance.now() + AFTER_TIMEOUT_MS;
+    const reached = [...after].map(([shard, seen]) =>
+      this.progress.reached(projector, Number(shard), seen, AFTER_TIMEOUT_MS),
     );
-    return this.askModel<R>(projector, null, question, now);
+    await this.unlessAway(Promise.all(reached));
+    for (;;) {
+      const answer = await ask();
+      const { position } = answer.asOf;
+      if ([...after].every(([shard, seen]) => (position.get(shard) ?? -1) >= seen)) return answer;
+      if (performance.now() > until) {
+        throw new ReadModelBehind(`the database that is read has less of ${projector} than was asked for`);
+      }
+      await pause(REPLICA_PAUSE_MS);
+    }
+  }
+
+  /** What has not come may wait for a database that is away: then that is the answer (FLT-41). */
+  private async unlessAway<T>(coming: Promise<T>): Promise<T> {
+    try {
+      return await coming;
+    } catch (error) {
+      if (error instanceof ReadModelBehind) await this.database.query('SELECT 1');
+      throw error;
+    }
   }
 
   private async askModel<R extends Row>(
@@ -74,7 +110,7 @@ export class ModelReader {
     now: Reading['now'],
   ): Promise<Rows<R>> {
     for (let tries = 1; ; tries++) {
-      const suffix = await this.progress.serving(projector);
+      const suffix = await this.unlessAway(this.progress.serving(projector));
       try {
         const rows = await this.database.query<
           R & { at_positions: Positions | null; also: unknown; here: true | null }

@@ -1,4 +1,4 @@
-import { openPgliteDatabase } from '@drawdown/adapters/embedded/pglite-database';
+import { openTestDatabase } from '@drawdown/adapters/testing';
 import { holdDocument, lotDocument, LOT_STATES, type Organization, walletView } from '@drawdown/domain';
 import { later } from '@drawdown/domain/testing';
 import type { Instant } from '@drawdown/kernel';
@@ -10,7 +10,7 @@ import { stopAll, assertBooks, checksums, emptyDatabase, happenings, projected, 
 
 let database: ReadDatabase;
 beforeAll(async () => {
-  database = await openPgliteDatabase(undefined);
+  database = await openTestDatabase();
 });
 afterAll(async () => {
   await stopAll();

@@ -1,4 +1,4 @@
-import { openPgliteDatabase } from '@drawdown/adapters/embedded/pglite-database';
+import { openTestDatabase } from '@drawdown/adapters/testing';
 import type { QuarantineCode, UsageEvent } from '@drawdown/domain/events';
 import { amount, granted, later, START, TestLedger, usage } from '@drawdown/domain/testing';
 import type { EventStore, ReadDatabase } from '@drawdown/ports';
@@ -14,7 +14,7 @@ let read: Projected;
 const shardOf = (organizationId: string): number => (organizationId === 'org_b' ? 1 : 0);
 
 beforeAll(async () => {
-  database = await openPgliteDatabase(undefined);
+  database = await openTestDatabase();
 });
 afterAll(async () => {
   await stopAll();

@@ -5,6 +5,8 @@ import { balanceQueries } from './balances/queries';
 import { breakdownQueries } from './breakdown/queries';
 import { askBurnRate } from './burn-rate';
 import { ModelReader } from './model-reader';
+import { personSums } from './person/sums';
+import { personTransactions } from './person/transactions';
 import { quarantineQueries } from './quarantine';
 import type { ReadModels } from './read-models';
 import { transactionQueries } from './transactions/queries';
@@ -22,13 +24,16 @@ export interface ReadModelPorts {
 export const readModels = ({ database, progress, store, shardOf }: ReadModelPorts): ReadModels => {
   const reader = new ModelReader(database, progress, shardOf);
   const { walletFigures, ...balanceModels } = balanceQueries(reader);
+  const sums = breakdownQueries(reader);
   return {
     ...balanceModels,
     ...transactionQueries(reader, async (shard, revision) => {
       const [stored] = await store.read(ledgerStream(shard), revision, 1);
       return stored === undefined ? undefined : readRecorded(shard, stored);
     }),
-    ...breakdownQueries(reader),
+    ...sums,
+    ...personSums(sums),
+    personTransactions: personTransactions(reader),
     ...quarantineQueries(reader),
     burnRate: async (reading, query) => {
       const wallet = await walletFigures(reading, query.wallet);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { measureJ } from '../denominators';
+import { measureJ, valueOf } from '../denominators';
 import { sendAll, type PreparedRequest } from '../load';
+import { measureS, type Stored } from '../raw-log';
 import { quantile, spreadOf } from '../rounds';
 import type { Row, RowResult, RunOptions } from '../row';
 import { fillServer, metricOf, type Server, startServer } from '../server';
@@ -10,6 +11,9 @@ import { ORGANIZATIONS, organizationName, usageJson } from '../usage-sample';
 const EVENTS_PER_REQUEST = 100;
 const CONNECTIONS = 16;
 const COMMIT_WAIT_MS = 120_000;
+
+/** The read models of amounts: all but the rows of every transaction. */
+const AMOUNTS = ['balances', 'breakdown', 'burn_rate'];
 
 /** Distinct events, 100 a request, spread uniformly; made before the clock runs. */
 const intakeRequests = (server: Server, count: number, first: number): PreparedRequest[] => {
@@ -28,16 +32,26 @@ const intakeRequests = (server: Server, count: number, first: number): PreparedR
   });
 };
 
-const lagOf = (server: Server): Promise<number> => metricOf(server, 'drawdown_projection_lag_events');
+/** Largest lag of the projectors named, or of all. */
+const lagOf = async (server: Server, projectors?: readonly string[]): Promise<number> => {
+  const text = await (await fetch(`${server.url}/metrics`)).text();
+  let largest = 0;
+  for (const line of text.split('\n')) {
+    if (!line.startsWith('drawdown_projection_lag_events{')) continue;
+    const named = projectors?.some((name) => line.includes(`projector="${name}"`)) ?? true;
+    if (named) largest = Math.max(largest, Number(line.slice(line.lastIndexOf(' '))));
+  }
+  return largest;
+};
 
-/** Waits until every projector has committed everything. */
-const untilCommitted = async (server: Server): Promise<void> => {
+/** Waits until the projectors named, or all, have committed everything. */
+const untilCommitted = async (server: Server, projectors?: readonly string[]): Promise<void> => {
   const deadline = performance.now() + COMMIT_WAIT_MS;
   let calm = 0;
   while (calm < 3) {
     if (performance.now() > deadline) throw new Error('the read models did not catch up');
-    calm = (await lagOf(server)) === 0 ? calm + 1 : 0;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    calm = (await lagOf(server, projectors)) === 0 ? calm + 1 : 0;
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 };
 
@@ -51,57 +65,103 @@ const memoryOf = (pid: number | undefined): number => {
   }
 };
 
+interface IntakeRound {
+  /** Usage events per second that were answered as durable. */
+  readonly accepted: number;
+  /** … whose balance, breakdown and burn rate were committed. */
+  readonly models: number;
+  /** … whose transaction rows were, too. */
+  readonly everything: number;
+  /** Mean of before and after the round. */
+  readonly J: number;
+}
+
+const intakeRound = async (server: Server, requests: readonly PreparedRequest[]): Promise<IntakeRound> => {
+  const events = requests.length * EVENTS_PER_REQUEST;
+  const before = measureJ(3);
+  const started = performance.now();
+  const rate = (): number => (events / (performance.now() - started)) * 1000;
+  await sendAll(server.port, requests, CONNECTIONS);
+  const accepted = rate();
+  await untilCommitted(server, AMOUNTS);
+  const models = rate();
+  await untilCommitted(server);
+  const everything = rate();
+  return { accepted, models, everything, J: (before + measureJ(3)) / 2 };
+};
+
+/** What one append held, from the product's own counters. */
+const storedOf = async (server: Server): Promise<Stored & { readonly charges: number }> => {
+  const [bytes, events, charges, appends] = await Promise.all(
+    ['append_bytes_total', 'ledger_events_total', 'charges_total', 'append_total'].map((name) =>
+      metricOf(server, `drawdown_${name}`),
+    ),
+  );
+  return { bytesPerEvent: bytes ?? 0, eventsPerAppend: events ?? 0, appends: appends ?? 0, charges: charges ?? 0 };
+};
+
 const intake = async (server: Server, { quick, progress }: RunOptions): Promise<RowResult[]> => {
   const perRound = quick ? 200 : 600;
   let first = 0;
-  const round = async (): Promise<{ accepted: number; committed: number }> => {
+  const next = (): PreparedRequest[] => {
     const requests = intakeRequests(server, perRound, first);
     first += perRound * EVENTS_PER_REQUEST;
-    const events = perRound * EVENTS_PER_REQUEST;
-    const started = performance.now();
-    await sendAll(server.port, requests, CONNECTIONS);
-    const accepted = (events / (performance.now() - started)) * 1000;
-    await untilCommitted(server);
-    return { accepted, committed: (events / (performance.now() - started)) * 1000 };
+    return requests;
   };
-  await round();
+  await intakeRound(server, next());
+  const filled = await storedOf(server);
   const before = measureJ();
-  const rounds: { accepted: number; committed: number }[] = [];
+  const rounds: IntakeRound[] = [];
   for (let i = 0; i < (quick ? 2 : 5); i++) {
     progress(`  intake, round ${String(i + 1)}`);
-    rounds.push(await round());
+    rounds.push(await intakeRound(server, next()));
   }
   const after = measureJ();
-  const J = (before + after) / 2;
-  const denominators = [{ name: 'J', unit: 'events/s', before, after }];
-  const appends = await metricOf(server, 'drawdown_ledger_events_total');
-  const charges = await metricOf(server, 'drawdown_charges_total');
+  const total = await storedOf(server);
+  const events = total.eventsPerAppend - filled.eventsPerAppend;
+  const stored: Stored = {
+    appends: total.appends - filled.appends,
+    eventsPerAppend: events / (total.appends - filled.appends),
+    bytesPerEvent: (total.bytesPerEvent - filled.bytesPerEvent) / events,
+  };
+  const density = (total.charges - filled.charges) / events;
+  const [rawBefore, rawAfter] = [await measureS(stored), await measureS(stored)];
+  const J = { name: 'J', unit: 'events/s', before, after };
+  const S = { name: 'S', unit: 'appended events/s', before: rawBefore, after: rawAfter };
   const context = {
     connections: CONNECTIONS,
     organizations: ORGANIZATIONS,
-    charges_per_event: Math.round(charges / Math.max(1, appends - 5 * ORGANIZATIONS)),
+    charges_per_event: Math.round(density),
+    bytes_per_charge: Math.round(stored.bytesPerEvent / density),
     memory_mb: Math.round(memoryOf(server.child.pid)),
   };
-  const accepted = spreadOf(rounds.map((r) => r.accepted));
-  const committed = spreadOf(rounds.map((r) => r.committed));
+  const row = (
+    name: string,
+    rate: (round: IntakeRound) => number,
+    more: Pick<RowResult, 'gate' | 'aim'> = { gate: null, aim: null },
+  ): RowResult => ({
+    name,
+    unit: 'J',
+    ratio: spreadOf(rounds.map((round) => rate(round) / round.J)),
+    ...more,
+    denominators: [J],
+    context: { ...context, events_per_second: Math.round(spreadOf(rounds.map(rate)).median) },
+  });
   return [
-    {
-      name: 'HTTP intake, 100 events a request: durable, projectors running',
-      unit: 'J',
-      ratio: spreadOf(accepted.rounds.map((rate) => rate / J)),
+    row('HTTP intake, 100 events a request: durable, projectors running', ({ accepted }) => accepted, {
       gate: { at: 'least', value: 0.2 },
       aim: { at: 'least', value: 0.4 },
-      denominators,
-      context: { ...context, events_per_second: Math.round(accepted.median) },
-    },
+    }),
+    row('usage → balance, breakdown, burn rate committed in PGlite', ({ models }) => models),
+    row('usage → every transaction row committed, too', ({ everything }) => everything),
     {
-      name: 'usage → all read models committed in PGlite (every transaction row included)',
-      unit: 'J',
-      ratio: spreadOf(committed.rounds.map((rate) => rate / J)),
+      name: 'HTTP intake against raw SQLite group commit of the same bytes',
+      unit: 'S',
+      ratio: spreadOf(rounds.map(({ accepted }) => accepted / density / valueOf(S))),
       gate: null,
       aim: null,
-      denominators,
-      context: { ...context, events_per_second: Math.round(committed.median) },
+      denominators: [S],
+      context: { appends: stored.appends, bytes_per_event: Math.round(stored.bytesPerEvent) },
     },
   ];
 };

@@ -28,6 +28,7 @@ interface Options {
   readonly readModels?: ReadModels;
   readonly environment?: Readonly<Record<string, string>>;
   readonly requestTimeoutMs?: number;
+  readonly logger?: ReturnType<typeof createLogger>;
 }
 
 const machineClock: Clock = {
@@ -44,6 +45,7 @@ export const openInMemory = async ({
   readModels = emptyReadModels(),
   environment = {},
   requestTimeoutMs = 30_000,
+  logger = createLogger('silent'),
 }: Options = {}): Promise<InMemoryServer> => {
   const settings = readSettings(environment);
   const metrics = new PrometheusMetrics();
@@ -67,7 +69,7 @@ export const openInMemory = async ({
     drain: () => ledger.stop(),
     close: () => store.close(),
   };
-  const app = await createHttp(StandaloneModule.of(parts, settings, createLogger('silent')), requestTimeoutMs);
+  const app = await createHttp(StandaloneModule.of(parts, settings, logger), requestTimeoutMs);
   await app.listen(0, '127.0.0.1');
   return { app, store, catalogue, ledger, readiness, url: await app.getUrl(), close: () => app.close() };
 };
@@ -93,6 +95,10 @@ export const emptyReadModels = (): ReadModels => {
     breakdown: total,
     spending: total,
     burnRate: missing,
+    memberships: async () => ({ value: [], asOf }),
+    personBreakdown: total,
+    personSpending: total,
+    personTransactions: page,
     quarantine: page,
     quarantinedUsage: async () => ({ usages: [], next_cursor: null }),
   } as unknown as ReadModels;

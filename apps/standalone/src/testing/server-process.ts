@@ -99,15 +99,24 @@ export class ServerProcess {
     return this.text;
   }
 
-  async ready(): Promise<void> {
-    const deadline = performance.now() + START_MAX_MS;
-    while (!(await this.isReady())) {
+  async ready(limitMs = START_MAX_MS): Promise<void> {
+    await this.answers('/readyz', limitMs);
+  }
+
+  private async answers(route: string, limitMs = START_MAX_MS): Promise<void> {
+    const deadline = performance.now() + limitMs;
+    while (!(await this.isWell(route))) {
       if (this.child.exitCode !== null || this.child.signalCode !== null) {
         throw new Error(`the server ended instead of starting:\n${this.text}`);
       }
-      if (performance.now() > deadline) throw new Error(`the server is not ready:\n${this.text}`);
+      if (performance.now() > deadline) throw new Error(`${route} does not become well:\n${this.text}`);
       await sleep(ASK_EVERY_MS);
     }
+  }
+
+  /** Waits until it answers at all; it may lack what it depends on. */
+  async alive(): Promise<void> {
+    await this.answers('/livez');
   }
 
   /** SIGTERM, and what became of it. */
@@ -137,9 +146,9 @@ export class ServerProcess {
     }
   }
 
-  private async isReady(): Promise<boolean> {
+  private async isWell(route: string): Promise<boolean> {
     try {
-      const response = await fetch(`${this.url}/readyz`, { signal: AbortSignal.timeout(2_000) });
+      const response = await fetch(this.url + route, { signal: AbortSignal.timeout(2_000) });
       await response.arrayBuffer();
       return response.ok;
     } catch {

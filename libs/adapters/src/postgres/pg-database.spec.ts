@@ -1,10 +1,18 @@
 import net from 'node:net';
-import { DatabaseUnavailable, type ReadDatabase, type Sql } from '@drawdown/ports';
-import { readDatabaseConformance } from '@drawdown/ports/testing';
-import { Client } from 'pg';
+import { DatabaseUnavailable } from '@drawdown/ports';
 import { openPgDatabase } from './pg-database';
 
-const url = process.env['DATABASE_URL'];
+/** A message of PostgreSQL's protocol. */
+const message = (type: string, body: Buffer): Buffer => {
+  const head = Buffer.from(`${type}0000`);
+  head.writeInt32BE(body.length + 4, 1);
+  return Buffer.concat([head, body]);
+};
+const LET_IN_AND_ENDED = Buffer.concat([
+  message('R', Buffer.alloc(4)), // authenticated
+  message('Z', Buffer.from('I')), // ready
+  message('E', Buffer.from('SFATAL\0C57P01\0Mterminating connection due to unexpected postmaster exit\0\0')),
+]);
 
 describe('a PostgreSQL that cannot be reached', () => {
   test('is unavailable where nothing listens', async () => {
@@ -13,6 +21,20 @@ describe('a PostgreSQL that cannot be reached', () => {
     await expect(db.transaction((tx) => tx.query('SELECT 1'))).rejects.toBeInstanceOf(DatabaseUnavailable);
     await expect(db.run('SELECT 1')).rejects.toBeInstanceOf(DatabaseUnavailable);
     await db.close();
+  });
+
+  test('FLT-40: is unavailable where it ends while it lets one in, and the process goes on', async () => {
+    const server = net.createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => socket.end(LET_IN_AND_ENDED)); // in one piece: ready, and gone
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as net.AddressInfo;
+    const db = openPgDatabase(`postgres://drawdown@127.0.0.1:${String(port)}/drawdown`);
+    await expect(db.query('SELECT 1')).rejects.toBeInstanceOf(DatabaseUnavailable);
+    await expect(db.query('SELECT 1')).rejects.toBeInstanceOf(DatabaseUnavailable);
+    await db.close();
+    server.close();
   });
 
   test('is unavailable, soon, where somebody listens and never answers', async () => {
@@ -27,103 +49,3 @@ describe('a PostgreSQL that cannot be reached', () => {
     server.close();
   }, 10_000);
 });
-
-if (url === undefined) {
-  process.stderr.write(
-    'pg-database.spec: DATABASE_URL is not set, so the PostgreSQL adapter is NOT tested against a server\n',
-  );
-  test.skip('DATABASE_URL is not set: the PostgreSQL adapter is NOT tested against a server', () => undefined);
-} else {
-  readDatabaseConformance(async () => openPgDatabase(url));
-  onServer(url);
-}
-
-function onServer(server: string): void {
-  describe('on a real PostgreSQL', () => {
-    let db: ReadDatabase;
-    let pooled: number[] = [];
-    const metrics = {
-      count: () => undefined,
-      observe: () => undefined,
-      gauge: (name: string, value: number) => void (name === 'database_pool_waiting' && pooled.push(value)),
-    };
-    /** Somebody else's connection: an operator, another process. */
-    const other = new Client({ connectionString: server });
-
-    beforeAll(() => other.connect());
-    afterAll(() => other.end());
-    beforeEach(() => {
-      pooled = [];
-      db = openPgDatabase(server, { poolSize: 2, metrics });
-    });
-    afterEach(() => db.close());
-
-    test('FLT-44: with all connections taken a query is unavailable, and afterwards all are back', async () => {
-      const held = [0, 1].map(() => db.transaction((tx) => tx.query('SELECT pg_sleep(3)')));
-      await expect(db.query('SELECT 1')).rejects.toBeInstanceOf(DatabaseUnavailable);
-      expect(Math.max(...pooled)).toBe(1);
-      await Promise.all(held);
-      const both = [0, 1].map(() =>
-        db.transaction(async (tx) => tx.query('SELECT pg_backend_pid() AS pid, pg_sleep(0.1)')),
-      );
-      const [[first], [second]] = (await Promise.all(both)) as [{ pid: number }[], { pid: number }[]];
-      expect(first?.pid).not.toBe(second?.pid);
-      expect(pooled.at(-1)).toBe(0);
-    }, 15_000);
-
-    test('FLT-40: a connection that is cut in a transaction makes it unavailable, and the next call gets another', async () => {
-      await other.query('DROP TABLE IF EXISTS cut; CREATE TABLE cut (n integer)');
-      const torn = db.transaction(async (tx) => {
-        const [row] = await tx.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-        await tx.query('INSERT INTO cut VALUES (1)');
-        await other.query('SELECT pg_terminate_backend($1)', [row?.pid]);
-        await tx.query('INSERT INTO cut VALUES (2)');
-      });
-      await expect(torn).rejects.toBeInstanceOf(DatabaseUnavailable);
-      expect(await db.query('SELECT * FROM cut')).toEqual([]);
-    });
-
-    test('connections that are cut while nobody uses them are replaced', async () => {
-      await Promise.all([0, 1].map(() => db.query('SELECT pg_sleep(0.1)')));
-      await other.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'drawdown'`);
-      await other.query('SELECT pg_sleep(0.2)');
-      expect(await db.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
-    });
-
-    test('a table changed by somebody else is read as it is now; a transaction has to be done again', async () => {
-      await other.query(
-        'DROP TABLE IF EXISTS changed; CREATE TABLE changed (n integer); INSERT INTO changed VALUES (1)',
-      );
-      const read = (sql: Sql) => sql.query('SELECT * FROM changed');
-      await Promise.all([0, 1].map(() => db.transaction(read)));
-      await other.query('ALTER TABLE changed ADD COLUMN name text');
-      expect(await read(db)).toEqual([{ n: 1, name: null }]);
-      for (let i = 0; i < 8; i++) await db.transaction(read);
-      await other.query('ALTER TABLE changed DROP COLUMN name');
-      await expect(db.transaction(read)).rejects.toMatchObject({ code: '0A000' });
-      expect(await db.transaction(read)).toEqual([{ n: 1 }]);
-    });
-
-    test('statements and idle transactions have a limit, and plans follow their tables', async () => {
-      const [row] = await db.query(`SELECT current_setting('plan_cache_mode') AS plans,
-                                           current_setting('statement_timeout') AS statement,
-                                           current_setting('idle_in_transaction_session_timeout') AS idle`);
-      expect(row).toEqual({ plans: 'force_custom_plan', statement: '1min', idle: '30s' });
-    });
-
-    test('FLT-43: a serialization failure keeps its code, which asks for the whole transaction again', async () => {
-      const failing = db.query(`DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = '40001'; END $$`);
-      await expect(failing).rejects.toMatchObject({ code: '40001' });
-    });
-
-    test('scripts of several processes run one after the other', async () => {
-      const second = openPgDatabase(server);
-      for (let round = 0; round < 10; round++) {
-        await other.query('DROP TABLE IF EXISTS raced');
-        const script = 'CREATE TABLE IF NOT EXISTS raced (n integer PRIMARY KEY)';
-        await Promise.all(Array.from({ length: 8 }, (_, i) => (i % 4 === 0 ? db : second).run(script)));
-      }
-      await second.close();
-    });
-  });
-}

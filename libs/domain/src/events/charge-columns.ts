@@ -113,6 +113,35 @@ class Dictionary {
   }
 }
 
+/** A column of places in a dictionary. Its next text is nearly always the one before: comparing costs less than looking it up. */
+class TextColumn {
+  readonly places: number[] = [];
+  private last: string | null = null;
+  private lastPlace = -1;
+
+  constructor(private readonly dictionary: Dictionary) {}
+
+  add(text: string | null): void {
+    if (text !== this.last) {
+      this.last = text;
+      this.lastPlace = this.dictionary.placeOf(text);
+    }
+    this.places.push(this.lastPlace);
+  }
+}
+
+interface LastShape {
+  readonly place: number;
+  readonly quantities: Quantities;
+  readonly unit: string | null;
+}
+
+const isShaped = (shape: LastShape, quantities: Quantities, unit: string | null): boolean => {
+  if (shape.unit !== unit || shape.quantities.length !== quantities.length) return false;
+  for (let i = 0; i < quantities.length; i++) if (shape.quantities[i]?.[0] !== quantities[i]?.[0]) return false;
+  return true;
+};
+
 /** Gathers consecutive charges and writes them as columns. Charges of one wallet must come in the wallet's order. */
 export class ChargeColumns {
   private readonly strings = new Dictionary();
@@ -120,8 +149,21 @@ export class ChargeColumns {
   private readonly ratePlaces = new Map<AppliedRate, number>();
   private readonly walletPlaces = new Map<string, Map<string, number>>();
   private readonly shapePlaces = new Map<string, number>();
+  /** The shape of the charge before: nearly always that of the next one, too. */
+  private lastShape: LastShape | null = null;
   private readonly lastBalance: Credits[] = [];
   private readonly lastSequence: number[] = [];
+  private readonly texts = {
+    source: new TextColumn(this.strings),
+    type: new TextColumn(this.strings),
+    workspace: new TextColumn(this.strings),
+    user: new TextColumn(this.strings),
+    service_type: new TextColumn(this.strings),
+    resource_type: new TextColumn(this.strings),
+    resource_id: new TextColumn(this.strings),
+    model: new TextColumn(this.strings),
+    actor: new TextColumn(this.strings),
+  };
   private readonly columns: Wire = {
     strings: this.strings.list,
     wallets: {
@@ -136,17 +178,17 @@ export class ChargeColumns {
     lots: this.lotIds.list,
     shapes: [],
     wallet: [],
-    source: [],
+    source: this.texts.source.places,
     id: [],
-    type: [],
+    type: this.texts.type.places,
     time: [],
-    workspace: [],
-    user: [],
-    service_type: [],
-    resource_type: [],
-    resource_id: [],
-    model: [],
-    actor: [],
+    workspace: this.texts.workspace.places,
+    user: this.texts.user.places,
+    service_type: this.texts.service_type.places,
+    resource_type: this.texts.resource_type.places,
+    resource_id: this.texts.resource_id.places,
+    model: this.texts.model.places,
+    actor: this.texts.actor.places,
     rate: [],
     shape: [],
     quantities: [],
@@ -172,21 +214,21 @@ export class ChargeColumns {
   }
 
   add(charge: Charge): void {
-    const { columns, strings } = this;
+    const { columns, strings, texts } = this;
     const { usage } = charge;
     const index = columns.id.length;
     columns.wallet.push(this.walletPlace(charge));
-    columns.source.push(strings.placeOf(usage.source));
+    texts.source.add(usage.source);
     columns.id.push(usage.id);
-    columns.type.push(strings.placeOf(usage.type));
+    texts.type.add(usage.type);
     columns.time.push(usage.time);
-    columns.workspace.push(strings.placeOf(usage.workspaceId));
-    columns.user.push(strings.placeOf(usage.userId));
-    columns.service_type.push(strings.placeOf(usage.serviceType));
-    columns.resource_type.push(strings.placeOf(usage.resourceType));
-    columns.resource_id.push(strings.placeOf(usage.resourceId));
-    columns.model.push(strings.placeOf(usage.model));
-    columns.actor.push(strings.placeOf(charge.actor));
+    texts.workspace.add(usage.workspaceId);
+    texts.user.add(usage.userId);
+    texts.service_type.add(usage.serviceType);
+    texts.resource_type.add(usage.resourceType);
+    texts.resource_id.add(usage.resourceId);
+    texts.model.add(usage.model);
+    texts.actor.add(charge.actor);
     columns.rate.push(this.ratePlace(charge.rate));
     columns.shape.push(this.shapePlace(usage.quantities, usage.unit));
     let size = PER_CHARGE + usage.id.length;
@@ -292,6 +334,8 @@ export class ChargeColumns {
   }
 
   private shapePlace(quantities: Quantities, unit: string | null): number {
+    const { lastShape } = this;
+    if (lastShape !== null && isShaped(lastShape, quantities, unit)) return lastShape.place;
     let key = unit ?? '';
     for (const [name] of quantities) key += `\n${name}`;
     let place = this.shapePlaces.get(key);
@@ -302,6 +346,7 @@ export class ChargeColumns {
       this.columns.shapes.push(shape);
       this.bytes += bytesOf(shape) + 1;
     }
+    this.lastShape = { place, quantities, unit };
     return place;
   }
 }

@@ -33,6 +33,7 @@ export const effectsOf = (event: OwnEvent): Effects => {
     case 'RateCardAssigned':
     case 'WalletPolicyChanged':
     case 'CommandAnswered':
+    case 'OrganizationFrozen':
       return NONE;
     case 'CreditsGranted': {
       const { lot, debtPaid, booking } = event.data;

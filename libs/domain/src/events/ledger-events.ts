@@ -16,6 +16,7 @@ import {
   CommandAnswered,
   MemberRoleSet,
   OrganizationCreated,
+  OrganizationFrozen,
   RateCardAssigned,
   WalletPolicyChanged,
 } from './organization-events';
@@ -57,6 +58,7 @@ export const LEDGER_EVENT_TYPES = [
   HoldExpired,
   ChargeRefunded,
   OrganizationClosed,
+  OrganizationFrozen,
   UsageCharged,
   UsageQuarantined,
   UsageRefused,

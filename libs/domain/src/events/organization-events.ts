@@ -110,9 +110,20 @@ export const CommandAnswered = eventType('CommandAnswered', {
   write: (data) => data,
 });
 
+/**
+ * A decision would have left books that do not add up: it was not stored, and nothing is decided for the organization
+ * any more until somebody has looked. Recorded, because nothing else in the log shows it.
+ */
+export const OrganizationFrozen = eventType('OrganizationFrozen', {
+  wire: Type.Object({ invariant: Type.String(), violations: Type.Array(Type.String()) }),
+  read: (wire) => ({ invariant: wire.invariant, violations: wire.violations as readonly string[] }),
+  write: (data) => ({ invariant: data.invariant, violations: [...data.violations] }),
+});
+
 export type OrganizationEvent =
   | EventOf<typeof OrganizationCreated>
   | EventOf<typeof MemberRoleSet>
   | EventOf<typeof RateCardAssigned>
   | EventOf<typeof WalletPolicyChanged>
-  | EventOf<typeof CommandAnswered>;
+  | EventOf<typeof CommandAnswered>
+  | EventOf<typeof OrganizationFrozen>;

@@ -21,7 +21,7 @@ import {
   withVersion,
 } from '../testing';
 import { CompiledCard } from '../rating/compiled-card';
-import { namespaceOf, presetWallet } from './charge';
+import { presetWallet } from './charge';
 
 describe('usage is charged', () => {
   test('with everything that explains it: rate, card version, policy version, lots, balances', () => {
@@ -113,10 +113,5 @@ describe('usage is charged', () => {
     );
     scenario.balance({ settled: '-1' }).balance({ settled: '-2' }, 'machines').balance({ settled: '-4' }, 'special');
     expect(presetWallet(scenario.ledger.organization, 'compute')?.key).toBe('machines');
-  });
-
-  test('ids of charges follow from the organization, the source and the id of the event', () => {
-    const { organization } = given().ledger;
-    expect(chargeId(namespaceOf(organization), 's', 'i')).toBe(chargeId(organizationNamespace(ORGANIZATION), 's', 'i'));
   });
 });

@@ -11,7 +11,7 @@ import {
   roundCharge,
   shift,
 } from '@drawdown/kernel';
-import type { Charge, QuarantineCode, UsageEvent } from '../events';
+import type { Charge, QuarantineCode, Slice, UsageEvent } from '../events';
 import { NOTHING, isUnpriced } from '../rating/price-model';
 import type { CompiledCard, CompiledRate } from '../rating/compiled-card';
 import { availableTo, type ChargeScope, drawDown } from '../wallet/draw-down';
@@ -81,13 +81,22 @@ export const presetWallet = (organization: Organization, serviceType: string): W
   return any;
 };
 
+interface Priced {
+  readonly rate: CompiledRate;
+  readonly wallet: Wallet;
+  readonly exact: ExactCredits;
+  readonly price: Credits;
+  /** The wallet's settled balance less the price. */
+  readonly after: Credits;
+}
+
 /** The exact price of a usage event, or why it has none. `times` null: its age was accepted before (re-driving). */
 const priced = (
   organization: Organization,
   usage: UsageEvent,
   card: CompiledCard | undefined,
   times: AcceptedTimes | null,
-): Quarantine | { rate: CompiledRate; wallet: Wallet; exact: ExactCredits; price: Credits } => {
+): Quarantine | Priced => {
   const outside = outsideTimes(usage, organization, times);
   if (outside !== null) return outside;
   if (usage.type !== METERED_TYPE)
@@ -110,22 +119,13 @@ const priced = (
   const exact = rate.price.price(usage);
   if (isUnpriced(exact)) return quarantine(exact.code, exact.detail);
   const price = exact.numerator === 0n ? NO_CREDITS : roundCharge(exact, rate.rounding);
-  if (!isInRange(price) || !isInRange(wallet.settled - price) || !isInRange(wallet.debt + price)) {
+  const after = credits(wallet.settled - price);
+  // Without debt its sum with the price is the price, which is in range.
+  const debtInRange = wallet.debt === NO_CREDITS || isInRange(wallet.debt + price);
+  if (!isInRange(price) || !isInRange(after) || !debtInRange) {
     return quarantine('amount_out_of_range', 'the price, or the balance after it, would leave the range of amounts');
   }
-  return { rate, wallet, exact, price };
-};
-
-const namespaces = new WeakMap<Organization, Buffer>();
-
-/** The organization's namespace of charge ids, worked out once. */
-export const namespaceOf = (organization: Organization): Buffer => {
-  let namespace = namespaces.get(organization);
-  if (namespace === undefined) {
-    namespace = organizationNamespace(organization.id);
-    namespaces.set(organization, namespace);
-  }
-  return namespace;
+  return { rate, wallet, exact, price, after };
 };
 
 const chargeIdOf = (usage: UsageEvent): string =>
@@ -137,6 +137,16 @@ export const scopeOfUsage = (usage: UsageEvent, organization: Organization): Cha
   workspaceId: usage.workspaceId,
   modelTiers: organization.modelTiers,
 });
+
+/** What of a price the slices leave uncovered. */
+const restOf = (price: Credits, slices: readonly Slice[]): bigint => {
+  const [first] = slices;
+  // Nearly every charge is one slice of one lot.
+  if (first !== undefined && first.amount === price) return 0n;
+  let left: bigint = price;
+  for (const slice of slices) left -= slice.amount;
+  return left;
+};
 
 const exactText = ({ numerator, denominator }: ExactCredits, price: Credits): string | null =>
   numerator === (denominator === 1n ? price : price * denominator)
@@ -158,11 +168,10 @@ export const decideUsage = (
 ): UsageDecision => {
   const result = priced(organization, usage, card, times);
   if ('kind' in result) return result;
-  const { rate, wallet, exact, price } = result;
+  const { rate, wallet, exact, price, after } = result;
   const scope = scopeOfUsage(usage, organization);
   const slices = price === NO_CREDITS ? [] : drawDown(wallet, price, scope, now);
-  let left: bigint = price;
-  for (const slice of slices) left -= slice.amount;
+  const left = restOf(price, slices);
   let debt = NO_CREDITS;
   let uncovered = NO_CREDITS;
   const { onShortfall } = wallet.policy;
@@ -193,7 +202,7 @@ export const decideUsage = (
       uncovered,
       sequence: wallet.sequence + 1,
       balanceBefore: wallet.settled,
-      balanceAfter: credits(wallet.settled - price + uncovered),
+      balanceAfter: uncovered === NO_CREDITS ? after : credits(after + uncovered),
       redriven,
     },
   };

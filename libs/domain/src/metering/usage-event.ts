@@ -86,6 +86,18 @@ type Wire = Static<typeof UsageCloudEvent>;
 const compiled = TypeCompiler.Compile(UsageCloudEvent);
 const NAME = new RegExp(Name);
 
+/** Names that were found good: an installation uses a few, and looking one up is cheaper than matching it. */
+const goodNames = new Set<string>();
+const GOOD_NAMES_KEPT = 1_000;
+
+const isName = (text: string): boolean => {
+  if (goodNames.has(text)) return true;
+  if (!NAME.test(text)) return false;
+  if (goodNames.size >= GOOD_NAMES_KEPT) goodNames.clear(); // callers choose them
+  goodNames.add(text);
+  return true;
+};
+
 const reject = (rejected: string, pointer: string, detail: string): Rejection => ({ rejected, pointer, detail });
 
 export const isRejection = (parsed: UsageEvent | Rejection): parsed is Rejection => 'rejected' in parsed;
@@ -167,7 +179,7 @@ const readNamedQuantities = (named: Readonly<Record<string, string>>): Measured 
     return reject('too_many_keys', '/data/quantities', `at most ${String(QUANTITIES_MAX)} quantities`);
   const read: (readonly [string, Quantity])[] = [];
   for (const name of names) {
-    if (!NAME.test(name))
+    if (!isName(name))
       return reject('invalid_name', `/data/quantities/${escaped(name)}`, 'names are [a-z][a-z0-9_]{0,62}');
     const amount = parseQuantity(named[name] ?? '');
     if (typeof amount !== 'bigint') return reject(amount, `/data/quantities/${name}`, amountDetail);
@@ -189,7 +201,7 @@ const wrongDimensions = (dimensions: Readonly<Record<string, string>>): Rejectio
   if (names.length > DIMENSIONS_MAX) {
     return reject('too_many_keys', '/data/dimensions', `at most ${String(DIMENSIONS_MAX)} dimensions`);
   }
-  const wrong = names.find((name) => !NAME.test(name));
+  const wrong = names.find((name) => !isName(name));
   return wrong === undefined
     ? null
     : reject('invalid_name', `/data/dimensions/${escaped(wrong)}`, 'names are [a-z][a-z0-9_]{0,62}');

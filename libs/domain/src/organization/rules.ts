@@ -78,7 +78,7 @@ export const answer = (
 
 /** When something next becomes due for this organization by time alone; null where nothing is pending. */
 export const nextDue = (organization: Organization): Instant | null => {
-  if (organization.status === 'closed') return null;
+  if (organization.status === 'closed' || organization.frozen) return null;
   let first: Instant | null = null;
   for (const rule of DUE_RULES) {
     const due = rule.dueAt(organization);

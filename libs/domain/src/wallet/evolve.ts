@@ -21,41 +21,44 @@ export const createdOrganization = (
 ): Organization => {
   const walletList = event.data.wallets.map(emptyWallet);
   return {
+    // First what every charge looks at, as in a lot.
     id,
+    createdAt: at,
+    walletList,
+    lastBookedAt: at,
+    modelTiers: event.data.modelTiers,
+    testClock: event.data.testClock,
+    status: 'active',
+    frozen: false,
+    rateCard: null,
     name: event.data.name,
     preset: event.data.preset,
     presetVersion: event.data.presetVersion,
     plan: event.data.plan,
-    testClock: event.data.testClock,
-    modelTiers: event.data.modelTiers,
-    createdAt: at,
-    status: 'active',
-    rateCard: null,
     wallets: new Map(walletList.map((wallet) => [wallet.key, wallet])),
-    walletList,
     lots: new Map(),
     holds: new Map(),
     members: new Map(),
     refunded: new Map(),
-    lastBookedAt: at,
   };
 };
 
 const emptyWallet = (wallet: NewWallet): Wallet => ({
+  // First what every charge looks at, as in a lot.
   key: wallet.key,
-  unit: wallet.unit,
   serviceTypes: wallet.serviceTypes,
+  unit: wallet.unit,
+  settled: NO_CREDITS,
+  debt: NO_CREDITS,
+  live: [],
   policy: wallet.policy,
   policyVersion: 1,
-  live: [],
-  settled: NO_CREDITS,
-  held: NO_CREDITS,
-  debt: NO_CREDITS,
   sequence: 0,
+  lifetimeSpent: NO_CREDITS,
+  held: NO_CREDITS,
   grants: 0,
   lifetimeAdded: NO_CREDITS,
   lifetimePurchased: NO_CREDITS,
-  lifetimeSpent: NO_CREDITS,
   debtPayments: [],
 });
 
@@ -123,6 +126,9 @@ const applyOwn = (organization: Organization, event: OwnEvent): void => {
     }
     case 'OrganizationClosed':
       organization.status = 'closed';
+      return;
+    case 'OrganizationFrozen':
+      organization.frozen = true;
       return;
     default:
       unreachable(event);
@@ -228,29 +234,30 @@ const takeBackDebtPayments = (
 const addLot = (organization: Organization, terms: LotTerms, at: Instant): void => {
   const wallet = walletOf(organization, terms.wallet);
   if (organization.lots.has(terms.lotId)) throw new Error(`${organization.id} has a lot ${terms.lotId} already`);
+  // What every charge looks at comes first: with many organizations a debit costs the cache lines that it touches.
   const lot: Lot = {
     id: terms.lotId,
+    remaining: terms.amount,
+    held: NO_CREDITS,
+    consumed: NO_CREDITS,
+    activated: terms.effectiveAt <= at,
+    expiresAt: terms.expiresAt,
+    scope: terms.scope,
+    cap: terms.cap,
+    effectiveAt: terms.effectiveAt,
+    capWindow: '',
+    capUsed: NO_CREDITS,
     wallet: terms.wallet,
     creditType: terms.creditType,
     amount: terms.amount,
     priority: terms.priority,
-    effectiveAt: terms.effectiveAt,
-    expiresAt: terms.expiresAt,
-    scope: terms.scope,
-    cap: terms.cap,
     costBasis: terms.costBasis,
     funding: terms.funding,
     sequence: terms.sequence,
-    remaining: terms.amount,
-    held: NO_CREDITS,
     returned: NO_CREDITS,
-    consumed: NO_CREDITS,
     expired: NO_CREDITS,
     voided: NO_CREDITS,
     forfeited: NO_CREDITS,
-    activated: terms.effectiveAt <= at,
-    capWindow: '',
-    capUsed: NO_CREDITS,
   };
   organization.lots.set(lot.id, lot);
   insertInOrder(wallet.live, lot, wallet.policy.drawOrder);
@@ -351,6 +358,7 @@ export const evolveCharge = (organization: Organization, charge: Charge, at: Ins
     wallet.settled = credits(wallet.settled - charge.debt);
   }
   wallet.sequence = charge.sequence;
-  wallet.lifetimeSpent = plus(wallet.lifetimeSpent, credits(charge.price - charge.uncovered));
+  const { price, uncovered } = charge;
+  wallet.lifetimeSpent = plus(wallet.lifetimeSpent, uncovered === NO_CREDITS ? price : credits(price - uncovered));
   organization.lastBookedAt = at;
 };

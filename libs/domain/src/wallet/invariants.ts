@@ -1,7 +1,7 @@
 import type { Credits } from '@drawdown/kernel';
-import type { Booking } from '../events';
+import type { Booking, Charge } from '../events';
 import { drawOrder } from './draw-order';
-import type { Lot, Organization, Wallet } from './state';
+import { chargedWallet, drawnLot, type Lot, type Organization, type Wallet } from './state';
 
 /**
  * What does not add up in an organization's books; empty where all is well. With a wallet: only it and its live lots,
@@ -17,8 +17,36 @@ export const violations = (organization: Organization, wallet?: Wallet): string[
   ];
 };
 
+/** INV-LOT-1 for the lots that a charge drew to their end: they are live no more, so that a look at the wallet misses them. */
+export const exhaustedViolations = (organization: Organization, { wallet: key, slices }: Charge): readonly string[] => {
+  const wallet = chargedWallet(organization, key);
+  for (const { lotId } of slices) {
+    const lot = drawnLot(organization, wallet, lotId);
+    if (lot.remaining > 0n) continue;
+    const found = lotViolations(lot);
+    if (found.length > 0) return found;
+  }
+  return NONE;
+};
+
+const NONE: readonly string[] = [];
+
 /** INV-LOT-1 for one lot. */
-export const lotViolations = (lot: Lot): string[] => {
+export const lotViolations = (lot: Lot): readonly string[] => (lotAddsUp(lot) ? NONE : describeLot(lot));
+
+/** The whole of INV-LOT-1, without a word about what is wrong: every append asks it of every lot that it may have moved. */
+const lotAddsUp = ({ amount, returned, remaining, held, consumed, expired, voided, forfeited }: Lot): boolean => {
+  // Most lots are only ever drawn from; adding zeros would cost more than looking for them.
+  const isOnlyDrawn = returned === 0n && expired === 0n && voided === 0n && forfeited === 0n;
+  if (isOnlyDrawn) return amount === remaining + consumed && consumed >= 0n && held >= 0n && remaining >= held;
+  return (
+    amount + returned === remaining + consumed + expired + voided + forfeited &&
+    [amount, returned, consumed, expired, voided, forfeited, held].every((term) => term >= 0n) &&
+    remaining >= held
+  );
+};
+
+const describeLot = (lot: Lot): readonly string[] => {
   const found: string[] = [];
   const gone = lot.consumed + lot.expired + lot.voided + lot.forfeited;
   if (lot.amount + lot.returned !== lot.remaining + gone) {
@@ -53,7 +81,8 @@ const walletViolations = (organization: Organization, wallet: Wallet): string[] 
   let [remaining, held] = [0n, 0n];
   let before: Lot | undefined;
   for (const lot of wallet.live) {
-    found.push(...lotViolations(lot));
+    const wrong = lotViolations(lot);
+    if (wrong.length > 0) found.push(...wrong);
     remaining += lot.remaining;
     held += lot.held;
     if (lot.wallet !== wallet.key || organization.lots.get(lot.id) !== lot) {

@@ -81,6 +81,8 @@ export interface Organization {
   readonly modelTiers: Readonly<Record<string, readonly string[]>>;
   readonly createdAt: Instant;
   status: 'active' | 'closed';
+  /** A decision broke an invariant: nothing is decided any more, and nothing falls due. */
+  frozen: boolean;
   rateCard: string | null;
   readonly wallets: Map<string, Wallet>;
   /** The same wallets as a list: they are few, and looking through it is quicker than hashing on the hot path. */
@@ -96,7 +98,8 @@ export interface Organization {
 }
 
 /** What a lot has free: neither spent nor held. */
-export const freeOf = (lot: Lot): Credits => credits(lot.remaining - lot.held);
+export const freeOf = (lot: Lot): Credits =>
+  lot.held === NO_CREDITS ? lot.remaining : credits(lot.remaining - lot.held);
 
 export const isExpired = (lot: Lot, now: Instant): boolean => lot.expiresAt !== null && lot.expiresAt <= now;
 export const isEffective = (lot: Lot, now: Instant): boolean => lot.effectiveAt <= now;

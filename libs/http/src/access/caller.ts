@@ -4,9 +4,9 @@ import type { Instant, Position } from '@drawdown/kernel';
 import type { FastifyRequest } from 'fastify';
 import type { RouteRights } from './routes';
 
-/** Who sends a request: a key, and the person it acts for, where it does. */
+/** Who sends a request: a key, and the person it acts for, where it does; or a person with a token, and no key. */
 export interface Caller {
-  readonly key: ApiKey;
+  readonly key: ApiKey | null;
   readonly person: string | null;
   /** The person's role in the organization of the path; null without one. */
   readonly role: Role | null;
@@ -41,6 +41,13 @@ export const callerOf = (request: FastifyRequest): Caller => {
   return request.caller;
 };
 
+/** The key of a caller, on a route that admits keys only. */
+export const keyOf = (request: FastifyRequest): ApiKey => {
+  const { key } = callerOf(request);
+  if (key === null) throw new Error('a route that admits people asked for a key');
+  return key;
+};
+
 /** The id in the path of a request, which may be anything. */
 export const organizationIdOf = (request: FastifyRequest): string => {
   const { org } = request.params as { readonly org?: string };
@@ -56,10 +63,8 @@ export const organizationOf = (request: FastifyRequest): PathOrganization => {
 
 /** Who caused what follows from a request (INV-AUD-3). */
 export const senderOf = (request: FastifyRequest): Sender => {
-  const { key, person, role } = callerOf(request);
-  return {
-    actor:
-      person === null ? { type: 'key', id: key.id, role: key.scopes.join(' ') } : { type: 'user', id: person, role },
-    requestId: request.id,
-  };
+  const { person, role } = callerOf(request);
+  if (person !== null) return { actor: { type: 'user', id: person, role }, requestId: request.id };
+  const { id, scopes } = keyOf(request);
+  return { actor: { type: 'key', id, role: scopes.join(' ') }, requestId: request.id };
 };

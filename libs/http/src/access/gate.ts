@@ -1,16 +1,20 @@
-import { CatalogueView, ReadOrganization } from '@drawdown/commands';
+import { type ApiKey, CatalogueView, ReadOrganization } from '@drawdown/commands';
 import { CALLER_ID } from '@drawdown/kernel';
 import { Inject, Injectable } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import type { FastifyRequest } from 'fastify';
 import { notFound, Problem } from '../problems/problem';
 import type { Caller } from './caller';
+import { PersonTokens } from './person-tokens';
 import type { RouteRights } from './routes';
 
-const BEARER = /^Bearer ([\x21-\x7e]{1,512})$/i;
+/** Tokens are longer than keys; the limit of all headers is the server's. */
+const BEARER = /^Bearer ([\x21-\x7e]+)$/i;
+/** Three parts in base64url, the last of which may be missing: `alg: none` is refused where the others are. */
+const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]*$/;
 
 const unauthenticated = (): Problem =>
-  new Problem('unauthenticated', 'send a valid key: Authorization: Bearer <key>', {
+  new Problem('unauthenticated', 'send a valid credential: Authorization: Bearer <key or token>', {
     headers: { 'www-authenticate': 'Bearer' },
   });
 const scopeRequired = (detail: string): Problem => new Problem('scope_required', detail);
@@ -23,14 +27,28 @@ const scopeRequired = (detail: string): Problem => new Problem('scope_required',
 export class Gate {
   constructor(
     @Inject(CatalogueView) private readonly catalogue: CatalogueView,
+    @Inject(PersonTokens) private readonly tokens: PersonTokens,
     private readonly queries: QueryBus,
   ) {}
 
-  /** The key of a request, and the person it names; without a valid one, 401. */
-  identify(request: FastifyRequest): Caller {
-    const secret = BEARER.exec(request.headers.authorization ?? '')?.[1];
-    const key = secret === undefined ? undefined : this.catalogue.findApiKey(secret);
-    if (key === undefined) throw unauthenticated();
+  /** Who a request's credential stands for, at once where it is a key; without a valid one, 401. */
+  identify(request: FastifyRequest): Caller | Promise<Caller> {
+    const credential = BEARER.exec(request.headers.authorization ?? '')?.[1];
+    if (credential === undefined) throw unauthenticated();
+    const key = this.catalogue.findApiKey(credential);
+    if (key !== undefined) return this.withKey(key, request);
+    if (!TOKEN.test(credential)) throw unauthenticated();
+    return this.withToken(credential, request);
+  }
+
+  private async withToken(token: string, request: FastifyRequest): Promise<Caller> {
+    const person = await this.tokens.personOf(token);
+    if (person === null) throw unauthenticated();
+    if (request.headers['drawdown-user'] !== undefined) throw scopeRequired('only a key with admin acts for a person');
+    return { key: null, person, role: null };
+  }
+
+  private withKey(key: ApiKey, request: FastifyRequest): Caller {
     const person = request.headers['drawdown-user'];
     if (person === undefined) return { key, person: null, role: null };
     if (!key.scopes.includes('admin')) throw scopeRequired('only a key with admin acts for a person');
@@ -46,7 +64,7 @@ export class Gate {
    */
   admitAtOnce(organizationId: string, request: FastifyRequest, caller: Caller, rights: RouteRights): boolean {
     const { key, person } = caller;
-    if (rights.resident !== true || person !== null || request.url.includes('?')) return false;
+    if (rights.resident !== true || key === null || person !== null || request.url.includes('?')) return false;
     if (!CALLER_ID.test(organizationId) || (key.organizationId !== null && key.organizationId !== organizationId))
       return false;
     request.caller = caller;
@@ -56,7 +74,7 @@ export class Gate {
   /** Admits the caller to a route of one organization; whatever is not the caller's does not exist. */
   async admitTo(organizationId: string, request: FastifyRequest, caller: Caller, rights: RouteRights): Promise<void> {
     const { person } = caller;
-    const boundTo = caller.key.organizationId;
+    const boundTo = caller.key?.organizationId ?? null;
     if (!CALLER_ID.test(organizationId) || (boundTo !== null && boundTo !== organizationId)) throw notFound();
     const seen = await this.queries.execute(
       new ReadOrganization(organizationId, null, (organization, now) => ({
@@ -78,7 +96,7 @@ export class Gate {
     request.caller = caller;
     if (caller.person === null) {
       refuseUnlessAllowed(caller, rights);
-      if (!rights.bound && caller.key.organizationId !== null) {
+      if (!rights.bound && caller.key?.organizationId) {
         throw scopeRequired('a key that is bound to an organization cannot do this');
       }
     } else if (!rights.roles.includes('member')) {
@@ -89,8 +107,12 @@ export class Gate {
 
 const refuseUnlessAllowed = ({ key, person, role }: Caller, { scopes, roles }: RouteRights): void => {
   if (person === null) {
-    if (scopes.some((scope) => key.scopes.includes(scope))) return;
-    throw scopeRequired(`the key needs the scope ${scopes.join(' or ')}`);
+    if (scopes.some((scope) => key?.scopes.includes(scope))) return;
+    throw scopeRequired(
+      scopes.length === 0
+        ? 'only a person may do this; a key with admin acts for one with Drawdown-User'
+        : `the key needs the scope ${scopes.join(' or ')}`,
+    );
   }
   if (role !== null && roles.includes(role)) return;
   throw new Problem(

@@ -3,7 +3,7 @@ import type { BodyKind } from '../body/media-type';
 
 /** Who may call a route, and what it reads. */
 export interface RouteRights {
-  /** A key needs one of these scopes. */
+  /** A key needs one of these scopes. Empty: only people, or a key with `admin` that acts for one. */
   readonly scopes: readonly ApiScope[];
   /**
    * A person (behind `Drawdown-User`) needs one of these roles in the organization of the path. `member` means: own
@@ -35,6 +35,8 @@ const read = (roles: readonly Role[] = MANAGERS): RouteRights => ({
   query: true,
 });
 const resident: RouteRights = { ...read(), resident: true };
+/** Of people, whatever their roles: their own usage, wherever they are members. */
+const own: RouteRights = { scopes: [], roles: EVERYONE, bound: true, query: true };
 const write = (rights: Partial<RouteRights> & Pick<RouteRights, 'scopes'>): RouteRights => ({
   roles: [],
   bound: true,
@@ -103,6 +105,12 @@ export const ROUTES: Readonly<Record<string, RouteRights | 'public'>> = {
   [`GET ${ORG}/breakdown`]: read(EVERYONE),
   [`GET ${ORG}/spending`]: read(EVERYONE),
   [`GET ${ORG}/burn-rate`]: read(),
+
+  'GET /v1/me/usage': own,
+  'GET /v1/me/usage/trend': own,
+  'GET /v1/me/usage/organizations': own,
+  'GET /v1/me/usage/services': own,
+  'GET /v1/me/transactions': own,
 
   'POST /v1/events': { scopes: ['usage:write'], roles: [], bound: true, body: 'events', query: true },
   'GET /v1/quarantine': read([]),

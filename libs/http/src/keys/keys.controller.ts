@@ -5,7 +5,7 @@ import { Body, Controller, Delete, Get, Inject, Param, Post, Query, Req } from '
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { type Caller, callerOf, senderOf } from '../access/caller';
+import { keyOf, senderOf } from '../access/caller';
 import { IsCallerId, IsText, IsTexts } from '../fields/fields';
 import { LIMIT_DEFAULT } from '../fields/query-fields';
 import { PageQuery } from '../organizations/shapes';
@@ -30,11 +30,11 @@ const keyDocument = ({ id, name, scopes, organizationId }: ApiKey): JsonObject =
 });
 
 /** A key sees and changes keys of its own organization; one without a bond, all (INV-TEN-4). */
-const isVisible = (key: ApiKey, caller: Caller): boolean =>
-  caller.key.organizationId === null || key.organizationId === caller.key.organizationId;
+const isVisible = (key: ApiKey, caller: ApiKey): boolean =>
+  caller.organizationId === null || key.organizationId === caller.organizationId;
 
-const refuseMoreThanOwn = (scopes: readonly string[], caller: Caller): void => {
-  const lacking = scopes.filter((scope) => !caller.key.scopes.includes(scope as ApiScope));
+const refuseMoreThanOwn = (scopes: readonly string[], caller: ApiKey): void => {
+  const lacking = scopes.filter((scope) => !caller.scopes.includes(scope as ApiScope));
   if (lacking.length > 0) throw new Problem('scope_required', `the key itself lacks ${lacking.join(', ')}`);
 };
 
@@ -51,7 +51,7 @@ export class KeysController {
   @Post()
   @ApiOperation({ summary: 'Make a key; its secret is in this answer and nowhere else' })
   async create(@Body() body: CreateKeyBody, @Req() request: FastifyRequest) {
-    const caller = callerOf(request);
+    const caller = keyOf(request);
     refuseMoreThanOwn(body.scopes, caller);
     const organizationId = await this.organizationFor(caller, body.organization_id ?? null);
     const scopes = [...new Set(body.scopes)] as ApiScope[];
@@ -69,7 +69,7 @@ export class KeysController {
     const size = Number(limit ?? LIMIT_DEFAULT);
     const rest = this.catalogue
       .apiKeys()
-      .filter((key) => key.id > after && isVisible(key, callerOf(request)))
+      .filter((key) => key.id > after && isVisible(key, keyOf(request)))
       .sort((a, b) => (a.id < b.id ? -1 : 1));
     const page = rest.slice(0, size);
     const last = page.at(-1);
@@ -83,7 +83,7 @@ export class KeysController {
   @Delete(':key')
   @ApiOperation({ summary: 'Revoke a key, at once' })
   async revoke(@Param('key') id: string, @Req() request: FastifyRequest) {
-    const caller = callerOf(request);
+    const caller = keyOf(request);
     const key = this.catalogue.apiKeys().find((candidate) => candidate.id === id);
     if (key === undefined || !isVisible(key, caller)) throw notFound();
     refuseMoreThanOwn(key.scopes, caller);
@@ -94,8 +94,8 @@ export class KeysController {
   }
 
   /** The organization of a new key: never another than the maker's, and one that exists. */
-  private async organizationFor(caller: Caller, asked: string | null): Promise<string | null> {
-    const boundTo = caller.key.organizationId;
+  private async organizationFor(caller: ApiKey, asked: string | null): Promise<string | null> {
+    const boundTo = caller.organizationId;
     if (asked === null) return boundTo;
     if (boundTo !== null && boundTo !== asked) throw notFound();
     if ((await this.queries.execute(new ReadOrganization(asked, null, () => true))) === undefined) throw notFound();

@@ -72,6 +72,7 @@ export const SCHEMAS: Readonly<Record<string, TSchema>> = {
   Transaction: Type.Object(Transaction),
   TransactionRead: read(Transaction),
   Transactions: page(some('Transaction')),
+  OwnTransactions: page(Type.Object({ organization_id: Text, ...Transaction })),
   TransactionTree: read({ ...Transaction, subtotal: Amount, children: Type.Array(Type.Unknown()) }),
   Explanation: read({
     transaction: some('Transaction'),

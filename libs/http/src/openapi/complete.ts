@@ -59,6 +59,7 @@ const parametersOf = (path: string, operation: Operation, rights: RouteRights): 
 };
 
 const rightsText = ({ scopes, roles }: RouteRights): string => {
+  if (scopes.length === 0) return 'For people, and keys with `admin` that act for one.';
   const key = `Keys need the scope ${scopes.map((scope) => `\`${scope}\``).join(' or ')}.`;
   return roles.length === 0 ? key : `${key} People need the role ${roles.map((role) => `\`${role}\``).join(' or ')}.`;
 };

@@ -39,7 +39,7 @@ export const openApiOf = (app: INestApplication): OpenAPIObject => {
     .setVersion('1')
     .setOpenAPIVersion('3.1.0')
     .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
-    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'an API key' }, 'key')
+    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'an API key, or the OIDC token of a person' }, 'key')
     .addSecurityRequirements('key')
     .build();
   return completed(SwaggerModule.createDocument(app, info, { operationIdFactory }));

@@ -6,6 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { CONTROLLERS } from '../http.module';
+import { OwnOrganizations } from '../me/own-organizations';
 import { Replays } from '../server/replays';
 import { PrometheusMetrics } from '../server/metrics';
 import { Readiness } from '../server/readiness';
@@ -36,7 +37,7 @@ export const schemaFiles = async (): Promise<ReadonlyMap<string, object>> => {
 /** The controllers alone, over nothing: describing them asks them nothing. */
 const openApiDocument = async (): Promise<object> => {
   const nothing = { useValue: {} };
-  const needed = [CommandBus, QueryBus, CatalogueView, ReadModels, Sending, Replays, HttpSettings];
+  const needed = [CommandBus, QueryBus, CatalogueView, ReadModels, Sending, OwnOrganizations, Replays, HttpSettings];
   const operations = [Readiness, PrometheusMetrics, OpenApi];
   const module: DynamicModule = {
     module: class Described {},

@@ -5,7 +5,7 @@ import { CALLER_ID, derivedId } from '@drawdown/kernel';
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Put, Query, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { callerOf, organizationOf } from '../access/caller';
+import { callerOf, keyOf, organizationOf } from '../access/caller';
 import { finding, notFound } from '../problems/problem';
 import { idempotencyKeyOf } from '../server/idempotency';
 import { catalogueAsOf, Sending } from '../server/sending';
@@ -119,5 +119,5 @@ export class OrganizationsController {
 /** The same id for the same Idempotency-Key of the same API key, so that a repetition meets the first one's organization. */
 const newOrganizationId = (request: FastifyRequest): string => {
   const key = idempotencyKeyOf(request, 'accepted');
-  return key === null ? `org_${randomUUID()}` : derivedId('org', callerOf(request).key.id, key);
+  return key === null ? `org_${randomUUID()}` : derivedId('org', keyOf(request).id, key);
 };

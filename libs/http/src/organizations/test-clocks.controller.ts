@@ -8,8 +8,8 @@ import { senderOf } from '../access/caller';
 import { IsInstant } from '../fields/fields';
 import { instantOf } from '../fields/values';
 import { notFound } from '../problems/problem';
-import { Replays } from '../server/replays';
-import { catalogueAnswer } from '../server/sending';
+import { idempotencyOf } from '../server/idempotency';
+import { repeatableAnswer } from '../server/sending';
 import { HttpSettings } from '../server/settings';
 
 class CreateClockBody {
@@ -31,23 +31,20 @@ const clockDocument = ({ id, now }: { id: string; now: Instant }): JsonObject =>
 export class TestClocksController {
   constructor(
     private readonly commands: CommandBus,
-    private readonly replays: Replays,
     private readonly settings: HttpSettings,
     @Inject(CatalogueView) private readonly catalogue: CatalogueView,
   ) {}
 
   @Post()
   @ApiOperation({ summary: 'A clock that moves only when told to' })
-  create(
+  async create(
     @Body() { now }: CreateClockBody,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     this.refuseWhereOff();
-    const command = new CreateTestClock(instantOf(now), senderOf(request));
-    return this.replays.once(request, reply, async () =>
-      catalogueAnswer(await this.commands.execute(command), clockDocument),
-    );
+    const command = new CreateTestClock(instantOf(now), senderOf(request), idempotencyOf(request));
+    return repeatableAnswer(await this.commands.execute(command), reply, clockDocument);
   }
 
   @Get(':clock')
@@ -62,17 +59,15 @@ export class TestClocksController {
   @Post(':clock/advance')
   @HttpCode(200)
   @ApiOperation({ summary: 'Move a clock forward; answers when everything due until then is booked' })
-  advance(
+  async advance(
     @Param('clock') id: string,
     @Body() { to }: AdvanceClockBody,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     this.refuseWhereOff();
-    const command = new AdvanceTestClock(id, instantOf(to), senderOf(request));
-    return this.replays.once(request, reply, async () =>
-      catalogueAnswer(await this.commands.execute(command), clockDocument),
-    );
+    const command = new AdvanceTestClock(id, instantOf(to), senderOf(request), idempotencyOf(request));
+    return repeatableAnswer(await this.commands.execute(command), reply, clockDocument);
   }
 
   private refuseWhereOff(): void {

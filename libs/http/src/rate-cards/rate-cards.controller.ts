@@ -1,17 +1,23 @@
-import { ActivateRateCardVersion, CatalogueView, CreateRateCard, SaveRateCardVersion } from '@drawdown/commands';
+import {
+  ActivateRateCardVersion,
+  type ApiKey,
+  CatalogueView,
+  CreateRateCard,
+  SaveRateCardVersion,
+} from '@drawdown/commands';
 import { type RateCard, type RateCardVersion, rateCardVersionView, rateCardView } from '@drawdown/domain';
 import type { JsonObject, RoundingMode } from '@drawdown/kernel';
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type Caller, callerOf, senderOf } from '../access/caller';
+import { keyOf, senderOf } from '../access/caller';
 import { LIMIT_DEFAULT } from '../fields/query-fields';
 import { instantOf, optional } from '../fields/values';
 import { PageQuery, ReadQuery } from '../organizations/shapes';
 import { finding, notFound, Problem } from '../problems/problem';
-import { Replays } from '../server/replays';
-import { catalogueAnswer, catalogueAsOf } from '../server/sending';
+import { idempotencyOf } from '../server/idempotency';
+import { catalogueAsOf, repeatableAnswer } from '../server/sending';
 import { HttpSettings } from '../server/settings';
 import { previewOf } from './preview';
 import { ratesOf } from './rates';
@@ -20,7 +26,7 @@ import { ActivateBody, CreateRateCardBody, PreviewBody, VersionBody } from './sh
 const CURSOR = /^cards\.(.{1,128})$/;
 
 /** Whether a caller sees a card: shared ones, and private ones of the organization that its key is bound to. */
-const isVisible = (card: RateCard, { key }: Caller): boolean =>
+const isVisible = (card: RateCard, key: ApiKey): boolean =>
   key.organizationId === null || card.organizationId === null || card.organizationId === key.organizationId;
 
 const numberOf = (text: string): number => {
@@ -40,7 +46,6 @@ const versionOf = (card: RateCard, text: string): RateCardVersion => {
 export class RateCardsController {
   constructor(
     private readonly commands: CommandBus,
-    private readonly replays: Replays,
     private readonly settings: HttpSettings,
     @Inject(CatalogueView) private readonly catalogue: CatalogueView,
   ) {}
@@ -53,7 +58,7 @@ export class RateCardsController {
     const size = Number(limit ?? LIMIT_DEFAULT);
     const rest = this.catalogue
       .rateCards()
-      .filter((card) => card.key > after && isVisible(card, callerOf(request)))
+      .filter((card) => card.key > after && isVisible(card, keyOf(request)))
       .sort((a, b) => (a.key < b.key ? -1 : 1));
     const page = rest.slice(0, size);
     const last = page.at(-1);
@@ -66,18 +71,14 @@ export class RateCardsController {
 
   @Post()
   @ApiOperation({ summary: 'Make a rate card; it prices nothing before a version is active' })
-  create(
+  async create(
     @Body() { key, name, unit }: CreateRateCardBody,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const { organizationId } = callerOf(request).key;
-    return this.replays.once(request, reply, async () =>
-      catalogueAnswer(
-        await this.commands.execute(new CreateRateCard({ key, name, unit, organizationId }, senderOf(request))),
-        rateCardView,
-      ),
-    );
+    const { organizationId } = keyOf(request);
+    const command = new CreateRateCard({ key, name, unit, organizationId }, senderOf(request), idempotencyOf(request));
+    return repeatableAnswer(await this.commands.execute(command), reply, rateCardView);
   }
 
   @Get(':card')
@@ -88,7 +89,7 @@ export class RateCardsController {
 
   @Post(':card/versions')
   @ApiOperation({ summary: 'Save rates as a draft version' })
-  save(
+  async save(
     @Param('card') key: string,
     @Body() body: VersionBody,
     @Req() request: FastifyRequest,
@@ -100,15 +101,11 @@ export class RateCardsController {
       rounding: optional(body.rounding, ({ scale, mode }) => ({ scale, mode: mode as RoundingMode })),
       effectiveFrom: optional(body.effective_from, instantOf),
     };
-    return this.replays.once(request, reply, async () =>
-      catalogueAnswer(
-        await this.commands.execute(new SaveRateCardVersion(key, version, senderOf(request))),
-        (saved) => ({
-          version: saved.version,
-          state: 'draft',
-        }),
-      ),
-    );
+    const command = new SaveRateCardVersion(key, version, senderOf(request), idempotencyOf(request));
+    return repeatableAnswer(await this.commands.execute(command), reply, (saved) => ({
+      version: saved.version,
+      state: 'draft',
+    }));
   }
 
   @Get(':card/versions/:version')
@@ -125,7 +122,7 @@ export class RateCardsController {
   @Post(':card/versions/:version/activate')
   @HttpCode(200)
   @ApiOperation({ summary: 'Let a version price usage from an instant on; the one before it ends there' })
-  activate(
+  async activate(
     @Param('card') key: string,
     @Param('version') text: string,
     @Body() body: ActivateBody,
@@ -136,11 +133,9 @@ export class RateCardsController {
     this.refuseUnlessOwn(card, request);
     const { version } = versionOf(card, text);
     const from = optional(body.effective_from, instantOf);
-    return this.replays.once(request, reply, async () =>
-      catalogueAnswer(
-        await this.commands.execute(new ActivateRateCardVersion(key, version, from, senderOf(request))),
-        (changed): JsonObject => rateCardVersionView(versionOf(changed, text)),
-      ),
+    const command = new ActivateRateCardVersion(key, version, from, senderOf(request), idempotencyOf(request));
+    return repeatableAnswer(await this.commands.execute(command), reply, (changed) =>
+      rateCardVersionView(versionOf(changed, text)),
     );
   }
 
@@ -156,12 +151,12 @@ export class RateCardsController {
 
   private visible(key: string, request: FastifyRequest): RateCard {
     const card = this.catalogue.rateCard(key);
-    if (card === undefined || !isVisible(card, callerOf(request))) throw notFound();
+    if (card === undefined || !isVisible(card, keyOf(request))) throw notFound();
     return card;
   }
 
   private refuseUnlessOwn(card: RateCard, request: FastifyRequest): void {
-    const boundTo = callerOf(request).key.organizationId;
+    const boundTo = keyOf(request).organizationId;
     if (boundTo === null || card.organizationId === boundTo) return;
     throw new Problem(
       'scope_required',

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Gate } from '../access/gate';
 import { type RouteRights, ROUTES } from '../access/routes';
-import '../access/caller'; // what requests carry
+import type { Caller } from '../access/caller'; // and what requests carry
 import { refuseMediaType } from '../body/media-type';
 import { parseBody } from '../body/parse-body';
 import { readBody } from '../body/read-body';
@@ -74,6 +74,11 @@ const letIn = (
   }
   if (rights === undefined) return refuseUnrouted(request, routes, gate);
   const caller = gate.identify(request);
+  if (caller instanceof Promise) return caller.then((person) => admit(request, person, rights, gate));
+  return admit(request, caller, rights, gate);
+};
+
+const admit = (request: FastifyRequest, caller: Caller, rights: RouteRights, gate: Gate): Promise<void> | undefined => {
   if (request.url.includes('%00')) refuseNul(pathOf(request));
   const { org } = request.params as { readonly org?: string };
   if (org === undefined) gate.admit(request, caller, rights);
@@ -95,10 +100,10 @@ const refuseNul = (path: string): void => {
 };
 
 /** No route has this method and path: the method may be wrong, for everyone; a path below /v1 is told to callers only. */
-const refuseUnrouted = (request: FastifyRequest, routes: RouteList, gate: Gate): never => {
+const refuseUnrouted = async (request: FastifyRequest, routes: RouteList, gate: Gate): Promise<never> => {
   const path = pathOf(request);
   routes.refuseMethod(path);
-  if (path.startsWith('/v1/')) gate.identify(request);
+  if (path.startsWith('/v1/')) await gate.identify(request);
   refuseNul(path);
   throw notFound();
 };

@@ -1,4 +1,4 @@
-import { type LevelWithSilent, type Logger, pino } from 'pino';
+import { type DestinationStream, type LevelWithSilent, type Logger, pino } from 'pino';
 
 export const LOG_LEVELS: readonly LevelWithSilent[] = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'];
 
@@ -6,13 +6,16 @@ export const LOG_LEVELS: readonly LevelWithSilent[] = ['silent', 'fatal', 'error
  * The process's structured log: one JSON object a line, on standard output. Headers and bodies are never logged, so
  * there is nothing to redact but what an error object might carry along.
  */
-export const createLogger = (level: LevelWithSilent): Logger =>
-  pino({
-    level,
-    base: { service: 'drawdown' },
-    timestamp: pino.stdTimeFunctions.isoTime,
-    redact: ['*.authorization', '*.secret', 'err.config', 'err.headers', 'err.body'],
-  });
+export const createLogger = (level: LevelWithSilent, destination: DestinationStream = pino.destination(1)): Logger =>
+  pino(
+    {
+      level,
+      base: { service: 'drawdown' },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      redact: ['*.authorization', '*.secret', 'err.config', 'err.headers', 'err.body'],
+    },
+    destination,
+  );
 
 /** Nest token of the log. */
 export const HttpLog = Symbol('HttpLog');

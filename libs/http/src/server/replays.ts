@@ -1,7 +1,7 @@
 import type { JsonObject } from '@drawdown/kernel';
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { callerOf } from '../access/caller';
+import { keyOf } from '../access/caller';
 import { Problem } from '../problems/problem';
 import { idempotencyOf } from './idempotency';
 
@@ -14,9 +14,9 @@ interface Remembered {
 }
 
 /**
- * Repetitions of writes that belong to no organization, so that no ledger remembers them. No credits move there, so a
- * process remembers its own answers and no more: after a restart a repeated creation meets `already_exists`, and a
- * repeated version becomes another draft. Refusals and failures are not remembered.
+ * Repetitions of what belongs to neither one organization nor the catalogue, so that no event remembers them: driving
+ * quarantined usage again, where each usage event stands for itself and is charged once however often it is driven. A
+ * process remembers its own answers and no more. Failures are not remembered.
  */
 @Injectable()
 export class Replays {
@@ -26,7 +26,7 @@ export class Replays {
   async once(request: FastifyRequest, reply: FastifyReply, write: () => Promise<JsonObject>): Promise<JsonObject> {
     const idempotency = idempotencyOf(request);
     if (idempotency === null) return write();
-    const id = `${callerOf(request).key.id}\n${idempotency.key}`;
+    const id = `${keyOf(request).id}\n${idempotency.key}`;
     const before = this.answers.get(id);
     if (before !== undefined) {
       if (before.hash !== idempotency.hash) {

@@ -4,6 +4,7 @@ import {
   type CommandResult,
   OrganizationAsOf,
   ReadOrganization,
+  type RepeatableResult,
   RunCommand,
   type Shown,
   type View,
@@ -18,6 +19,9 @@ import { organizationIdOf, senderOf } from '../access/caller';
 import { optional, positionFrom } from '../fields/values';
 import { notFound, Problem, refusalProblem } from '../problems/problem';
 import { idempotencyOf } from './idempotency';
+
+const keyReused = (): Problem =>
+  new Problem('idempotency_key_reused', 'this Idempotency-Key came before with another request; use a new one');
 
 const REPLAY = { 'idempotent-replay': 'true' };
 
@@ -85,7 +89,7 @@ export const commandAnswer = (result: CommandResult, reply: FastifyReply): JsonO
     return withPosition(result.answer, result.position);
   }
   if ('keyReused' in result) {
-    throw new Problem('idempotency_key_reused', 'this Idempotency-Key came before with another request; use a new one');
+    throw keyReused();
   }
   throw refusalProblem(result.refusal, result.replayed ? REPLAY : {});
 };
@@ -94,6 +98,17 @@ export const commandAnswer = (result: CommandResult, reply: FastifyReply): JsonO
 export const catalogueAnswer = <T>(result: CatalogueResult<T>, document: (value: T) => JsonObject): JsonObject => {
   if (!result.accepted) throw refusalProblem(result.refusal);
   return withPosition(document(result.value), result.position);
+};
+
+/** The same of one that may be repeated under its Idempotency-Key. */
+export const repeatableAnswer = <T>(
+  result: RepeatableResult<T>,
+  reply: FastifyReply,
+  document: (value: T) => JsonObject,
+): JsonObject => {
+  if ('keyReused' in result) throw keyReused();
+  if (result.accepted && result.replayed) reply.headers(REPLAY);
+  return catalogueAnswer(result, document);
 };
 
 export const withPosition = (document: JsonObject, position: Position): JsonObject => ({

@@ -5,7 +5,7 @@ import { Body, Controller, Get, HttpCode, Inject, Post, Query, Req, Res } from '
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { callerOf, type PathOrganization, senderOf } from '../access/caller';
+import { keyOf, type PathOrganization, senderOf } from '../access/caller';
 import { refuseExceeded } from '../body/json-limits';
 import { IsCallerId, IsName, IsOneOf } from '../fields/fields';
 import { optional, positionFrom } from '../fields/values';
@@ -50,7 +50,7 @@ class RedriveBody {
 const intakeOf = (request: FastifyRequest): Intake => {
   const body = request.rawBody ?? Buffer.alloc(0);
   try {
-    const intake = readIntake(request.headers, request.body, callerOf(request).key.organizationId);
+    const intake = readIntake(request.headers, request.body, keyOf(request).organizationId);
     if (intake.rejected.length > 0 || intake.usages.some(({ raw }) => raw !== null)) refuseExceeded(body);
     return intake;
   } catch (error) {
@@ -148,7 +148,7 @@ export class UsageController {
    * as in {@link PathOrganization}.
    */
   private async filterOf(request: FastifyRequest, asked: string | null, code: string | null): Promise<Filter> {
-    const boundTo = callerOf(request).key.organizationId;
+    const boundTo = keyOf(request).organizationId;
     if (asked === null) return { organizationId: boundTo, code, head: null };
     if (boundTo !== null && boundTo !== asked) throw notFound();
     const seen = await this.queries.execute(new ReadOrganization(asked, null, ({ testClock }) => testClock !== null));

@@ -1,8 +1,10 @@
 import { type Instant, shift } from '@drawdown/kernel';
 import type { Clock, ConsumedRecord, EventStore, Metrics, RecordBatch } from '@drawdown/ports';
-import { type CommandResult, DecidedBefore, LedgerUnavailable, ShardStopping } from '../ledger';
+import { type CommandResult, DecidedBefore, LedgerUnavailable, ShardStopping, type UsageResult } from '../ledger';
+import type { ShardState } from '../fold';
 import type { LedgerShard } from '../ledger-shard';
 import { chargedBefore } from '../long-ago';
+import { RefundSearch, withOldCharge } from '../refund-search';
 import { shardOf } from '../shard-of';
 import { type Asked, type CommandRecord, readCommandRecord } from '../stream/command-record';
 import type { ReplyAddress } from '../stream/headers';
@@ -35,12 +37,16 @@ const organizationIn = (asked: Asked): string | undefined =>
 
 /** Commands from the topic to the shard, in order; each is answered when what became of it is durable. */
 export class CommandIntake {
+  private readonly search: RefundSearch;
+
   constructor(
     private readonly shards: number,
     private readonly outbox: Outbox,
     private readonly catalogue: SeenCatalogue,
     private readonly ports: { readonly store: EventStore; readonly clock: Clock; readonly metrics: Metrics },
-  ) {}
+  ) {
+    this.search = new RefundSearch(ports.store);
+  }
 
   /** Resolves when all commands of the batch are answered; rejects where a part of them is left to the next owner. */
   async take(shard: LedgerShard, batch: RecordBatch): Promise<void> {
@@ -50,8 +56,11 @@ export class CommandIntake {
       const { asked, reply, afterCatalogue, record } = received;
       const source = { topic: batch.topic, partition: batch.partition, offset: record.offset };
       if (this.isTooLate(asked, reply.deadline)) this.count('expired');
-      else if (await this.catalogue.waitFor([afterCatalogue])) answers.push(this.answer(shard, received, source));
-      else answers.push(this.send(reply, { kind: 'unavailable', detail: 'the catalogue is behind; send it again' }));
+      else if (await this.catalogue.waitFor([afterCatalogue])) {
+        // One after the other into the queue: a later offset must never be taken in before an earlier one.
+        const { outcome } = await this.submitted(shard, received, source);
+        answers.push(this.answer(reply, outcome));
+      } else answers.push(this.send(reply, { kind: 'unavailable', detail: 'the catalogue is behind; send it again' }));
     }
     const left = (await Promise.allSettled(answers)).find(({ status }) => status === 'rejected');
     if (left?.status === 'rejected') throw left.reason;
@@ -78,45 +87,66 @@ export class CommandIntake {
     return this.ports.clock.now() > last;
   }
 
-  private async answer(shard: LedgerShard, received: Received, source: SourceOffset): Promise<void> {
+  private async answer(to: ReplyAddress, outcome: Promise<Reply>): Promise<void> {
     try {
-      await this.send(received.reply, await this.ask(shard, received, source));
+      await this.send(to, await outcome);
     } catch (error) {
       // The next owner of the shard decides it; its caller still waits.
       if (error instanceof ShardStopping || !(error instanceof LedgerUnavailable)) throw error;
       this.count(error instanceof DecidedBefore ? 'decided_before' : 'unavailable');
       // Who decided it before has answered it, or its caller has asked again by now.
       if (error instanceof DecidedBefore) return;
-      await this.send(received.reply, { kind: 'unavailable', detail: error.message });
+      await this.send(to, { kind: 'unavailable', detail: error.message });
     }
   }
 
-  private async ask(shard: LedgerShard, { asked, sender }: Received, source: SourceOffset): Promise<Reply> {
+  /** Resolves when the command is in the shard's queue, with what will become of it. */
+  private async submitted(
+    shard: LedgerShard,
+    received: Received,
+    source: SourceOffset,
+  ): Promise<{ readonly outcome: Promise<Reply> }> {
+    try {
+      const submit = await this.prepared(shard, received, source);
+      const outcome = submit();
+      outcome.catch(() => undefined); // told by whoever awaits it, after the commands behind it are submitted
+      return { outcome };
+    } catch (error) {
+      return { outcome: Promise.reject(error as Error) };
+    }
+  }
+
+  /** Gets ready what a command needs from the log; then what puts it into the queue. */
+  private async prepared(
+    shard: LedgerShard,
+    { asked, sender }: Received,
+    source: SourceOffset,
+  ): Promise<() => Promise<Reply>> {
     switch (asked.kind) {
       case 'run': {
-        const { kind: _, ...command } = asked;
-        const result = await submitCommand(shard, { ...command, sender, source });
-        this.count(outcomeOf(result));
-        return { kind: 'run', result };
+        const { organizationId, commandId, idempotency } = asked;
+        const command = await withOldCharge(this.search, shard, organizationId, asked.command, idempotency);
+        const work = { organizationId, commandId, command, idempotency, sender, source };
+        return () => submitCommand(shard, work).then((result) => this.ran(result));
       }
       case 'redrive': {
         const { usages } = asked;
         const redrive = await chargedBefore(shard, usages, this.ports);
-        const result = await submitUsages(shard, { usages, sender, senders: null, redrive, source });
-        if (result.outcomes.includes(TAKEN_BEFORE)) throw new DecidedBefore('it was driven again before');
-        return { kind: 'usage', outcomes: new Map(result.outcomes.entries()), position: result.position };
+        return () => submitUsages(shard, { usages, sender, senders: null, redrive, source }).then(drivenAgain);
       }
       case 'settle':
-        await submitSettling(shard, asked.clock);
-        return { kind: 'settled' };
+        return () => submitSettling(shard, asked.clock).then(() => ({ kind: 'settled' }));
       case 'last_priced': {
         const { card, version } = asked;
-        return {
-          kind: 'last_priced',
-          at: await shard.read((state) => state.lastPriced.get(card)?.get(version) ?? null),
-        };
+        const at = (state: ShardState) => state.lastPriced.get(card)?.get(version) ?? null;
+        return () => shard.read(at).then((time) => ({ kind: 'last_priced', at: time }));
       }
     }
+  }
+
+  private ran(result: CommandResult): Reply {
+    this.count(outcomeOf(result));
+    return { kind: 'run', result };
   }
 
   private send(to: ReplyAddress, reply: Reply): Promise<void> {
@@ -127,6 +157,11 @@ export class CommandIntake {
     this.ports.metrics.count('commands_total', { outcome });
   }
 }
+
+const drivenAgain = ({ outcomes, position }: UsageResult): Reply => {
+  if (outcomes.includes(TAKEN_BEFORE)) throw new DecidedBefore('it was driven again before');
+  return { kind: 'usage', outcomes: new Map(outcomes.entries()), position };
+};
 
 const outcomeOf = (result: CommandResult): string => {
   if ('keyReused' in result) return 'key_reused';

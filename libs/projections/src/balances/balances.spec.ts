@@ -1,4 +1,4 @@
-import { openPgliteDatabase } from '@drawdown/adapters/embedded/pglite-database';
+import { openTestDatabase } from '@drawdown/adapters/testing';
 import type { LedgerEvent } from '@drawdown/domain/events';
 import { lotDocument, walletView } from '@drawdown/domain';
 import { amount, granted, later, refundCharge, setRole, START, TestLedger, used } from '@drawdown/domain/testing';
@@ -13,7 +13,7 @@ let log: TestLog;
 let read: Projected;
 
 beforeAll(async () => {
-  database = await openPgliteDatabase(undefined);
+  database = await openTestDatabase();
 });
 afterAll(async () => {
   await stopAll();

@@ -176,6 +176,7 @@ const applyOwn = (organization: OrganizationDeltas, event: OwnEvent, { bookedAt,
     case 'BalanceReduced':
     case 'ChargeRefunded':
     case 'CommandAnswered':
+    case 'OrganizationFrozen':
       return;
     default:
       unreachable(event);

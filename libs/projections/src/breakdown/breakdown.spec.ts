@@ -1,4 +1,4 @@
-import { openPgliteDatabase } from '@drawdown/adapters/embedded/pglite-database';
+import { openTestDatabase } from '@drawdown/adapters/testing';
 import { later, START } from '@drawdown/domain/testing';
 import { formatDecimal, type Instant, storedCredits } from '@drawdown/kernel';
 import type { ReadProgress } from '@drawdown/delivery';
@@ -36,7 +36,7 @@ import { sharePercent } from './queries';
 
 let database: ReadDatabase;
 beforeAll(async () => {
-  database = await openPgliteDatabase(undefined);
+  database = await openTestDatabase();
 });
 afterAll(async () => {
   await stopAll();

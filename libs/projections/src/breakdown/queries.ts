@@ -20,7 +20,7 @@ const MODEL = 'breakdown';
 const EDGES = 'transactions';
 
 /** Buckets of one answer: 90 days by the hour, and then some. */
-const BUCKETS_MAX = 5_000;
+export const BUCKETS_MAX = 5_000;
 
 /** The column of a key; all tables name it alike. */
 const COLUMN: Readonly<Record<BreakdownKey, string>> = {
@@ -165,7 +165,14 @@ const edgesSql = (
           FROM transactions${suffix} t WHERE ${conditions.join(' AND ')}`;
 };
 
-const breakdownOf = (rows: readonly (SumRow & { readonly key: string | null })[]): Breakdown => {
+interface KeyedSum {
+  readonly key: string | null;
+  readonly credits: string;
+  readonly transactions: string | number;
+}
+
+/** The document of sums, each key once. */
+export const breakdownOf = (rows: readonly KeyedSum[]): Breakdown => {
   const items = rows.map(({ key, credits, transactions }) => ({
     key,
     credits: storedCredits(credits),

@@ -18,7 +18,9 @@ import { explain, type EventSource } from './explanation';
 import { readSlices, transactionIdOf, uuidOf } from './rows';
 import { treeOf } from './tree';
 
-const MODEL = 'transactions';
+/** The read model that has them. */
+export const TRANSACTIONS_MODEL = 'transactions';
+const MODEL = TRANSACTIONS_MODEL;
 
 export interface TransactionRow extends Row {
   readonly revision: string;
@@ -55,7 +57,7 @@ export interface TransactionRow extends Row {
   readonly price: Json;
 }
 
-const document = (row: TransactionRow): TransactionDocument => ({
+export const transactionDocument = (row: TransactionRow): TransactionDocument => ({
   id: transactionIdOf(row.id),
   kind: row.kind,
   wallet: row.wallet,
@@ -88,7 +90,8 @@ const document = (row: TransactionRow): TransactionDocument => ({
   uncovered: row.uncovered,
 });
 
-const select = (suffix: string, source = `transactions${suffix}`): string =>
+/** Transactions with their rates, as {@link TransactionRow}s; `source` is a table or a query in parentheses. */
+export const select = (suffix: string, source = `transactions${suffix}`): string =>
   `SELECT t.*, r.rate_card, r.rate_card_version, r.price
    FROM ${source} t LEFT JOIN rates${suffix} r ON r.rate = t.rate`;
 
@@ -131,7 +134,7 @@ export const transactionQueries = (reader: ModelReader, events: EventSource): Tr
     transactions: (reading, query) => list(reader, reading, query ?? {}),
     transaction: async (reading, id) => {
       const found = await one(reading, id);
-      return found === undefined ? undefined : { ...found, value: document(found.value) };
+      return found === undefined ? undefined : { ...found, value: transactionDocument(found.value) };
     },
     transactionPlace: async (reading, id) => {
       const found = await one(reading, id);
@@ -141,14 +144,14 @@ export const transactionQueries = (reader: ModelReader, events: EventSource): Tr
       const uuid = uuidOf(id);
       if (uuid === undefined) return undefined;
       const { rows, asOf } = await askTree(reader, reading, uuid);
-      const value = treeOf(id, rows.map(document), TREE_NODES_MAX);
+      const value = treeOf(id, rows.map(transactionDocument), TREE_NODES_MAX);
       return value === undefined ? undefined : { value, asOf };
     },
     explanation: async (reading, id): Promise<Answer<Explanation> | undefined> => {
       const found = await one(reading, id);
       if (found === undefined) return undefined;
       const { value, asOf } = found;
-      return { value: await explain(document(value), place(reading.organizationId, value), events), asOf };
+      return { value: await explain(transactionDocument(value), place(reading.organizationId, value), events), asOf };
     },
   };
 };
@@ -220,5 +223,5 @@ const list = async (
   });
   const cursorOf = (last: TransactionRow): string =>
     formatCursor(listed, [Number(last.revision), last.idx, bounds.from, bounds.to]);
-  return { value: pageOf(rows, limit, document, cursorOf), asOf };
+  return { value: pageOf(rows, limit, transactionDocument, cursorOf), asOf };
 };

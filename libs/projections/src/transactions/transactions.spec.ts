@@ -1,4 +1,4 @@
-import { openPgliteDatabase } from '@drawdown/adapters/embedded/pglite-database';
+import { openTestDatabase } from '@drawdown/adapters/testing';
 import type { Charge } from '@drawdown/domain/events';
 import { granted, later, START, TestLedger, usage, used } from '@drawdown/domain/testing';
 import { chargeId, organizationNamespace, storedCredits } from '@drawdown/kernel';
@@ -24,7 +24,7 @@ let now: Projected;
 let stop: () => Promise<void>;
 
 beforeAll(async () => {
-  database = await openPgliteDatabase(undefined);
+  database = await openTestDatabase();
 });
 afterAll(async () => {
   await stopAll();

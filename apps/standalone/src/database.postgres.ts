@@ -1,0 +1,215 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { PostgresServer } from '@drawdown/adapters/postgres/testing/postgres-server';
+import { Client } from 'pg';
+import { must, type Reply, send } from './testing/api';
+import { checkBooks, endLoads, outcomes, startLoad } from './testing/load/scene';
+import { ServerProcess } from './testing/server-process';
+import { until } from './testing/until';
+
+const CLIENTS = 4;
+const KILLS = 3;
+/** FLT-40. */
+const BACK_MAX_MS = 10_000;
+/** Operations that have to be answered while the database is away: it is nothing that they need. */
+const MEANWHILE = 60;
+/** For what a few seconds of load leave behind. */
+const CATCH_UP_MAX_MS = 15_000;
+/** FLT-44. */
+const UNAVAILABLE_MAX_MS = 2_000;
+
+let folder: string;
+let postgres: PostgresServer;
+beforeAll(async () => {
+  postgres = await PostgresServer.start();
+}, 60_000);
+afterAll(() => postgres.remove());
+beforeEach(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'drawdown-database-'));
+  await postgres.again();
+});
+afterEach(async () => {
+  await ServerProcess.endAll();
+  await endLoads();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const say = (line: string): void => {
+  process.stdout.write(`database: ${line}\n`);
+};
+
+const optionsOn = async (environment: Readonly<Record<string, string>> = {}) => ({
+  dataFolder: path.join(folder, 'data'),
+  environment: { DATABASE_URL: await postgres.newDatabase(), ...environment },
+});
+
+/** How many of the product's sessions wait for a lock at such a statement. */
+const lockedAt = async (url: string, statement: string): Promise<number> =>
+  onConnection(url, async (client) => {
+    const { rows } = await client.query(
+      `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE $1`,
+      [`%${statement}%`],
+    );
+    return rows.length;
+  });
+
+/** An operator's session; in a transaction of its own it would see the activity of its first look for ever. */
+const onConnection = async <T>(url: string, work: (client: Client) => Promise<T>): Promise<T> => {
+  const client = new Client({ connectionString: url });
+  client.on('error', () => undefined); // a test that fails may end the server first
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+};
+
+const TRANSACTIONS = '/v1/organizations/rich-1/transactions?limit=1';
+const readTransactions = (url: string): Promise<Reply> => send(url + TRANSACTIONS, 'GET');
+
+/** Everything that must hold while the database is away: only what reads from it is unavailable. */
+const expectAway = async (url: string, begun: () => number): Promise<void> => {
+  const before = begun();
+  await until('operations go on', 30_000, () => begun() > before + MEANWHILE);
+  expect(await readTransactions(url)).toMatchObject({ status: 503, body: { code: 'unavailable' } });
+  const ready = await send(`${url}/readyz`, 'GET');
+  expect(ready.status).toBe(503);
+  expect(ready.body['checks']).toMatchObject({
+    ledger: { ok: true },
+    database: { ok: false, reason: expect.stringContaining('the database is unavailable') as string },
+  });
+  expect((await send(`${url}/v1/organizations/rich-1/balance?wallet=credits`, 'GET')).status).toBe(200);
+};
+
+const metric = async (url: string, name: string): Promise<number> => {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return Number(new RegExp(`^drawdown_${name} (\\S+)$`, 'm').exec(text)?.[1]);
+};
+
+test(`FLT-40: the postmaster killed ${String(KILLS)} times under load, usage is charged all the time and the books agree`, async () => {
+  const server = await ServerProcess.start(await optionsOn());
+  const { generator, journal } = await startLoad(server.url, folder, CLIENTS);
+  for (let kill = 1; kill <= KILLS; kill++) {
+    const begun = generator.begun;
+    await until('there is load', 30_000, () => generator.begun > begun + MEANWHILE);
+    await postgres.kill();
+    await expectAway(server.url, () => generator.begun);
+    await until(
+      'dependency_up',
+      10_000,
+      async () => (await metric(server.url, 'dependency_up{dependency="database"}')) === 0,
+    );
+    await postgres.again();
+    const backMs = await until(
+      'it is back',
+      BACK_MAX_MS,
+      async () => (await send(`${server.url}/readyz`, 'GET')).status === 200,
+    );
+    const { position } = (await must(`${server.url}/v1/organizations/rich-1/wallets/credits`, 'GET'))['as_of'] as {
+      position: string;
+    };
+    await must(`${server.url}${TRANSACTIONS}&after=${position}`, 'GET');
+    say(`ready ${backMs.toFixed(0)} ms after the database`);
+  }
+  await generator.stop();
+  const journaled = journal.read();
+  say(`${String(journaled.length)} operations: ${outcomes(journaled)}`);
+  await checkBooks(server.url, journaled);
+}, 240_000);
+
+test('FLT-41: it starts without its database, charges usage, and shows all of it once the database is there', async () => {
+  const options = await optionsOn();
+  await postgres.stop();
+  const server = await ServerProcess.spawn(options);
+  await server.alive();
+  const { generator, journal } = await startLoad(server.url, folder, CLIENTS);
+  await expectAway(server.url, () => generator.begun);
+  await postgres.again();
+  await server.ready(BACK_MAX_MS);
+  // And away for a while once it has been there.
+  await postgres.stop();
+  await expectAway(server.url, () => generator.begun);
+  const exit = await server.stop();
+  expect(exit).toEqual({ code: 0, signal: null });
+  const again = await ServerProcess.spawn({ ...options, port: server.port });
+  await again.alive();
+  await expectAway(again.url, () => generator.begun);
+  await generator.stop();
+  await postgres.again();
+  await again.ready(BACK_MAX_MS);
+  const caughtUpMs = await until(
+    'it has caught up',
+    CATCH_UP_MAX_MS,
+    async () => (await readTransactions(again.url)).status === 200,
+  );
+  const journaled = journal.read();
+  say(`${String(journaled.length)} operations shown ${caughtUpMs.toFixed(0)} ms after it was ready`);
+  await checkBooks(again.url, journaled);
+}, 240_000);
+
+test('FLT-44: with both connections held by slow queries, a read is told so in time, and afterwards all are back', async () => {
+  const options = await optionsOn({ DRAWDOWN_DATABASE_CONNECTIONS: '2' });
+  const database = options.environment.DATABASE_URL;
+  const server = await ServerProcess.start(options);
+  const { generator, journal } = await startLoad(server.url, folder, CLIENTS);
+  await until('there is something to read', 10_000, async () => (await readTransactions(server.url)).status === 200);
+  await onConnection(database, async (other) => {
+    await other.query('BEGIN; LOCK TABLE transactions_v1_g1 IN ACCESS EXCLUSIVE MODE');
+    const held = [readTransactions(server.url), readTransactions(server.url)];
+    await until(
+      'both connections are held',
+      10_000,
+      async () => (await lockedAt(database, 'transactions_v1_g1')) === 2,
+    );
+    const { begun } = generator;
+    const from = performance.now();
+    expect(await readTransactions(server.url)).toMatchObject({ status: 503, body: { code: 'unavailable' } });
+    expect(performance.now() - from).toBeLessThan(UNAVAILABLE_MAX_MS);
+    await until('operations go on', 30_000, () => generator.begun > begun + MEANWHILE);
+    await other.query('COMMIT');
+    for (const { status } of await Promise.all(held)) expect([200, 503]).toContain(status);
+  });
+  await server.ready(BACK_MAX_MS);
+  await generator.stop();
+  await checkBooks(server.url, journal.read());
+  expect(await metric(server.url, 'database_pool_waiting')).toBe(0);
+  const states = await onConnection(database, async (other) => {
+    const sql = `SELECT state FROM pg_stat_activity WHERE application_name = 'drawdown' AND datname = current_database()`;
+    return (await other.query<{ state: string }>(sql)).rows.map(({ state }) => state);
+  });
+  expect(states.length).toBeLessThanOrEqual(2);
+  expect(states.filter((state) => state !== 'idle')).toEqual([]);
+}, 120_000);
+
+test('FLT-46: killed while it makes its tables, the next start makes them all', async () => {
+  const options = await optionsOn();
+  const database = options.environment.DATABASE_URL;
+  await onConnection(database, async (other) => {
+    // Somebody is about to make one of the tables: whoever comes second waits, with others made and not committed.
+    await other.query('BEGIN; CREATE TABLE quarantine_v1_g1 (n integer)');
+    const killed = await ServerProcess.spawn(options);
+    await until('it waits half-way', 30_000, async () => (await lockedAt(database, 'CREATE TABLE quarantine')) === 1);
+    await killed.kill();
+    await other.query('ROLLBACK');
+    await until('its session has ended', 10_000, async () => (await lockedAt(database, '')) === 0);
+    expect((await other.query(`SELECT tablename FROM pg_tables WHERE schemaname = 'public'`)).rows).toEqual([]);
+  });
+  const server = await ServerProcess.start(options);
+  const { generator, journal } = await startLoad(server.url, folder, CLIENTS);
+  await until('there is load', 30_000, () => generator.begun > MEANWHILE);
+  await generator.stop();
+  await checkBooks(server.url, journal.read());
+}, 120_000);
+
+test('a database of a later release is refused: the start says so and ends', async () => {
+  const options = await optionsOn();
+  const first = await ServerProcess.start(options);
+  await first.stop();
+  const database = options.environment.DATABASE_URL;
+  await onConnection(database, (other) => other.query('UPDATE projection_format SET version = 99'));
+  const refused = await ServerProcess.spawn(options);
+  expect((await refused.withinTime(30_000)).code).toBe(1);
+  expect(refused.output).toContain('format 99');
+}, 120_000);

@@ -1,0 +1,96 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { must, send } from './testing/api';
+import { checkBooks, endLoads, outcomes, startLoad } from './testing/load/scene';
+import { type Room, shortFiles, smallDisk } from './testing/room';
+import { ADMIN_KEY, ServerProcess } from './testing/server-process';
+import { until } from './testing/until';
+
+const CLIENTS = 6;
+const TIMES = 2;
+/** Operations before the space goes. */
+const LOAD = 150;
+/** Until what was left is used up: the log overwrites parts of its files before it needs more. */
+const FULL_MAX_MS = 60_000;
+/** FLT-24. */
+const BACK_MAX_MS = 30_000;
+
+const say = (line: string): void => {
+  process.stdout.write(`disk: ${line}\n`);
+};
+
+let folder: string;
+let room: Room | undefined;
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'drawdown-disk-'));
+});
+afterEach(async () => {
+  await ServerProcess.endAll();
+  await endLoads();
+  room?.remove();
+  room = undefined;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Why the ledger cannot work; null where it can. */
+const ledgerTrouble = async (url: string): Promise<string | null | undefined> => {
+  const { status, body } = await send(`${url}/readyz`, 'GET');
+  const checks = body['checks'] as Record<string, { readonly ok: boolean; readonly reason: string | null }>;
+  if (status === 200) return null;
+  return checks['ledger']?.reason;
+};
+
+/** A grant that nobody repeats: it is told to be unavailable, so the books must never have it. */
+const expectUnavailable = async (url: string, time: number): Promise<void> => {
+  const { status, headers } = await fetch(`${url}/v1/organizations/rich-1/wallets/credits/grants`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${ADMIN_KEY}`,
+      'content-type': 'application/json',
+      'idempotency-key': `while-full-${String(time)}`,
+    },
+    body: JSON.stringify({ credit_type: 'purchased', amount: '77', reason: 'there is no room for it' }),
+  });
+  expect({ status, retryAfter: headers.get('retry-after') }).toEqual({ status: 503, retryAfter: expect.stringMatching(/^\d+$/) as string }); // prettier-ignore
+};
+
+const isReady = async (url: string): Promise<boolean> => (await send(`${url}/readyz`, 'GET')).status === 200;
+
+const withoutRoom = async ({ folder: dataFolder, take, give }: Room): Promise<void> => {
+  const server = await ServerProcess.start({ dataFolder: path.join(dataFolder, 'data') });
+  const { url, pid } = server;
+  const { generator, journal } = await startLoad(url, folder, CLIENTS);
+  for (let time = 1; time <= TIMES; time++) {
+    const { begun } = generator;
+    await until('there is load', 60_000, () => generator.begun > begun + LOAD);
+    take(pid);
+    const fullMs = await until('readiness is red', FULL_MAX_MS, async () => (await ledgerTrouble(url)) !== null);
+    await expectUnavailable(url, time);
+    expect(await ledgerTrouble(url)).toMatch(/nothing was stored/);
+    expect((await fetch(`${url}/livez`)).status).toBe(200);
+    give(pid);
+    const backMs = await until('it is ready', BACK_MAX_MS, () => isReady(url));
+    say(`full after ${fullMs.toFixed(0)} ms, ready ${backMs.toFixed(0)} ms after there was room`);
+  }
+  await generator.stop();
+  const journaled = journal.read();
+  say(`${String(journaled.length)} operations: ${outcomes(journaled)}`);
+  const wallet = await must(`${url}/v1/organizations/rich-1/wallets/credits`, 'GET');
+  const { position } = wallet['as_of'] as { readonly position: string };
+  const read = `${url}/v1/organizations/rich-1/transactions?after=${position}`;
+  await until('the read models are level', BACK_MAX_MS, async () => (await send(read, 'GET')).status === 200);
+  await checkBooks(url, journaled);
+  expect((await server.stop()).code).toBe(0);
+};
+
+test(`FLT-24: on a disk that is full ${String(TIMES)} times under load nothing is lost, and the process goes on by itself`, async () => {
+  room = smallDisk(folder);
+  if (room === undefined) say('this process may not mount a disk: the limit on files, below, has to do');
+  else await withoutRoom(room);
+}, 400_000);
+
+test(`FLT-24: nor where no file may grow, ${String(TIMES)} times under load`, async () => {
+  room = shortFiles(folder);
+  await withoutRoom(room);
+}, 400_000);

@@ -1,0 +1,138 @@
+import { formatDecimal, storedCredits } from '@drawdown/kernel';
+import { eventFor, makeWorld, type World } from './testing/bad-input-world';
+import { callingAt } from './testing/calling';
+import { type EmbeddedServer, openEmbedded } from './testing/embedded';
+import { ADMIN_KEY } from './testing/in-memory';
+
+/** `/v1/me`: what one person used, over the organizations it is a member of; on the real stores. */
+let server: EmbeddedServer;
+let world: World;
+let after: string;
+
+const call = callingAt(() => server.url);
+const ROUTES = ['usage', 'usage/trend', 'usage/organizations', 'usage/services', 'transactions'];
+
+type Row = Readonly<Record<string, string>>;
+const rowsOf = (body: Record<string, unknown>): readonly Row[] => body['data'] as Row[];
+const of = async (person: string, route: string, authorization = `Bearer ${ADMIN_KEY}`) => {
+  const path = `/v1/me/${route}${route.includes('?') ? '&' : '?'}after=${encodeURIComponent(after)}`;
+  const { status, body } = await call('GET', path, undefined, { 'drawdown-user': person, authorization });
+  return { status, body, rows: (body['data'] ?? []) as readonly Row[] };
+};
+const setRole = (organization: string, person: string) =>
+  call('PUT', `/v1/organizations/${organization}/members/${person}`, { role: 'member' });
+
+beforeAll(async () => {
+  server = await openEmbedded();
+  world = await makeWorld(server);
+  // Others' usage, and ann's in an organization that she is no member of, are none of hers.
+  for (const [organization, units] of [
+    ['world', '1.5'],
+    ['world', '0.25'],
+    ['other', '2'],
+    ['closed', '9'],
+  ] as const) {
+    const event = eventFor(organization, `ann-${organization}-${units}`);
+    const data = { ...(event['data'] as object), user_id: 'ann', quantity: units };
+    const charged = await call('POST', '/v1/events?wait=charged', { ...event, data });
+    expect([organization, charged.body]).toMatchObject([
+      organization,
+      { results: [{ outcome: organization === 'closed' ? 'refused' : 'charged' }] },
+    ]);
+  }
+  await setRole('world', 'ann');
+  const last = await setRole('other', 'ann');
+  await setRole('world', 'idle');
+  after = String(last.body['position']);
+}, 60_000);
+afterAll(() => server.close());
+
+test('sums of own usage equal own transactions, by unit, organization and service', async () => {
+  const { rows, body } = await of('ann', 'transactions');
+  expect(rows.map((row) => [row['organization_id'], row['credits_debited'], row['user_id']])).toEqual([
+    ['other', '4', 'ann'],
+    ['world', '0.5', 'ann'],
+    ['world', '3', 'ann'],
+  ]);
+  const total = formatDecimal(rows.reduce((sum, row) => sum + storedCredits(row['credits_debited'] ?? ''), 0n));
+  expect([total, body['next_cursor']]).toEqual(['7.5', null]);
+  const sums = { total, data: [{ key: 'credit', credits: '7.5', transactions: 3, share_percent: '100.00' }] };
+  expect((await of('ann', 'usage')).body).toMatchObject(sums);
+  expect((await of('ann', 'usage/services')).body).toMatchObject({ total, data: [{ key: 'compute', credits: '7.5' }] });
+  expect((await of('ann', 'usage/organizations')).body).toMatchObject({
+    total,
+    data: [
+      { key: 'other', credits: '4', share_percent: '53.33' },
+      { key: 'world', credits: '3.5', share_percent: '46.66' },
+    ],
+  });
+});
+
+test('periods go by the organizations’ own time, which may be a test clock’s', async () => {
+  for (const route of ROUTES.filter((name) => name !== 'usage/trend')) {
+    expect((await of('ann', `${route}?period=7d`)).rows).not.toEqual([]);
+  }
+  const { rows, body } = await of('ann', 'usage/trend?period=7d');
+  expect([rows.length, rows.at(-1), body['total']]).toEqual([
+    8,
+    { start: '2026-05-01T00:00:00.000000Z', credits: '7.5' },
+    '7.5',
+  ]);
+  expect((await of('ann', 'usage?from=2026-05-02T00:00:00Z')).body).toMatchObject({ data: [], total: '0' });
+});
+
+test('filters are those of the lists of an organization', async () => {
+  expect((await of('ann', 'usage?service_type=llm_call')).body['total']).toBe('0');
+  expect((await of('ann', 'transactions?workspace_id=w1')).rows).toHaveLength(3);
+});
+
+test('pages of own transactions go on where the one before ended', async () => {
+  const ids: unknown[] = [];
+  let cursor = '';
+  do {
+    const { rows, body } = await of('ann', `transactions?limit=1${cursor}`);
+    ids.push(...rows.map(({ id }) => id));
+    cursor = typeof body['next_cursor'] === 'string' ? `&cursor=${body['next_cursor']}` : '';
+  } while (cursor !== '');
+  expect(ids).toEqual((await of('ann', 'transactions')).rows.map(({ id }) => id));
+});
+
+test('BAD-097: a person of no organization, or without usage, has used nothing', async () => {
+  for (const person of ['stranger', 'idle']) {
+    for (const route of ROUTES) {
+      const { status, rows, body } = await of(person, route);
+      expect([route, status, rows.filter(({ credits }) => credits !== '0')]).toEqual([route, 200, []]);
+      expect(body['as_of']).toMatchObject({ position: expect.stringMatching(/^0\.\d+$/) as string });
+      if (route !== 'transactions') expect(body['total']).toBe('0');
+    }
+  }
+});
+
+test('INV-TEN-4: a key that is bound to an organization shows that one’s part', async () => {
+  const { rows } = await of('ann', 'usage/organizations', world['bound']);
+  expect(rows.map(({ key }) => key)).toEqual(['world']);
+  expect(rowsOf((await of('ann', 'transactions', world['bound'])).body)).toHaveLength(2);
+});
+
+test('a key alone is nobody', async () => {
+  for (const route of ROUTES) {
+    const { status, body } = await call('GET', `/v1/me/${route}`);
+    expect([route, status, body['code']]).toEqual([route, 403, 'scope_required']);
+  }
+});
+
+test('BAD-112: what makes no sense is refused', async () => {
+  const codes = [
+    'usage?period=1y',
+    'usage?from=2026-05-02T00:00:00Z&to=2026-05-01T00:00:00Z',
+    'usage/trend?from=x',
+    'transactions?cursor=bm8',
+  ];
+  const answers = await Promise.all(codes.map((route) => of('ann', route)));
+  expect(answers.map(({ status, body }) => [status, body['code']])).toEqual([
+    [400, 'invalid_value'],
+    [422, 'invalid_interval'],
+    [400, 'unknown_parameter'],
+    [400, 'invalid_cursor'],
+  ]);
+});

@@ -1,0 +1,62 @@
+/** A data folder whose space can be taken away and given back while a server works in it. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, statfsSync } from 'node:fs';
+import path from 'node:path';
+
+const SIZE_BYTES = 512 * 1024 * 1024;
+/** What a full disk still has: a few pages. */
+const LEFT_BYTES = 64 * 1024;
+/** With the limit on files instead of a small disk: every file of the server's is longer than that after some load. */
+const FILE_MAX_BYTES = 512 * 1024;
+
+export interface Room {
+  /** For the server's data. */
+  readonly folder: string;
+  take(pid: number): void;
+  give(pid: number): void;
+  remove(): void;
+}
+
+/** A limit on the size of the server's files. */
+export const shortFiles = (parent: string): Room => {
+  const limit = (pid: number, bytes: string): void => {
+    execFileSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}:unlimited`]);
+  };
+  return {
+    folder: parent,
+    take: (pid) => limit(pid, String(FILE_MAX_BYTES)),
+    give: (pid) => limit(pid, 'unlimited'),
+    remove: () => undefined,
+  };
+};
+
+/** A disk of its own (tmpfs); undefined where this process may not mount one. */
+export const smallDisk = (parent: string): Room | undefined => {
+  const folder = path.join(parent, 'disk');
+  mkdirSync(folder);
+  if (!mounted(folder)) return undefined;
+  const resize = (bytes: number): void => {
+    execFileSync('mount', ['-o', `remount,size=${String(bytes)}`, folder]);
+  };
+  return {
+    folder,
+    take: () => {
+      const { blocks, bfree, bsize } = statfsSync(folder);
+      resize((blocks - bfree) * bsize + LEFT_BYTES);
+    },
+    give: () => resize(SIZE_BYTES),
+    remove: () => void execFileSync('umount', ['-l', folder]),
+  };
+};
+
+const mounted = (folder: string): boolean => {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return false;
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${String(SIZE_BYTES)}`, 'drawdown-room', folder], {
+      stdio: 'ignore',
+    });
+    return true;
+  } catch {
+    return false; // a container that may not mount
+  }
+};

@@ -1,0 +1,212 @@
+import { randomUUID } from 'node:crypto';
+import { status } from '@grpc/grpc-js';
+import { type EventStore, type NewEvent, NO_LOG } from '@drawdown/ports';
+import { EventStoreDBClient } from '@eventstore/db-client';
+import { type EventStoreDbOptions, openEventStoreDb } from './event-store';
+import { eventually } from './testing/eventually';
+import type { AppendFault } from './testing/faults';
+import { doubles } from './testing/servers';
+
+const double = doubles();
+
+const opened: EventStore[] = [];
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((store) => store.close()));
+});
+
+const open = async (options: EventStoreDbOptions = {}, batchAppend = true) => {
+  const server = await double({ batchAppend });
+  const store = openEventStoreDb(server.url, { patience: { appendMs: 1_000, readMs: 1_000 }, ...options });
+  opened.push(store);
+  return { server, store };
+};
+
+const events = (count: number): NewEvent[] =>
+  Array.from({ length: count }, (_, index) => {
+    return { id: randomUUID(), type: 'Tested', data: Buffer.from(String(index)), metadata: { index } };
+  });
+const ids = (list: readonly NewEvent[]): string[] => list.map(({ id }) => id);
+const unknown = { code: 'append_unknown', stream: 's' };
+
+describe.each([
+  ['over BatchAppend', true],
+  ['over the unary Append', false],
+])('an append %s', (_, batchAppend) => {
+  const lost: [string, AppendFault, boolean][] = [
+    ['FLT-22: whose answer is lost', { kind: 'drop answer' }, true],
+    ['that never arrives', { kind: 'drop request' }, false],
+    ['that is answered too late', { kind: 'answer late', ms: 1_500 }, true],
+    ['whose call ends politely after it is stored', { kind: 'close', stored: true }, true],
+    ['whose call ends politely before it is stored', { kind: 'close', stored: false }, false],
+    ['whose call breaks after it is stored', { kind: 'fail', code: status.UNAVAILABLE, stored: true }, true],
+    ['whose call breaks before it is stored', { kind: 'fail', code: status.UNAVAILABLE, stored: false }, false],
+    ['whose call fails inside the server', { kind: 'fail', code: status.INTERNAL, stored: true }, true],
+    ['that times out in the server', { kind: 'refuse', refusal: 'timeout' }, false],
+    ['that times out in the server and is stored all the same', { kind: 'store and refuse', refusal: 'timeout' }, true],
+    ['that meets a server which is not ready', { kind: 'refuse', refusal: 'not ready' }, false],
+  ];
+  test.each(lost)('%s has no known outcome; repeated, it is stored once', async (_name, fault, stored) => {
+    const { server, store } = await open({}, batchAppend);
+    await store.append('s', 0, events(2));
+    const append = events(3);
+    server.faults.nextAppends(fault);
+    await expect(store.append('s', 2, append)).rejects.toMatchObject(unknown);
+    expect(await eventually(() => store.append('s', 2, append))).toMatchObject({ revision: 4, repeated: stored });
+    expect(ids(await store.read('s', 2, 10))).toEqual(ids(append));
+  });
+
+  test('FLT-22: whose answer is lost conflicts, when another was stored there meanwhile', async () => {
+    const { server, store } = await open({}, batchAppend);
+    server.faults.nextAppends({ kind: 'drop request' });
+    const append = events(2);
+    await expect(store.append('s', 0, append)).rejects.toMatchObject(unknown);
+    const other = openEventStoreDb(server.url);
+    opened.push(other);
+    await other.append('s', 0, events(1));
+    await expect(store.append('s', 0, append)).rejects.toMatchObject({ code: 'stream_conflict', head: 0 });
+  });
+
+  test('that a follower refuses goes to the leader when it is repeated', async () => {
+    const { server, store } = await open({}, batchAppend);
+    const leader = await double();
+    await store.append('s', 0, events(1));
+    server.faults.nextAppends({ kind: 'not leader', host: '127.0.0.1', port: leader.port });
+    const append = events(1);
+    await expect(store.append('t', 0, append)).rejects.toMatchObject({ code: 'append_unknown' });
+    expect(await eventually(() => store.append('t', 0, append))).toMatchObject({ revision: 0 });
+    expect(leader.faults.appends).toBe(1);
+  });
+
+  test('FLT-25: without the right to write stores nothing, says so at once, and passes once the right is there', async () => {
+    const { server, store } = await open({}, batchAppend);
+    await store.append('s', 0, events(1));
+    server.faults.accessDenied = true;
+    // Over the unary Append the whole call fails, which says nothing about the append.
+    const code = batchAppend ? 'store_unavailable' : 'append_unknown';
+    const append = events(1);
+    const error: unknown = await store.append('s', 1, append).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code });
+    if (batchAppend) expect(error).toMatchObject({ message: expect.stringContaining('access denied') as string });
+    expect(server.faults.appends).toBe(2);
+    server.faults.heal();
+    expect(await store.append('s', 1, append)).toMatchObject({ revision: 1, repeated: false });
+  });
+
+  test('that the server takes for too large will never be stored', async () => {
+    const { server, store } = await open({}, batchAppend);
+    server.faults.nextAppends({ kind: 'refuse', refusal: 'too large' });
+    await expect(store.append('s', 0, events(1))).rejects.toMatchObject({ code: 'append_too_large' });
+  });
+
+  test('that is refused as a wrong version, though it is stored, resolves', async () => {
+    const { server, store } = await open({}, batchAppend);
+    server.faults.nextAppends({ kind: 'store and refuse', refusal: 'wrong version', current: 7 });
+    expect(await store.append('s', 0, events(2))).toMatchObject({ revision: 1, repeated: true });
+  });
+
+  test('that is refused as a wrong version for no reason conflicts, with the true head', async () => {
+    const { server, store } = await open({}, batchAppend);
+    await store.append('s', 0, events(2));
+    server.faults.nextAppends({ kind: 'refuse', refusal: 'wrong version', current: 7 });
+    await expect(store.append('s', 2, events(2))).rejects.toMatchObject({ code: 'stream_conflict', head: 1 });
+  });
+});
+
+test('a writer that is behind meets a conflict with the head, and its own append of before as a repetition', async () => {
+  const { server, store } = await open();
+  const other = openEventStoreDb(server.url);
+  opened.push(other);
+  await store.append('s', 0, events(2));
+  const append = events(2);
+  const first = await other.append('s', 2, append);
+  await other.append('s', 4, events(1));
+  await expect(store.append('s', 2, events(1))).rejects.toMatchObject({ code: 'stream_conflict', head: 4 });
+  expect(await store.append('s', 2, append)).toEqual({ ...first, repeated: true });
+});
+
+test('FLT-21: a server that hangs holds up nobody for ever, and everything goes on when it answers again', async () => {
+  const warn = jest.fn();
+  const { server, store } = await open({ log: { ...NO_LOG, warn } });
+  const streams = Array.from({ length: 40 }, (_, index) => `s-${String(index)}`);
+  await Promise.all(streams.map((stream) => store.append(stream, 0, events(1))));
+  server.faults.silent = true;
+  const appends = streams.map(() => [{ ...events(1)[0], data: Buffer.alloc(200_000) }] as NewEvent[]);
+  const outcomes = await Promise.allSettled(
+    streams.map((stream, index) => store.append(stream, 1, appends[index] ?? [])),
+  );
+  const codes = outcomes.map((outcome) =>
+    outcome.status === 'rejected' ? (outcome.reason as { code: string }).code : '',
+  );
+  expect(codes.filter((code) => code === 'append_unknown').length).toBeGreaterThanOrEqual(15);
+  expect(codes.every((code) => code === 'append_unknown' || code === 'store_unavailable')).toBe(true);
+  expect(warn).toHaveBeenCalledWith(expect.anything(), expect.stringContaining('client is replaced'));
+  await expect(store.head('s-1')).rejects.toMatchObject({ code: 'store_unavailable' });
+  server.faults.heal();
+  for (const [index, stream] of streams.entries()) {
+    expect(await eventually(() => store.append(stream, 1, appends[index] ?? []))).toMatchObject({ revision: 1 });
+    expect(await store.read(stream, 0, 10)).toHaveLength(2);
+  }
+});
+
+test('a client object that keeps a failure for good is replaced', async () => {
+  const { server, store } = await open();
+  server.faults.featuresFail = status.INTERNAL;
+  const append = events(1);
+  await expect(store.append('s', 0, append)).rejects.toMatchObject(unknown);
+  server.faults.heal();
+  expect(await eventually(() => store.append('s', 0, append))).toMatchObject({ revision: 0, repeated: false });
+});
+
+test('FLT-24: a server whose disk is full acknowledges nothing, and takes appends again once there is space', async () => {
+  const { server, store } = await open();
+  await store.append('s', 0, events(1));
+  server.diskFull(true);
+  const append = events(2);
+  await expect(store.append('s', 1, append)).rejects.toMatchObject({
+    code: expect.stringMatching(/^(append_unknown|store_unavailable)$/) as string,
+  });
+  expect(await eventually(() => store.head('s'))).toBe(0);
+  server.diskFull(false);
+  expect(await eventually(() => store.append('s', 1, append))).toMatchObject({ revision: 2, repeated: false });
+});
+
+test('an append to a stream that somebody has deleted is a loud failure, not a success', async () => {
+  const { server, store } = await open();
+  await store.append('s', 0, events(3));
+  const admin = EventStoreDBClient.connectionString(server.url);
+  await admin.deleteStream('s');
+  const fresh = openEventStoreDb(server.url);
+  opened.push(fresh);
+  await expect(fresh.append('s', 0, events(1))).rejects.toThrow('somebody has deleted the stream');
+  await admin.tombstoneStream('s');
+  await expect(store.append('s', 3, events(1))).rejects.toThrow('tombstoned');
+  await admin.dispose();
+});
+
+test('appends that go wrong in every way under load are stored once each, in their place', async () => {
+  const { server, store } = await open({ patience: { appendMs: 300 } });
+  const ways: AppendFault[] = [
+    { kind: 'drop answer' },
+    { kind: 'close', stored: true },
+    { kind: 'fail', code: status.UNAVAILABLE, stored: false },
+    { kind: 'store and refuse', refusal: 'timeout' },
+    { kind: 'answer late', ms: 500 },
+    { kind: 'fail', code: status.INTERNAL, stored: true },
+    { kind: 'store and refuse', refusal: 'wrong version', current: 3 },
+    { kind: 'drop request' },
+  ];
+  const written = Array.from({ length: 6 }, () => events(60));
+  let acknowledged = 0;
+  const write = async (list: NewEvent[], stream: string): Promise<void> => {
+    for (let next = 0; next < list.length; next += 3) {
+      await eventually(() => store.append(stream, next, list.slice(next, next + 3)));
+      acknowledged += 1;
+      const way = ways[(acknowledged / 6) % ways.length];
+      if (way !== undefined) server.faults.nextAppends(way);
+    }
+  };
+  await Promise.all(written.map((list, writer) => write(list, `s-${String(writer)}`)));
+  for (const [writer, list] of written.entries()) {
+    expect(ids(await store.read(`s-${String(writer)}`, 0, 100))).toEqual(ids(list));
+  }
+});

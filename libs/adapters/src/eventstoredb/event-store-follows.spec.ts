@@ -1,0 +1,187 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { status } from '@grpc/grpc-js';
+import { type EventStore, type NewEvent, NO_METRICS, type StoredEvent } from '@drawdown/ports';
+import { EventStoreDBClient } from '@eventstore/db-client';
+import { type EventStoreDbOptions, openEventStoreDb } from './event-store';
+import { eventually } from './testing/eventually';
+import type { Subscriber } from './testing/faults';
+import { doubles } from './testing/servers';
+
+const double = doubles();
+
+const opened: EventStore[] = [];
+const followers: { readonly abort: AbortController; readonly ended: Promise<void> }[] = [];
+afterEach(async () => {
+  for (const { abort, ended } of followers.splice(0)) {
+    abort.abort();
+    await ended;
+  }
+  await Promise.all(opened.splice(0).map((store) => store.close()));
+});
+
+const patience = { appendMs: 10_000, readMs: 1_000, silenceMs: 300, unreachableMs: 10_000 };
+const openAt = (url: string, options: EventStoreDbOptions = {}): EventStore => {
+  const store = openEventStoreDb(url, { patience, ...options });
+  opened.push(store);
+  return store;
+};
+
+const event = (content = 'content'): NewEvent => {
+  return { id: randomUUID(), type: 'Tested', data: Buffer.from(content), metadata: {} };
+};
+const ids = (list: readonly NewEvent[]): string[] => list.map(({ id }) => id);
+
+type Follow = (store: EventStore, signal: AbortSignal) => AsyncIterable<readonly StoredEvent[]>;
+const ways: [string, Follow][] = [
+  ['a stream', (store, signal) => store.follow('s', 0, signal)],
+  ['all streams', (store, signal) => store.followAll(-1, ['s'], signal)],
+];
+
+/** Follows in the background until the test has ended. */
+const following = (store: EventStore, follow: Follow) => {
+  const abort = new AbortController();
+  const seen: StoredEvent[] = [];
+  const until = async (count: number): Promise<void> => {
+    await eventually(async () => {
+      if (seen.length < count) throw new Error(`${String(seen.length)} events of ${String(count)}`);
+    });
+  };
+  const ended = (async () => {
+    for await (const page of follow(store, abort.signal)) seen.push(...page);
+  })();
+  followers.push({ abort, ended });
+  return { seen, until };
+};
+
+describe.each(ways)('following %s', (_, follow) => {
+  const drops: [string, (subscriber: Subscriber) => void][] = [
+    ['FLT-28: ends without an error', (subscriber) => subscriber.end()],
+    ['FLT-28: is aborted because the consumer is slow', (subscriber) => subscriber.end(status.ABORTED)],
+    ['breaks', (subscriber) => subscriber.end(status.UNAVAILABLE)],
+    ['fails inside the server', (subscriber) => subscriber.end(status.INTERNAL)],
+    ['FLT-26: falls silent while it is connected', (subscriber) => subscriber.silence()],
+  ];
+  test.each(drops)('goes on without a gap or a repetition when the subscription %s', async (_name, drop) => {
+    const { url, faults } = await double();
+    const count = jest.fn();
+    const store = openAt(url, { metrics: { ...NO_METRICS, count } });
+    const { seen, until } = following(store, follow);
+    const appended: NewEvent[] = [];
+    for (let round = 1; round <= 3; round++) {
+      for (const each of [event(), event()]) {
+        await store.append('s', appended.length, [each]);
+        appended.push(each);
+      }
+      await until(appended.length);
+      for (const subscriber of [...faults.subscribers]) drop(subscriber);
+    }
+    await store.append('s', appended.length, [event()]);
+    await until(appended.length + 1);
+    expect(ids(seen.slice(0, -1))).toEqual(ids(appended));
+    expect(seen.map(({ revision }) => revision)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect(count).toHaveBeenCalledWith('resubscribes_total');
+  });
+
+  test('FLT-27: drops the last 1,000 events when they come again', async () => {
+    const { url, faults } = await double();
+    const store = openAt(url);
+    const { seen, until } = following(store, follow);
+    const list = Array.from({ length: 1_000 }, () => event());
+    await store.append('s', 0, list);
+    await until(1_000);
+    for (const subscriber of faults.subscribers) subscriber.repeat(1_000);
+    await store.append('s', 1_000, [event()]);
+    await until(1_001);
+    expect(seen.map(({ revision }) => revision)).toEqual(Array.from({ length: 1_001 }, (__, revision) => revision));
+  });
+
+  test('is told that the store cannot be read when there is no server for long, and when the right to read is gone', async () => {
+    const server = await double();
+    const store = openAt(server.url, { patience: { ...patience, unreachableMs: 500 } });
+    const refused = follow(store, new AbortController().signal)[Symbol.asyncIterator]();
+    server.faults.readsFail = status.UNAUTHENTICATED;
+    const error: unknown = await refused.next().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: 'store_unavailable',
+      message: expect.stringContaining('access denied') as string,
+    });
+    expect(server.faults.subscriptions).toBe(0);
+    await server.stop();
+    const unreachable = follow(store, new AbortController().signal)[Symbol.asyncIterator]();
+    await expect(unreachable.next()).rejects.toMatchObject({ code: 'store_unavailable' });
+  });
+
+  test('leaves alone a subscription that is quiet because nothing happens', async () => {
+    const { url, faults } = await double();
+    const store = openAt(url, { patience: { ...patience, silenceMs: 30 } });
+    const { seen, until } = following(store, follow);
+    for (let other = 0; other < 40; other++) await store.append('other', other, [event()]);
+    const asked = faults.subscriptions;
+    await store.append('s', 0, [event()]);
+    await until(1);
+    expect(seen).toHaveLength(1);
+    // `$all` is looked into by short subscriptions of their own; the one that follows is the first, and lives.
+    expect(asked).toBeGreaterThanOrEqual(1);
+    expect(faults.subscribers.size).toBe(1);
+  });
+
+  test('FLT-20: goes on when the server comes back, at the events that are on its disk', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'drawdown-'));
+    const first = await double({}, folder);
+    const store = openAt(first.url);
+    const { seen, until } = following(store, follow);
+    const list = [event(), event(), event()];
+    await store.append('s', 0, list.slice(0, 2));
+    await until(2);
+    await first.stop();
+    await expect(store.append('s', 2, list.slice(2))).rejects.toMatchObject({
+      code: expect.stringMatching(/^(append_unknown|store_unavailable)$/) as string,
+    });
+    await double({ port: first.port }, folder);
+    await eventually(() => store.append('s', 2, list.slice(2)));
+    await until(3);
+    expect(ids(seen)).toEqual(ids(list));
+  });
+});
+
+test('a server that is not there stores nothing, and says so', async () => {
+  const gone = await double();
+  await gone.stop();
+  const store = openAt(gone.url);
+  await expect(store.append('s', 0, [event()])).rejects.toMatchObject({ code: 'store_unavailable' });
+  await expect(store.read('s', 0, 1)).rejects.toMatchObject({ code: 'store_unavailable' });
+});
+
+test('a read goes to the leader', async () => {
+  const [follower, leader] = [await double(), await double()];
+  await openAt(leader.url).append('s', 0, [event(), event()]);
+  follower.faults.readsNotLeader = { host: '127.0.0.1', port: leader.port };
+  expect(await openAt(follower.url).head('s')).toBe(1);
+});
+
+test('events that metadata hides are missed loudly, in a read as well as by a follower', async () => {
+  const { url } = await double();
+  const store = openAt(url);
+  await store.append('s', 0, [event(), event(), event()]);
+  const admin = EventStoreDBClient.connectionString(url);
+  await admin.setStreamMetadata('s', { maxCount: 1 });
+  const hole = { code: 'store_unavailable', message: expect.stringContaining('$maxCount') as string };
+  await expect(store.read('s', 0, 10)).rejects.toMatchObject(hole);
+  await expect(store.follow('s', 0, new AbortController().signal)[Symbol.asyncIterator]().next()).rejects.toMatchObject(
+    hole,
+  );
+  await admin.dispose();
+});
+
+test('events that somebody else wrote in another form are refused, not read wrongly', async () => {
+  const { url } = await double();
+  const admin = EventStoreDBClient.connectionString(url);
+  await admin.appendToStream('s', [
+    { id: randomUUID(), type: 'T', contentType: 'application/json', data: { a: 1 }, metadata: {} },
+  ]);
+  await expect(openAt(url).read('s', 0, 1)).rejects.toThrow('was not written by Drawdown');
+  await admin.dispose();
+});

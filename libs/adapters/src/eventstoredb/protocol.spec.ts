@@ -1,0 +1,4 @@
+import { protocolConformance } from './protocol.conformance';
+import { servers } from './testing/servers';
+
+describe.each(servers())('the protocol of EventStoreDB on $name', protocolConformance);

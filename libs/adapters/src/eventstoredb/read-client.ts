@@ -1,0 +1,173 @@
+import { type Log, type StoredEvent, StoreUnavailable } from '@drawdown/ports';
+import { BACKWARDS, END, EventStoreDBClient, type RecordedEvent, START, streamNameFilter } from '@eventstore/db-client';
+import { closeChannel } from './append-client';
+import { isNotFound, isTransient, unavailable } from './failures';
+import { Incoming, type Source } from './incoming';
+import type { Patience } from './patience';
+import { serverPosition, storedEvent, type StreamNames } from './stored-events';
+import { Waker } from './waker';
+
+/** Events that the server looks at in one step of a filtered read, and after which it reports where it is. */
+const SEARCH_WINDOW = 1_000;
+
+/** Events that the client object holds ahead of the reader, twice. With its default of 16, pages were that small, and reads slower. */
+const AHEAD = { highWaterMark: 64 };
+
+/** Failures in a row, other than of the connection, after which the client object is replaced. */
+const FAILURES_MAX = 3;
+
+/** Which streams: undefined is all but the server's own. */
+export type Prefixes = readonly string[] | undefined;
+
+/** Reads and subscriptions, on a client object of their own, so that no trouble of theirs rejects an append. */
+export class ReadClient {
+  private client: EventStoreDBClient | undefined;
+  private failures = 0;
+  private closed = false;
+
+  constructor(
+    private readonly url: string,
+    private readonly names: StreamNames,
+    private readonly log: Log,
+    private readonly patience: Patience,
+  ) {}
+
+  /** The stream's events from a revision on. Rejects where one is missing. */
+  async read(stream: string, from: number, limit: number): Promise<readonly StoredEvent[]> {
+    if (limit <= 0) return [];
+    const events = await this.twice(stream, () => {
+      const options = { fromRevision: BigInt(from), maxCount: limit, requiresLeader: true };
+      return this.collect(this.use().readStream(this.names.onServer(stream), options, AHEAD));
+    });
+    return events.map((event, index) => {
+      const stored = storedEvent(this.names, event);
+      if (stored.revision !== from + index) throw missing(stream, from + index);
+      return stored;
+    });
+  }
+
+  async head(stream: string): Promise<number> {
+    const [last] = await this.twice(stream, () => {
+      const options = { direction: BACKWARDS, fromRevision: END, maxCount: 1, requiresLeader: true } as const;
+      return this.collect(this.use().readStream(this.names.onServer(stream), options, AHEAD));
+    });
+    return last === undefined ? -1 : Number(last.revision);
+  }
+
+  /**
+   * Events after a position, through a filtered subscription that ends where it has caught up: the client's own read of
+   * `$all` knows no filter and would fetch everything. `checkpoint` hears how far the server has looked.
+   */
+  async readAll(
+    after: number,
+    limit: number,
+    prefixes: Prefixes,
+    checkpoint: (position: number) => void = () => undefined,
+  ): Promise<readonly StoredEvent[]> {
+    if (limit <= 0 || prefixes?.length === 0) return [];
+    const events = await this.twice('$all', async () => {
+      const waker = new Waker();
+      const source = this.subscribeToAll(after, prefixes, (position) => {
+        checkpoint(position);
+        waker.wake();
+      });
+      return this.collect(source, limit, waker);
+    });
+    return events.map((event) => storedEvent(this.names, event));
+  }
+
+  /** The stream's events after those before `from`. */
+  subscribeToStream(stream: string, from: number): Source {
+    const fromRevision = from === 0 ? START : BigInt(from - 1); // a subscription begins after its start
+    return this.use().subscribeToStream(this.names.onServer(stream), { fromRevision }, AHEAD);
+  }
+
+  subscribeToAll(after: number, prefixes: Prefixes, checkpoint: (position: number) => void): Source {
+    const options = {
+      maxSearchWindow: SEARCH_WINDOW,
+      checkpointInterval: 1,
+      checkpointReached: (_: unknown, { commit }: { commit: bigint }) => checkpoint(Number(commit)),
+    };
+    const wanted = this.which(prefixes);
+    const filter =
+      typeof wanted === 'string'
+        ? streamNameFilter({ regex: wanted, ...options })
+        : streamNameFilter({ prefixes: wanted, ...options });
+    return this.use().subscribeToAll({ fromPosition: after < 0 ? START : serverPosition(after), filter }, AHEAD);
+  }
+
+  /** To be told of every failure of a subscription; a client object that fails again and again is replaced. */
+  failed(error: unknown): void {
+    this.failures += 1;
+    if (isTransient(error) || this.failures < FAILURES_MAX || this.client === undefined) return;
+    this.log.warn({ error: String(error) }, 'reads fail again and again; the client is replaced');
+    const old = this.client;
+    this.client = undefined;
+    this.failures = 0;
+    closeChannel(old); // what is read over it fails, and is read again
+  }
+
+  succeeded(): void {
+    this.failures = 0;
+  }
+
+  close(): void {
+    this.closed = true;
+    if (this.client !== undefined) closeChannel(this.client);
+  }
+
+  private use(): EventStoreDBClient {
+    if (this.closed) throw new StoreUnavailable('the event store is closed');
+    return (this.client ??= EventStoreDBClient.connectionString(this.url));
+  }
+
+  /** Prefixes, or a regex. System streams never match: no name of ours begins with $. */
+  private which(prefixes: Prefixes): string[] | string {
+    const wanted = (prefixes ?? ['']).map((prefix) => this.names.onServer(prefix));
+    if (wanted.includes('')) return '^[^$]';
+    const ours = wanted.filter((prefix) => !prefix.startsWith('$'));
+    return ours.length === 0 ? '^$' : ours; // a filter by no prefix is none
+  }
+
+  private async twice<Result>(what: string, read: () => Promise<Result>): Promise<Result> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const result = await read();
+        this.succeeded();
+        return result;
+      } catch (error) {
+        if (error instanceof StoreUnavailable) throw error;
+        this.failed(error);
+        if (attempt > 1 || !isTransient(error)) throw unavailable(`${what} cannot be read`, error);
+      }
+    }
+  }
+
+  /** Until the read ends, a subscription has caught up, or there are as many as wanted. */
+  private async collect(source: Source, limit = Infinity, waker = new Waker()): Promise<RecordedEvent[]> {
+    const incoming = new Incoming(source, waker);
+    const events: RecordedEvent[] = [];
+    try {
+      while (events.length < limit) {
+        const arrival = await incoming.next(limit - events.length, this.patience.readMs, () => this.closed);
+        if (arrival.kind === 'events') events.push(...arrival.events);
+        else if (arrival.kind === 'caught up') return events;
+        else if (arrival.kind === 'stopped') throw new StoreUnavailable('the event store is closed');
+        else if (arrival.kind === 'silence') throw new Error(`nothing came for ${String(this.patience.readMs)} ms`);
+        else if (isNotFound(arrival.error)) return [];
+        else if (arrival.error !== undefined) throw arrival.error;
+        else if (limit === Infinity) return events;
+        else throw new Error('the subscription ended before it had caught up');
+      }
+      return events;
+    } finally {
+      incoming.close();
+    }
+  }
+}
+
+/** A stream has no holes unless somebody has hidden events: that must be seen, not read over. */
+export const missing = (stream: string, revision: number): StoreUnavailable =>
+  new StoreUnavailable(
+    `${stream}: revision ${String(revision)} is missing; look for $maxCount, $maxAge or $tb in $$${stream} and remove them`,
+  );

@@ -1,0 +1,69 @@
+import type { JsonObject } from '@drawdown/kernel';
+import { type NewEvent, type StoredEvent, StoreUnavailable } from '@drawdown/ports';
+import type { BinaryEventData, Position, RecordedEvent } from '@eventstore/db-client';
+
+/** Names on the server are ours behind a prefix, so that several stores, or several runs of a suite, share a server. */
+export class StreamNames {
+  constructor(readonly prefix: string) {
+    if (prefix.startsWith('$')) throw new RangeError(`names that begin with $ are the server's own: ${prefix}`);
+  }
+
+  onServer(stream: string): string {
+    return this.prefix + stream;
+  }
+
+  ours(name: string): string {
+    return name.slice(this.prefix.length);
+  }
+}
+
+/**
+ * An event as the client sends it, with copies of our bytes. Both byte arrays must be plain: a Buffer as metadata would be
+ * stored as `{"type":"Buffer",…}`. `binaryEvent()` makes the same, but copies data element by element.
+ */
+export const eventData = ({ id, type, data, metadata }: NewEvent): BinaryEventData => ({
+  id,
+  type,
+  contentType: 'application/octet-stream',
+  data: new Uint8Array(data),
+  metadata: new Uint8Array(Buffer.from(JSON.stringify(metadata), 'utf8')),
+});
+
+export const storedEvent = (names: StreamNames, recorded: RecordedEvent): StoredEvent => {
+  const { id, type, data, metadata, streamId, revision, position } = recorded;
+  const stream = names.ours(streamId);
+  if (!(data instanceof Uint8Array) || !isObject(metadata)) {
+    // Its bytes are lost on the way through the client, so it must not pass for one of ours.
+    throw new StoreUnavailable(
+      `${streamId}, revision ${String(revision)} was not written by Drawdown; find out who did`,
+    );
+  }
+  return { stream, revision: exact(revision), position: positionOf(position), id, type, data, metadata };
+};
+
+const isObject = (metadata: unknown): metadata is JsonObject =>
+  typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata) && !(metadata instanceof Uint8Array);
+
+/**
+ * The port's position is the commit position. The prepare position is the same for all that is written over gRPC; only
+ * transactions of the former TCP protocol have two, and none of those are ours.
+ */
+export const positionOf = (position: Position | undefined): number => {
+  if (position === undefined) throw new StoreUnavailable('the server names no position; it is older than 22.6');
+  const { commit, prepare } = position;
+  if (commit !== prepare) {
+    throw new StoreUnavailable(
+      `commit position ${String(commit)} differs from prepare position ${String(prepare)}: written over TCP, not by us`,
+    );
+  }
+  return exact(commit);
+};
+
+export const serverPosition = (position: number): Position => ({ commit: BigInt(position), prepare: BigInt(position) });
+
+/** 2^53 bytes are 9 PB of log. */
+const exact = (value: bigint): number => {
+  const number = Number(value);
+  if (!Number.isSafeInteger(number)) throw new RangeError(`${String(value)} is beyond what a number holds exactly`);
+  return number;
+};

@@ -1,0 +1,80 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { Server, ServerCredentials, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import { GossipService } from '@eventstore/db-client/generated/gossip_grpc_pb';
+import { ServerFeaturesService } from '@eventstore/db-client/generated/serverfeatures_grpc_pb';
+import { StreamsService } from '@eventstore/db-client/generated/streams_grpc_pb';
+import { append, batchAppend } from './append-calls';
+import { softDelete, tombstone } from './delete-calls';
+import { EventLog } from './event-log';
+import { Faults } from './faults';
+import { type Features, gossip, supportedMethods } from './other-calls';
+import { read } from './read-calls';
+
+/** The server takes messages of up to 17 MiB (ClusterVNodeStartup.cs, `MaxReceiveMessageSize`). */
+const MESSAGE_BYTES_MAX = 17 * 1024 * 1024;
+
+export interface EventStoreDbDouble {
+  readonly port: number;
+  /** Connection string. */
+  readonly url: string;
+  readonly faults: Faults;
+  /** Nothing can be written from now on, or again. */
+  diskFull(full: boolean): void;
+  /** Breaks all connections, as a server that ends does. What was answered is on disk. */
+  stop(): Promise<void>;
+}
+
+export interface DoubleOptions extends Partial<Features> {
+  /** 0, the default: a free one. */
+  readonly port?: number;
+}
+
+/**
+ * A server that speaks EventStoreDB's protocol to its client, in this process, with its log in a file of `folder`. What
+ * it emulates is named, branch by branch, by the server's source (release 23.10.8 unless said) or its documentation. Users, Operations, Projections,
+ * Monitoring and PersistentSubscriptions are UNIMPLEMENTED, which is what grpc-js answers for them.
+ */
+export const startDouble = async (folder: string, options: DoubleOptions = {}): Promise<EventStoreDbDouble> => {
+  await mkdir(folder, { recursive: true });
+  const log = await EventLog.open(folder);
+  const faults = new Faults();
+  const limit = MESSAGE_BYTES_MAX;
+  const server = new Server({ 'grpc.max_receive_message_length': limit, 'grpc.max_send_message_length': limit });
+  const features = { version: options.version ?? '24.10.14', batchAppend: options.batchAppend ?? true };
+  let port = 0;
+  const implementation: [Parameters<Server['addService']>[0], UntypedServiceImplementation][] = [
+    [ServerFeaturesService, { getSupportedMethods: supportedMethods(features, faults) }],
+    [GossipService, { read: gossip(randomUUID(), () => port) }],
+    [
+      StreamsService,
+      {
+        read: read(log, faults),
+        append: append(log, faults),
+        batchAppend: batchAppend(log, faults),
+        delete: softDelete(log),
+        tombstone: tombstone(log),
+      },
+    ],
+  ];
+  for (const [service, handlers] of implementation) server.addService(service, handlers);
+  port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(`127.0.0.1:${String(options.port ?? 0)}`, ServerCredentials.createInsecure(), (error, bound) => {
+      if (error === null) resolve(bound);
+      else reject(error);
+    });
+  });
+  let stopping: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    server.forceShutdown();
+    for (const subscriber of [...faults.subscribers]) subscriber.end();
+    await log.close();
+  };
+  return {
+    port,
+    url: `esdb://127.0.0.1:${String(port)}?tls=false`,
+    faults,
+    diskFull: (full) => (log.diskFull = full),
+    stop: () => (stopping ??= stop()),
+  };
+};

@@ -1,0 +1,90 @@
+/** Questions to the cluster that are no reading and no writing. */
+import { type PartitionBounds, StreamUnavailable } from '@drawdown/ports';
+import type { Admin } from 'kafkajs';
+import { GrowingPause } from './growing-pause';
+import { inTime } from './in-time';
+import { type Client, type Health, type KafkaOptions, openClient } from './kafka-client';
+
+/** Topics are made, and groups looked up, within milliseconds; a broker that is restarted is back within 3 s. */
+const ANSWER_MAX_MS = 10_000;
+const AGAIN_FIRST_MS = 20;
+const AGAIN_LONGEST_MS = 500;
+const RETRY = { initialRetryTime: 50, maxRetryTime: 500, retries: 3 };
+/**
+ * What others send compressed in a way that this client does not know would stop its readers: the broker then keeps it
+ * plain. It costs nothing with our own records, which are not compressed.
+ */
+const TOPIC_CONFIG = [{ name: 'compression.type', value: 'uncompressed' }];
+
+export class KafkaDesk {
+  private connection: { readonly client: Client; readonly admin: Promise<Admin> } | undefined;
+  private readonly closing = new AbortController();
+
+  constructor(
+    private readonly options: KafkaOptions,
+    private readonly health: Health,
+  ) {}
+
+  async ensureTopic(topic: string, numPartitions: number): Promise<void> {
+    await this.ask((admin) => admin.createTopics({ topics: [{ topic, numPartitions, configEntries: TOPIC_CONFIG }] }));
+  }
+
+  /** Throws where there is no such topic. */
+  partitionsOf(topic: string): Promise<number> {
+    return this.ask(async (admin) => {
+      // The list first: to ask for a topic that does not exist is retried for long.
+      if (!(await admin.listTopics()).includes(topic)) throw new NoSuchTopic(`there is no topic ${topic}`);
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+      return topics[0]?.partitions.length ?? 0;
+    });
+  }
+
+  async boundsOf(topic: string): Promise<readonly PartitionBounds[]> {
+    const found = await this.ask((admin) => admin.fetchTopicOffsets(topic));
+    return found
+      .sort((a, b) => a.partition - b.partition)
+      .map(({ low, high }) => ({ oldest: Number(low), end: Number(high) }));
+  }
+
+  /** What a group has consumed of a topic: by partition, the offset of what comes next. */
+  async consumedBy(groupId: string, topic: string): Promise<ReadonlyMap<number, number>> {
+    const [found] = await this.ask((admin) => admin.fetchOffsets({ groupId, topics: [topic] }));
+    const offsets = (found?.partitions ?? []).map(({ partition, offset }) => [partition, Number(offset)] as const);
+    return new Map(offsets.filter(([, offset]) => offset >= 0));
+  }
+
+  close(): void {
+    this.closing.abort();
+    this.connection?.client.destroy();
+  }
+
+  /** All questions may be asked twice: a topic that was just made may be unknown for a moment, which kafkajs takes ill. */
+  private async ask<T>(question: (admin: Admin) => Promise<T>): Promise<T> {
+    const again = new GrowingPause(AGAIN_FIRST_MS, AGAIN_LONGEST_MS);
+    for (const end = performance.now() + ANSWER_MAX_MS; ; await again.pause(this.closing.signal)) {
+      if (this.closing.signal.aborted) throw new StreamUnavailable('the stream is closed');
+      const connection = (this.connection ??= this.connect());
+      try {
+        const left = end - performance.now();
+        const answer = await inTime(connection.admin.then(question), left, () => new Error('no answer in time'));
+        this.health.up();
+        return answer;
+      } catch (error) {
+        if (error instanceof NoSuchTopic) throw error;
+        connection.client.destroy();
+        if (this.connection === connection) this.connection = undefined;
+        if (performance.now() < end) continue;
+        this.health.down(error);
+        throw new StreamUnavailable(`Kafka does not answer: ${String(error)}`, { cause: error });
+      }
+    }
+  }
+
+  private connect() {
+    const client = openClient(this.options, RETRY);
+    const admin = client.kafka.admin();
+    return { client, admin: admin.connect().then(() => admin) };
+  }
+}
+
+class NoSuchTopic extends Error {}

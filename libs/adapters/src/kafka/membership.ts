@@ -1,0 +1,170 @@
+/**
+ * Membership in a group: who owns which partition. kafkajs joins, sends heartbeats and commits, and fetches nothing: all
+ * partitions are paused for it, so that its heartbeats depend on nobody's work. Records come from {@link TopicSource}.
+ */
+import { type Log, NO_LOG } from '@drawdown/ports';
+import type { Consumer as KafkaConsumer } from 'kafkajs';
+import { type Claim, coPartition } from './co-partition';
+import { GrowingPause } from './growing-pause';
+import { inTime } from './in-time';
+import { type Client, type KafkaOptions, openClient } from './kafka-client';
+
+/** A member that is not heard of for so long is dead to its group. */
+const SESSION_MS = 6_000;
+const HEARTBEAT_MS = 500;
+/** How long the group waits, in a rebalance, for members that do not join again. */
+const REBALANCE_MS = 5_000;
+/** How long a member puts off joining again for the batches that it has in hand: well below the limits above. */
+const HAND_OVER_MS = 3_000;
+/** The beat of kafkajs' loop. */
+const BEAT_MS = 250;
+const LEAVE_MAX_MS = 5_000;
+const REJOIN_FIRST_MS = 200;
+const REJOIN_LONGEST_MS = 5_000;
+const RETRY = { initialRetryTime: 50, maxRetryTime: 1_000, retries: 1_000 };
+
+export interface Member {
+  /** Batches in hand, and what they have consumed but is not committed. */
+  busy(): boolean;
+  /** No batch may be handed out from now on, until `joined`. */
+  rebalancing(): void;
+  /** `afresh`: as a new member, so that somebody else may have owned anything in between. */
+  joined(partitions: readonly number[], afresh: boolean): void;
+}
+
+export class Membership {
+  private client: Client | undefined;
+  private consumer: KafkaConsumer | undefined;
+  private memberId = '';
+  private heardAt = -Infinity;
+  private claim: Claim = { partitions: [], since: 0 };
+  /** When the rebalance that is under way was noticed. */
+  private handingOver: number | undefined;
+  private readonly stopping = new AbortController();
+  private readonly pause = new GrowingPause(REJOIN_FIRST_MS, REJOIN_LONGEST_MS);
+  private readonly log: Log;
+
+  constructor(
+    private readonly options: KafkaOptions,
+    private readonly group: string,
+    private readonly topics: readonly string[],
+    private readonly member: Member,
+  ) {
+    this.log = options.log ?? NO_LOG;
+    this.run();
+  }
+
+  /** False where the group may have given its partitions to others by now. */
+  get heard(): boolean {
+    return performance.now() - this.heardAt < SESSION_MS;
+  }
+
+  /** Commits what comes next; only a hint for those who begin where they know better. */
+  async commit(
+    offsets: readonly { readonly topic: string; readonly partition: number; readonly next: number }[],
+  ): Promise<void> {
+    const consumer = this.consumer;
+    if (consumer === undefined) throw new Error('not a member at the moment');
+    const committed = consumer.commitOffsets(offsets.map(({ next, ...of }) => ({ ...of, offset: String(next) })));
+    await inTime(committed, HAND_OVER_MS, () => new Error('the group did not answer'));
+  }
+
+  /** Leaves the group, so that others need not wait for the end of the session. */
+  async leave(): Promise<void> {
+    this.stopping.abort();
+    const left = this.consumer?.disconnect() ?? Promise.resolve();
+    try {
+      await inTime(left, LEAVE_MAX_MS, () => new Error('the group did not answer'));
+    } catch (error) {
+      this.log.warn({ group: this.group, error: String(error) }, 'a consumer ends without leaving its group');
+    }
+    this.client?.destroy();
+  }
+
+  /** Joins, again and again until it has succeeded; from then on kafkajs sees to it, unless it gives up. */
+  private run(): void {
+    const joined = async (): Promise<void> => {
+      while (!this.stopping.signal.aborted) {
+        try {
+          await this.join();
+          this.pause.reset();
+          return;
+        } catch (error) {
+          this.client?.destroy();
+          this.log.error(
+            { group: this.group, error: String(error) },
+            'a consumer cannot join its group; it tries again',
+          );
+          await this.pause.pause(this.stopping.signal);
+        }
+      }
+    };
+    joined().catch((error: unknown) =>
+      this.log.error({ group: this.group, error: String(error) }, 'a consumer gave up'),
+    );
+  }
+
+  private async join(): Promise<void> {
+    const client = openClient(this.options, RETRY);
+    this.client = client;
+    const consumer = client.kafka.consumer({
+      groupId: this.group,
+      partitionAssigners: [coPartition(() => this.claimToJoin())],
+      sessionTimeout: SESSION_MS,
+      heartbeatInterval: HEARTBEAT_MS,
+      rebalanceTimeout: REBALANCE_MS,
+      maxWaitTimeInMs: BEAT_MS,
+      allowAutoTopicCreation: false,
+      retry: { ...RETRY, restartOnFailure: async () => false },
+    });
+    this.listen(consumer, client);
+    this.consumer = consumer;
+    await consumer.connect();
+    await consumer.subscribe({ topics: [...this.topics], fromBeginning: true });
+    await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: async () => undefined });
+  }
+
+  private listen(consumer: KafkaConsumer, client: Client): void {
+    const { GROUP_JOIN, HEARTBEAT, REBALANCING, CRASH } = consumer.events;
+    consumer.on(GROUP_JOIN, ({ payload }) => {
+      consumer.pause(this.topics.map((topic) => ({ topic })));
+      const partitions = new Set(Object.values(payload.memberAssignment).flat());
+      this.joined(
+        payload.memberId,
+        [...partitions].sort((a, b) => a - b),
+      );
+    });
+    consumer.on(HEARTBEAT, () => void (this.heardAt = performance.now()));
+    consumer.on(REBALANCING, () => this.member.rebalancing());
+    consumer.on(CRASH, ({ payload: { error } }) => {
+      this.log.error({ group: this.group, error: String(error) }, 'a consumer lost its group; it joins again');
+      this.member.rebalancing();
+      client.destroy();
+      if (!this.stopping.signal.aborted) this.run();
+    });
+  }
+
+  private joined(memberId: string, partitions: readonly number[]): void {
+    const afresh = memberId !== this.memberId;
+    this.memberId = memberId;
+    this.heardAt = performance.now();
+    this.handingOver = undefined;
+    this.claim = { partitions, since: Date.now() };
+    this.options.metrics?.count('kafka_rebalances_total', { group: this.group });
+    this.log.info({ group: this.group, partitions, afresh }, 'a consumer joined its group');
+    this.member.joined(partitions, afresh);
+  }
+
+  /**
+   * kafkajs asks for this in the moment before it joins. To join is to give one's partitions up: who still has batches in
+   * hand puts it off, by an error that kafkajs answers with another try, lest the next owner is given the same records.
+   */
+  private claimToJoin(): Claim {
+    this.member.rebalancing();
+    this.handingOver ??= performance.now();
+    if (this.member.busy() && performance.now() - this.handingOver < HAND_OVER_MS) {
+      throw Object.assign(new Error('batches are still in hand'), { type: 'REBALANCE_IN_PROGRESS' });
+    }
+    return this.claim;
+  }
+}

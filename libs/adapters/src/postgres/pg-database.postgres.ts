@@ -1,0 +1,112 @@
+import { DatabaseUnavailable, type ReadDatabase, type Sql } from '@drawdown/ports';
+import { readDatabaseConformance } from '@drawdown/ports/testing';
+import { Client } from 'pg';
+import { openPgDatabase } from './pg-database';
+import { dropDatabase, newDatabase, testServer } from './testing/postgres-server';
+
+describe('PostgreSQL', () => {
+  let url: string;
+  beforeAll(async () => {
+    url = await newDatabase(testServer());
+  });
+  afterAll(() => dropDatabase(url));
+
+  readDatabaseConformance(async () => openPgDatabase(url));
+});
+
+describe('on a real PostgreSQL', () => {
+  let db: ReadDatabase;
+  let pooled: number[] = [];
+  const metrics = {
+    count: () => undefined,
+    observe: () => undefined,
+    gauge: (name: string, value: number) => void (name === 'database_pool_waiting' && pooled.push(value)),
+  };
+  let server: string;
+  /** Somebody else's connection: an operator, another process. */
+  let other: Client;
+
+  beforeAll(async () => {
+    server = await newDatabase(testServer());
+    other = new Client({ connectionString: server });
+    await other.connect();
+  });
+  afterAll(async () => {
+    await other.end();
+    await dropDatabase(server);
+  });
+  beforeEach(() => {
+    pooled = [];
+    db = openPgDatabase(server, { poolSize: 2, metrics });
+  });
+  afterEach(() => db.close());
+
+  test('FLT-44: with all connections taken a query is unavailable, and afterwards all are back', async () => {
+    const held = [0, 1].map(() => db.transaction((tx) => tx.query('SELECT pg_sleep(3)')));
+    const from = performance.now();
+    await expect(db.query('SELECT 1')).rejects.toBeInstanceOf(DatabaseUnavailable);
+    expect(performance.now() - from).toBeLessThan(2_000);
+    expect(Math.max(...pooled)).toBe(1);
+    await Promise.all(held);
+    const both = [0, 1].map(() =>
+      db.transaction(async (tx) => tx.query('SELECT pg_backend_pid() AS pid, pg_sleep(0.1)')),
+    );
+    const [[first], [second]] = (await Promise.all(both)) as [{ pid: number }[], { pid: number }[]];
+    expect(first?.pid).not.toBe(second?.pid);
+    expect(pooled.at(-1)).toBe(0);
+  }, 15_000);
+
+  test('FLT-40: a connection that is cut in a transaction makes it unavailable, and the next call gets another', async () => {
+    await other.query('DROP TABLE IF EXISTS cut; CREATE TABLE cut (n integer)');
+    const torn = db.transaction(async (tx) => {
+      const [row] = await tx.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+      await tx.query('INSERT INTO cut VALUES (1)');
+      await other.query('SELECT pg_terminate_backend($1)', [row?.pid]);
+      await tx.query('INSERT INTO cut VALUES (2)');
+    });
+    await expect(torn).rejects.toBeInstanceOf(DatabaseUnavailable);
+    expect(await db.query('SELECT * FROM cut')).toEqual([]);
+  });
+
+  test('connections that are cut while nobody uses them are replaced', async () => {
+    await Promise.all([0, 1].map(() => db.query('SELECT pg_sleep(0.1)')));
+    await other.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity 
+                       WHERE application_name = 'drawdown' AND datname = current_database()`);
+    await other.query('SELECT pg_sleep(0.2)');
+    expect(await db.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  });
+
+  test('a table changed by somebody else is read as it is now; a transaction has to be done again', async () => {
+    await other.query('DROP TABLE IF EXISTS changed; CREATE TABLE changed (n integer); INSERT INTO changed VALUES (1)');
+    const read = (sql: Sql) => sql.query('SELECT * FROM changed');
+    await Promise.all([0, 1].map(() => db.transaction(read)));
+    await other.query('ALTER TABLE changed ADD COLUMN name text');
+    expect(await read(db)).toEqual([{ n: 1, name: null }]);
+    for (let i = 0; i < 8; i++) await db.transaction(read);
+    await other.query('ALTER TABLE changed DROP COLUMN name');
+    await expect(db.transaction(read)).rejects.toMatchObject({ code: '0A000' });
+    expect(await db.transaction(read)).toEqual([{ n: 1 }]);
+  });
+
+  test('statements and idle transactions have a limit, and plans follow their tables', async () => {
+    const [row] = await db.query(`SELECT current_setting('plan_cache_mode') AS plans,
+                                         current_setting('statement_timeout') AS statement,
+                                         current_setting('idle_in_transaction_session_timeout') AS idle`);
+    expect(row).toEqual({ plans: 'force_custom_plan', statement: '1min', idle: '30s' });
+  });
+
+  test('FLT-43: a serialization failure keeps its code, which asks for the whole transaction again', async () => {
+    const failing = db.query(`DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = '40001'; END $$`);
+    await expect(failing).rejects.toMatchObject({ code: '40001' });
+  });
+
+  test('scripts of several processes run one after the other', async () => {
+    const second = openPgDatabase(server);
+    for (let round = 0; round < 10; round++) {
+      await other.query('DROP TABLE IF EXISTS raced');
+      const script = 'CREATE TABLE IF NOT EXISTS raced (n integer PRIMARY KEY)';
+      await Promise.all(Array.from({ length: 8 }, (_, i) => (i % 4 === 0 ? db : second).run(script)));
+    }
+    await second.close();
+  });
+});

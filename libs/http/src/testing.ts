@@ -1,0 +1,1 @@
+export { AUDIENCE, type Issuer, openIssuer } from './testing/issuer';
