@@ -6,6 +6,7 @@ import { openSqliteEventStore } from '@drawdown/adapters/embedded/sqlite-event-s
 import { systemClock } from '@drawdown/adapters/embedded/system-clock';
 import { openPgDatabase } from '@drawdown/adapters/postgres/pg-database';
 import { ensureAdminKey } from '@drawdown/commands';
+import { watchDependencies } from '@drawdown/delivery';
 import { ledgerStream } from '@drawdown/domain';
 import { PrometheusMetrics, Readiness } from '@drawdown/http';
 import { LocalCatalogue, LocalLedger, RecentEvents } from '@drawdown/ledger';
@@ -14,7 +15,6 @@ import type { ReadModels } from '@drawdown/projections';
 import { openReadModels } from './open-read-models';
 import type { Settings } from './settings';
 import { checkShardCount, EMBEDDED_SHARDS } from './store-header';
-import { watchDependencies } from './watch-dependencies';
 
 /** Everything the process is made of, opened and running. */
 export interface Parts {

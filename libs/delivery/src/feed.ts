@@ -1,18 +1,13 @@
 import { PAGE_EVENTS_MAX, type StoredEvent } from '@drawdown/ports';
 import { BackOff } from './back-off';
 import { type Batch, type BatchLimits, batchOf, Entry, type FeedSource } from './batch';
-
-/** Bytes that a page read from the store aims at: much is read per call, little is held. */
-const PAGE_BYTES = 1024 * 1024;
+import { PageSize } from './page-size';
 
 /** Bytes of passed events that are kept, decoded, for slower projectors; one that falls further behind reads by itself. */
 const KEPT_BYTES = 2 * 1024 * 1024;
 
 /** Bytes of events that one batch of a slower projector is made of. */
 const BEHIND_BYTES = 4 * 1024 * 1024;
-
-/** Events in a page at most: where large ones follow on small ones, one page is larger than meant. */
-const READ_EVENTS_MAX = 200;
 
 /** Pauses while the store cannot be read. */
 const STORE_RETRY_MS = { first: 50, longest: 2_000 };
@@ -229,17 +224,6 @@ export class Feed<E> {
 
   private wakeCursors(): void {
     for (const cursor of this.cursors) cursor.wake();
-  }
-}
-
-/** How many events to read at a time, learnt from the largest of the last page: each reader knows its own part of the log. */
-class PageSize {
-  events = 16;
-
-  learn(page: readonly StoredEvent[]): void {
-    if (page.length === 0) return;
-    const largest = page.reduce((most, { data }) => Math.max(most, data.byteLength), 1);
-    this.events = Math.max(1, Math.min(READ_EVENTS_MAX, Math.floor(PAGE_BYTES / largest)));
   }
 }
 

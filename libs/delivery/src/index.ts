@@ -1,7 +1,13 @@
 export { type BatchLimits, UnreadableAt } from './batch';
+export { CheckpointProgress } from './checkpoint-progress';
+export { eventOf, LEDGER_TOPIC, NotAnEvent, recordOf } from './event-record';
+export { type FanOutOptions, fannedOut } from './fanned-out';
 export type { FollowerHealth } from './follower';
 export { DatabaseTooNew } from './format';
 export type { Lag } from './lag-gauge';
 export { type Model, modelName, type Projector, suffixOf } from './projector';
 export { ReadModelBehind, type ReadProgress } from './progress';
+export { startRelay } from './relay-process';
+export { Relay, type RelayOptions } from './relay';
+export { watchDependencies } from './watch-dependencies';
 export { ProjectorRunner, type ProjectorRunnerOptions } from './runner';

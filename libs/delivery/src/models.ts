@@ -62,6 +62,12 @@ export const serveModel = <E>(database: ReadDatabase, projector: AnyProjector<E>
     return { ...model, state: 'serving' };
   });
 
+/** The model of a projector's version that answers; undefined where none does yet. */
+export const servingModel = async (sql: Sql, projector: string, version: number): Promise<Model | undefined> => {
+  const models = await modelsOf(sql, projector);
+  return models.findLast((model) => model.version === version && model.state === 'serving');
+};
+
 /** The shard's last revision in the model; undefined where the model is gone. */
 export const checkpointOf = async (sql: Sql, model: Model, shard: number): Promise<number | undefined> => {
   const [row] = await sql.query<{ revision: string }>(

@@ -19,6 +19,7 @@ export {
 export { explainPrice } from './metering/explain';
 export { isRejection, parseUsageEvent, type Rejection, structuredOf, UsageCloudEvent } from './metering/usage-event';
 export { DEPTH_MAX, exceededLimit, type JsonFault, KEYS_MAX, parseJsonBytes } from './metering/json-bytes';
+export { organizationOf } from './organization/from-figures';
 export { answer, decide, nextDue, settleNext } from './organization/rules';
 export type { Preset } from './presets/preset';
 export { presetView, SHIPPED_PRESETS } from './presets/presets';

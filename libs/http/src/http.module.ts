@@ -18,7 +18,7 @@ import { ReadsController } from './reads/reads.controller';
 import { Replays } from './server/replays';
 import { HttpLog } from './server/http-log';
 import { PrometheusMetrics } from './server/metrics';
-import { OperationsController } from './server/operations.controller';
+import { OperationsController, ProbesController } from './server/operations.controller';
 import { Readiness } from './server/readiness';
 import { Sending } from './server/sending';
 import { HttpSettings } from './server/settings';
@@ -27,6 +27,7 @@ import { UsageController } from './usage/usage.controller';
 
 /** The API, controller by controller. */
 export const CONTROLLERS = [
+  ProbesController,
   OperationsController,
   TestClocksController,
   OrganizationsController,

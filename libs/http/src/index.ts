@@ -1,7 +1,10 @@
 export { OidcTokens } from './access/oidc/oidc-tokens';
 export { PersonTokens } from './access/person-tokens';
 export { HttpModule, type HttpParts } from './http.module';
+export { type OrganizationReadPorts, organizationReads } from './reads/organization-reads';
 export { schemaFiles } from './openapi/schema-files';
+export type { RunningRole } from './role/role.module';
+export { type Role, type RoleContext, runRole, startRole } from './role/run-role';
 export { createHttp } from './server/create-http';
 export { createLogger, HttpLog, LOG_LEVELS } from './server/http-log';
 export { PrometheusMetrics } from './server/metrics';

@@ -32,4 +32,5 @@ export { burnRateOf, type BurnFacts } from './burn-rate';
 export type { LedgerProjector, LedgerRecord } from './ledger-record';
 export { ledgerRunner, projectors } from './projectors';
 export type { PersonKey, PersonQuery, PersonReading } from './person/person';
+export { type ProjectorProcessPorts, startProjectors } from './projector-process';
 export { type ReadModelPorts, readModels } from './read-models-of';

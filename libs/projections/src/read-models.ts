@@ -1,4 +1,4 @@
-import type { LotState, UsageEvent } from '@drawdown/domain/events';
+import type { LotState, OrganizationFigures, UsageEvent } from '@drawdown/domain/events';
 import { ReadModelBehind } from '@drawdown/delivery';
 import type { Credits, Instant, JsonObject, Position } from '@drawdown/kernel';
 import type {
@@ -51,6 +51,14 @@ export interface ReadModels extends PersonModels {
     },
   ): Promise<Answer<Page<JsonObject>>>;
   hold(reading: Reading, holdId: string): Promise<Answer<JsonObject> | undefined>;
+
+  /**
+   * All that is shown of an organization and decides about access, at one checkpoint; for processes that do not own its
+   * shard. Says nothing of time: whoever shows it does (INV-TIM-3).
+   */
+  organizationFigures(
+    reading: Omit<Reading, 'now'>,
+  ): Promise<{ readonly value: OrganizationFigures; readonly position: Position } | undefined>;
 
   /** The organizations a person is a member of, by id. `asOf.position` covers all shards. */
   memberships(query: {

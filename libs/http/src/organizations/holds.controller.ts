@@ -10,6 +10,7 @@ import { creditsOf, instantOf, optional, quantityOf } from '../fields/values';
 import { finding } from '../problems/problem';
 import { pageOf, readingOf } from '../reads/reading';
 import { readAnswer, Sending } from '../server/sending';
+import { HttpSettings } from '../server/settings';
 import { ended, refuseMeaningless, zero } from './meaning';
 import {
   CaptureHoldBody,
@@ -53,6 +54,7 @@ const captureUsageOf = (body: CaptureUsageBody): CaptureUsage => ({
 export class HoldsController {
   constructor(
     private readonly sending: Sending,
+    private readonly settings: HttpSettings,
     @Inject(CatalogueView) private readonly catalogue: CatalogueView,
     @Inject(ReadModels) private readonly models: ReadModels,
   ) {}
@@ -89,7 +91,10 @@ export class HoldsController {
 
   @Get('holds/:hold')
   @ApiOperation({ summary: 'A hold' })
-  hold(@Param('hold') id: string, @Req() request: FastifyRequest, @Query() { after }: ReadQuery) {
+  async hold(@Param('hold') id: string, @Req() request: FastifyRequest, @Query() { after }: ReadQuery) {
+    if (!this.settings.ownsLedger) {
+      return readAnswer(await this.models.hold(await this.sending.readingOf(request, after), id));
+    }
     return this.sending.show(request, after, ({ holds }) => optional(holds.get(id), holdDocument) ?? undefined);
   }
 

@@ -66,7 +66,7 @@ export class OrganizationsController {
   @ApiOperation({ summary: 'People and their roles' })
   members(@Req() request: FastifyRequest, @Query() { after }: ReadQuery) {
     return this.sending.show(request, after, ({ members }) => ({
-      data: [...members].map(([user, role]) => ({ user_id: user, role })),
+      data: [...members].map(([user, role]) => ({ user_id: user, role })).sort(byUser),
       next_cursor: null,
     }));
   }
@@ -115,6 +115,10 @@ export class OrganizationsController {
     return catalogueAsOf(this.settings.now());
   }
 }
+
+/** Whoever answers, in the same order. */
+const byUser = (a: { readonly user_id: string }, b: { readonly user_id: string }): number =>
+  a.user_id < b.user_id ? -1 : 1;
 
 /** The same id for the same Idempotency-Key of the same API key, so that a repetition meets the first one's organization. */
 const newOrganizationId = (request: FastifyRequest): string => {

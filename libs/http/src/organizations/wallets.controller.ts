@@ -1,6 +1,7 @@
 import {
   holdDocument,
   lotDocument,
+  type LotState,
   lotStateOf,
   type Organization,
   policyView,
@@ -8,13 +9,16 @@ import {
   walletView,
 } from '@drawdown/domain';
 import { type Instant, type JsonObject, parseInstant } from '@drawdown/kernel';
-import { Controller, Get, Param, Query, Req } from '@nestjs/common';
+import { ReadModels } from '@drawdown/projections';
+import { Controller, Get, Inject, Param, Query, Req } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { LIMIT_DEFAULT } from '../fields/query-fields';
 import { positionFrom } from '../fields/values';
 import { finding } from '../problems/problem';
-import { type Moment, Sending } from '../server/sending';
+import { pageOf } from '../reads/reading';
+import { type Moment, readAnswer, Sending } from '../server/sending';
+import { HttpSettings } from '../server/settings';
 import { BalanceQuery, LotsQuery, ReadQuery } from './shapes';
 
 const CURSOR = /^lots\.(0|[1-9][0-9]{0,14})$/;
@@ -69,7 +73,11 @@ const momentOf = (text: string): Moment => {
 @ApiTags('Wallets')
 @Controller('v1/organizations/:org')
 export class WalletsController {
-  constructor(private readonly sending: Sending) {}
+  constructor(
+    private readonly sending: Sending,
+    private readonly settings: HttpSettings,
+    @Inject(ReadModels) private readonly models: ReadModels,
+  ) {}
 
   @Get('wallets')
   @ApiOperation({ summary: 'All wallets of an organization' })
@@ -100,7 +108,12 @@ export class WalletsController {
 
   @Get('wallets/:wallet/lots')
   @ApiOperation({ summary: "A wallet's lots, in the order of their grants" })
-  lots(@Param('wallet') key: string, @Req() request: FastifyRequest, @Query() query: LotsQuery) {
+  async lots(@Param('wallet') key: string, @Req() request: FastifyRequest, @Query() query: LotsQuery) {
+    if (!this.settings.ownsLedger) {
+      const state = (query.state as LotState | undefined) ?? null;
+      const reading = await this.sending.readingOf(request, query.after);
+      return readAnswer(await this.models.lots(reading, key, { ...pageOf(query), state }));
+    }
     const after = grantAfter(query.cursor);
     return this.sending.show(request, query.after, (organization, now) =>
       lotsPage(organization, key, now, query, after),

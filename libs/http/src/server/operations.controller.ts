@@ -5,14 +5,13 @@ import { OpenApi } from '../openapi/openapi';
 import { PrometheusMetrics } from './metrics';
 import { Readiness } from './readiness';
 
-/** For probes, scrapers and generators of clients; says nothing about anyone. */
+/** For probes and scrapers of any process; says nothing about anyone. */
 @ApiExcludeController()
 @Controller()
-export class OperationsController {
+export class ProbesController {
   constructor(
     private readonly readiness: Readiness,
     private readonly metrics: PrometheusMetrics,
-    private readonly openApi: OpenApi,
   ) {}
 
   /** The process runs and its event loop turns. */
@@ -34,6 +33,13 @@ export class OperationsController {
     reply.type(this.metrics.contentType);
     return this.metrics.text();
   }
+}
+
+/** For generators of clients. */
+@ApiExcludeController()
+@Controller()
+export class OperationsController {
+  constructor(private readonly openApi: OpenApi) {}
 
   @Get('v1/openapi.json')
   document() {

@@ -11,7 +11,7 @@ import {
 } from '@drawdown/commands';
 import type { OrganizationCommand } from '@drawdown/domain';
 import { CATALOGUE, formatPosition, type Instant, type JsonObject, type Position, positionOf } from '@drawdown/kernel';
-import type { Answer } from '@drawdown/projections';
+import type { Answer, Reading } from '@drawdown/projections';
 import { Injectable } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -55,6 +55,14 @@ export class Sending {
   async show(request: FastifyRequest, after: string | undefined, view: Showing): Promise<JsonObject> {
     const seen = optional(after, positionFrom);
     return shownAnswer(await this.queries.execute(new ReadOrganization(organizationIdOf(request), seen, view)));
+  }
+
+  /** What read models are asked with, on a route where the gate did not look at the organization. */
+  async readingOf(request: FastifyRequest, after: string | undefined): Promise<Reading> {
+    const organizationId = organizationIdOf(request);
+    const seen = await this.queries.execute(new ReadOrganization(organizationId, null, (_, now) => now));
+    if (seen === undefined) throw notFound();
+    return { organizationId, now: seen.value, after: optional(after, positionFrom) };
   }
 
   /** The same, as it was. */

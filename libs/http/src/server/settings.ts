@@ -7,6 +7,8 @@ export class HttpSettings {
     readonly testClocks: boolean,
     /** The machine's time, for what belongs to no organization. */
     readonly now: () => Instant = machineTime,
+    /** Whether organizations are read from the memory of their ledger; without it, from read models. */
+    readonly ownsLedger = true,
   ) {}
 }
 

@@ -25,6 +25,7 @@ export interface CreatedOrganization {
   readonly presetVersion: number;
   readonly plan: string;
   readonly testClock: string | null;
+  readonly modelTiers: Readonly<Record<string, readonly string[]>>;
   readonly createdAt: Instant;
   readonly wallets: readonly NewWallet[];
 }

@@ -17,13 +17,14 @@ const tables = (suffix: string): readonly string[] => [
   `CREATE TABLE organizations${suffix} (
      organization_id text PRIMARY KEY, shard integer NOT NULL, name text NOT NULL, preset text NOT NULL,
      preset_version integer NOT NULL, plan text NOT NULL, status text NOT NULL CHECK (status IN ('active', 'closed')),
-     test_clock text, rate_card text, created_at timestamptz NOT NULL)`,
+     test_clock text, model_tiers json NOT NULL, rate_card text, created_at timestamptz NOT NULL)`,
   `CREATE TABLE members${suffix} (
      organization_id text NOT NULL, user_id text NOT NULL, role text NOT NULL, PRIMARY KEY (organization_id, user_id))`,
   `CREATE INDEX ON members${suffix} (user_id)`,
   // A batch updates each row once and no indexed column, in the free half of its page: no index entry is written.
   `CREATE TABLE wallets${suffix} (
      organization_id text NOT NULL, wallet text NOT NULL, place integer NOT NULL, unit text NOT NULL,
+     service_types json NOT NULL,
      settled numeric NOT NULL, held numeric NOT NULL CHECK (held >= 0), debt numeric NOT NULL CHECK (debt >= 0),
      lifetime_added numeric NOT NULL, lifetime_purchased numeric NOT NULL, lifetime_spent numeric NOT NULL,
      sequence bigint NOT NULL, policy_version integer NOT NULL, policy json NOT NULL,
@@ -63,7 +64,7 @@ const tables = (suffix: string): readonly string[] => [
  */
 export const balances: LedgerProjector<BalanceDeltas> = {
   name: 'balances',
-  version: 1,
+  version: 2,
   tableNames: ['organizations', 'members', 'wallets', 'lots', 'lot_caps', 'holds'],
   tables,
   begin: () => ({ organizations: new Map(), shard: 0 }),

@@ -7,14 +7,15 @@ import type { BalanceDeltas } from './deltas';
 
 const ORGANIZATIONS = columns({
   ...{ organization_id: 'text', shard: 'integer', name: 'text', preset: 'text', preset_version: 'integer' },
-  ...{ plan: 'text', status: 'text', test_clock: 'text', created_at: 'timestamptz' },
+  ...{ plan: 'text', status: 'text', test_clock: 'text', model_tiers: 'json' },
+  ...{ created_at: 'timestamptz' },
 });
 const ORGANIZATION_CHANGES = columns({ organization_id: 'text', rate_card: 'text', closed: 'boolean' });
 const MEMBERS = columns({ organization_id: 'text', user_id: 'text', role: 'text' });
 const WALLETS = columns({
   ...{ organization_id: 'text', wallet: 'text', place: 'integer', unit: 'text', settled: 'numeric', held: 'numeric' },
   ...{ debt: 'numeric', lifetime_added: 'numeric', lifetime_purchased: 'numeric', lifetime_spent: 'numeric' },
-  ...{ sequence: 'bigint', policy_version: 'integer', policy: 'json' },
+  ...{ sequence: 'bigint', policy_version: 'integer', policy: 'json', service_types: 'json' },
 });
 const POLICY_CHANGES = columns({ organization_id: 'text', wallet: 'text', version: 'integer', policy: 'json' });
 const LOTS = columns({
@@ -81,7 +82,7 @@ const newOrganizations = (deltas: BalanceDeltas): Cell[][] =>
   rowsOf(
     deltas,
     ({ created }) => one(created),
-    (id, { name, preset, presetVersion, plan, testClock, createdAt }) => [
+    (id, { name, preset, presetVersion, plan, testClock, modelTiers, createdAt }) => [
       id,
       deltas.shard,
       name,
@@ -90,6 +91,7 @@ const newOrganizations = (deltas: BalanceDeltas): Cell[][] =>
       plan,
       'active',
       testClock,
+      JSON.stringify(modelTiers),
       createdAt,
     ],
   );
@@ -105,7 +107,7 @@ const newWallets = (deltas: BalanceDeltas): Cell[][] =>
   rowsOf(
     deltas,
     ({ created }) => created?.wallets.entries() ?? [],
-    (id, [place, { key, unit, policy }]) => [
+    (id, [place, { key, unit, policy, serviceTypes }]) => [
       id,
       key,
       place,
@@ -119,6 +121,7 @@ const newWallets = (deltas: BalanceDeltas): Cell[][] =>
       0,
       1,
       JSON.stringify(writePolicy(policy)),
+      JSON.stringify(serviceTypes),
     ],
   );
 

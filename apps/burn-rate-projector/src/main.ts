@@ -1,0 +1,21 @@
+import 'reflect-metadata';
+import { readServerSettings } from '@drawdown/adapters/server-settings';
+import { openServers } from '@drawdown/adapters/servers';
+import { ledgerStream } from '@drawdown/domain';
+import { runRole } from '@drawdown/http';
+import { shardsOf } from '@drawdown/ledger';
+import { startProjectors } from '@drawdown/projections';
+
+const name = 'burn-rate-projector';
+
+runRole({
+  name,
+  port: 3013,
+  open: async ({ environment, log, metrics, readiness }) => {
+    const ports = { name, log, metrics, shardsOf, streamOf: ledgerStream };
+    const servers = await openServers(readServerSettings(environment), ports);
+    const register = readiness.register.bind(readiness);
+    const projectors = startProjectors(['burn_rate'], { ...servers, log, metrics, register });
+    return { drain: projectors.stop, close: servers.close };
+  },
+});

@@ -1,0 +1,23 @@
+import 'reflect-metadata';
+import { readServerSettings } from '@drawdown/adapters/server-settings';
+import { openLogServers } from '@drawdown/adapters/servers';
+import { startRelay } from '@drawdown/delivery';
+import { ledgerStream } from '@drawdown/domain';
+import { runRole } from '@drawdown/http';
+import { shardsOf } from '@drawdown/ledger';
+
+const name = 'relay';
+
+runRole({
+  name,
+  port: 3010,
+  open: async ({ environment, log, metrics, readiness }) => {
+    const servers = await openLogServers(readServerSettings(environment), {
+      ...{ name, log, metrics, shardsOf },
+      streamOf: ledgerStream,
+    });
+    const register = readiness.register.bind(readiness);
+    const relay = startRelay({ ...servers, streamOf: ledgerStream, log, metrics, register });
+    return { drain: relay.stop, close: servers.close };
+  },
+});

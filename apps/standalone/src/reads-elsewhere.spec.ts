@@ -1,0 +1,119 @@
+import 'reflect-metadata';
+import { openPgliteDatabase } from '@drawdown/adapters/embedded/pglite-database';
+import { CheckpointProgress, type ProjectorRunner } from '@drawdown/delivery';
+import {
+  createHttp,
+  createLogger,
+  HttpModule,
+  HttpSettings,
+  organizationReads,
+  PrometheusMetrics,
+  Readiness,
+} from '@drawdown/http';
+import { Catalogue, Ledger } from '@drawdown/ledger';
+import { formatPosition, positionOf } from '@drawdown/kernel';
+import { NO_LOG, NO_METRICS, type ReadDatabase } from '@drawdown/ports';
+import { ledgerRunner, type LedgerRecord, projectors, ReadModels, readModels } from '@drawdown/projections';
+import { Global, Module } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { makeWorld, type World } from './testing/bad-input-world';
+import { callingAt } from './testing/calling';
+import { type InMemoryServer, openInMemory } from './testing/in-memory';
+
+let owner: InMemoryServer;
+let elsewhere: NestFastifyApplication;
+let database: ReadDatabase;
+let runner: ProjectorRunner<LedgerRecord>;
+let world: World;
+let after: string;
+
+/** An API as it runs beside workers: it has the catalogue and the read models, and no organization in memory. */
+const openElsewhere = async ({ store, catalogue, ledger }: InMemoryServer): Promise<NestFastifyApplication> => {
+  const progress = new CheckpointProgress(database, projectors, NO_LOG);
+  const models = readModels({ database, progress, store, shardOf: () => 0 });
+  const settings = new HttpSettings(true, undefined, false);
+  const reads = organizationReads({ models, catalogue, now: settings.now });
+  const distant: Ledger = {
+    run: () => Promise.reject(new Error('no ledger here')),
+    charge: () => Promise.reject(new Error('no ledger here')),
+    take: () => Promise.reject(new Error('no ledger here')),
+    redrive: () => Promise.reject(new Error('no ledger here')),
+    settleClock: () => Promise.reject(new Error('no ledger here')),
+    now: async () => settings.now(),
+    read: reads,
+    asOf: (...asked) => ledger.asOf(...asked),
+    shardOf: () => 0,
+  };
+  const providers = [
+    { provide: Ledger, useValue: distant },
+    { provide: Catalogue, useValue: catalogue },
+    { provide: ReadModels, useValue: models },
+  ];
+  @Global()
+  @Module({ providers, exports: providers })
+  class Parts {}
+  const parts = { settings, logger: createLogger('silent'), metrics: new PrometheusMetrics() };
+  const http = HttpModule.with({ ...parts, readiness: new Readiness() });
+  const app = await createHttp({ module: class Api {}, imports: [Parts, http] });
+  await app.listen(0, '127.0.0.1');
+  return app;
+};
+
+beforeAll(async () => {
+  database = await openPgliteDatabase(undefined);
+  owner = await openInMemory();
+  world = await makeWorld(owner);
+  runner = ledgerRunner({ store: owner.store, database, shards: 1, log: NO_LOG, metrics: NO_METRICS });
+  await runner.start();
+  elsewhere = await openElsewhere(owner);
+  after = formatPosition(positionOf(0, await owner.store.head('ledger-0')));
+  // The first position read waits for the models to be built, too.
+  for (let tries = 0; tries < 500 && (await runner.serving('balances').catch(() => null)) === null; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}, 30_000);
+afterAll(async () => {
+  await elsewhere.close();
+  await runner.stop();
+  await owner.close();
+  await database.close();
+});
+
+const O = '/v1/organizations/world';
+const CHECK = { service_type: 'compute', estimate: { credits: '50' } };
+
+test.each([
+  ['an organization', 'GET', () => O, undefined],
+  ['a closed organization', 'GET', () => '/v1/organizations/closed', undefined],
+  ['its wallets', 'GET', () => `${O}/wallets`, undefined],
+  ['a wallet', 'GET', () => `${O}/wallets/credits`, undefined],
+  ['a policy', 'GET', () => `${O}/wallets/credits/policy`, undefined],
+  ['lots', 'GET', () => `${O}/wallets/credits/lots`, undefined],
+  ['lots of a state', 'GET', () => `${O}/wallets/credits/lots?state=spent`, undefined],
+  ['balances with lots and holds', 'GET', () => `${O}/balance`, undefined],
+  ['a hold', 'GET', () => `${O}/holds/${world['hold'] ?? ''}`, undefined],
+  ['members', 'GET', () => `${O}/members`, undefined],
+  ['an access decision that allows', 'POST', () => `${O}/check`, CHECK],
+  ['an access decision that refuses', 'POST', () => `${O}/check`, { ...CHECK, estimate: { credits: '500' } }],
+  ['no organization', 'GET', () => '/v1/organizations/nobody/wallets', undefined],
+  ['no wallet', 'GET', () => `${O}/wallets/none/lots`, undefined],
+  ['no hold', 'GET', () => `${O}/holds/none`, undefined],
+])(
+  'shows %s like the process that owns the ledger, once its read model has come as far',
+  async (_, method, path, body) => {
+    const since = `${path()}${path().includes('?') ? '&' : '?'}after=${after}`;
+    const shown = await callingAt(() => owner.url)(method, since, body);
+    const url = await elsewhere.getUrl();
+    const seen = await callingAt(() => url)(method, since, body);
+    expect([seen.status, { ...seen.body, request_id: null }]).toEqual([
+      shown.status,
+      { ...shown.body, request_id: null },
+    ]);
+  },
+);
+
+test('refuses to show less than its caller has seen', async () => {
+  const url = await elsewhere.getUrl();
+  const behind = await callingAt(() => url)('GET', `${O}/wallets?after=0.99999`);
+  expect([behind.status, behind.body['code']]).toEqual([503, 'read_model_behind']);
+}, 10_000);

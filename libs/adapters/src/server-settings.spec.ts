@@ -1,0 +1,51 @@
+import { BadServerSettings, readServerSettings } from './server-settings';
+
+test('without variables every part is embedded', () => {
+  expect(readServerSettings({ KAFKA_BROKERS: '', DATABASE_URL: '' })).toEqual({
+    ...{ eventStoreUrl: null, kafka: null, databaseUrl: null, databaseConnections: 10, shards: null },
+  });
+});
+
+test('each server is named by itself', () => {
+  expect(
+    readServerSettings({
+      EVENTSTORE_URL: 'esdb://localhost:2113?tls=false',
+      KAFKA_BROKERS: 'one:9092, [::1]:9093',
+      KAFKA_SASL_MECHANISM: 'SCRAM-SHA-256',
+      KAFKA_SASL_USERNAME: 'me',
+      KAFKA_SASL_PASSWORD: 'it is me',
+      KAFKA_TLS: '1',
+      DATABASE_URL: 'postgres://localhost/db',
+      DRAWDOWN_SHARDS: '8',
+    }),
+  ).toEqual({
+    eventStoreUrl: 'esdb://localhost:2113?tls=false',
+    kafka: {
+      brokers: ['one:9092', '[::1]:9093'],
+      sasl: { mechanism: 'scram-sha-256', username: 'me', password: 'it is me' },
+      ssl: {},
+    },
+    databaseUrl: 'postgres://localhost/db',
+    databaseConnections: 10,
+    shards: 8,
+  });
+});
+
+test.each([
+  [{ EVENTSTORE_URL: 'http://secret' }, 'EVENTSTORE_URL'],
+  [{ KAFKA_BROKERS: 'secret' }, 'KAFKA_BROKERS'],
+  [{ KAFKA_BROKERS: 'a:1,' }, 'KAFKA_BROKERS'],
+  [{ KAFKA_BROKERS: 'a:1', KAFKA_SASL_MECHANISM: 'secret' }, 'KAFKA_SASL_MECHANISM'],
+  [{ KAFKA_BROKERS: 'a:1', KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'secret' }, 'KAFKA_SASL_PASSWORD'],
+  [{ KAFKA_BROKERS: 'a:1', KAFKA_TLS: 'yes' }, 'KAFKA_TLS'],
+  [{ KAFKA_BROKERS: 'a:1', KAFKA_TLS: '1', KAFKA_TLS_CA: '/secret/file' }, 'KAFKA_TLS_CA'],
+  [{ DATABASE_URL: 'secret' }, 'DATABASE_URL'],
+  [{ DRAWDOWN_DATABASE_CONNECTIONS: '1' }, 'DRAWDOWN_DATABASE_CONNECTIONS'],
+  [{ DRAWDOWN_SHARDS: '0' }, 'DRAWDOWN_SHARDS'],
+  [{ DRAWDOWN_SHARDS: '2.5' }, 'DRAWDOWN_SHARDS'],
+])('what cannot be meant is refused by the name of its variable, never with its value (%j)', (environment, name) => {
+  const read = (): unknown => readServerSettings(environment);
+  expect(read).toThrow(BadServerSettings);
+  expect(read).toThrow(name);
+  expect(read).not.toThrow('secret');
+});

@@ -1,0 +1,111 @@
+import { readFileSync } from 'node:fs';
+import type { KafkaOptions } from './kafka/kafka-client';
+
+/** The servers that stores may live on, by environment variable; each may be left out where a part is embedded. */
+export const SERVER_VARIABLES = {
+  EVENTSTORE_URL: 'EventStoreDB that holds the log, esdb://… or esdb+discover://…',
+  KAFKA_BROKERS: 'brokers of a Kafka, host:port, separated by commas',
+  KAFKA_SASL_MECHANISM: 'plain, scram-sha-256 or scram-sha-512; without it nobody logs in',
+  KAFKA_SASL_USERNAME: 'who logs in',
+  KAFKA_SASL_PASSWORD: 'and the password',
+  KAFKA_TLS: '1 or 0: whether connections to the brokers are encrypted (default 0)',
+  KAFKA_TLS_CA: 'file of the certificates that are trusted, instead of the system’s',
+  DATABASE_URL: 'PostgreSQL for the read models',
+  DRAWDOWN_DATABASE_CONNECTIONS: 'how many connections to that PostgreSQL there are at most, 2 to 100 (default 10)',
+  DRAWDOWN_SHARDS: 'number of shards of a new store, 1 to 1024; of one that exists it must be the same, or absent',
+} as const;
+
+/** A store cannot have more shards than a topic may sensibly have partitions. */
+const SHARDS_MAX = 1_024;
+const CONNECTIONS_USUALLY = 10;
+
+export interface ServerSettings {
+  readonly eventStoreUrl: string | null;
+  readonly kafka: Pick<KafkaOptions, 'brokers' | 'sasl' | 'ssl'> | null;
+  readonly databaseUrl: string | null;
+  readonly databaseConnections: number;
+  /** Null: as many as the store has. */
+  readonly shards: number | null;
+}
+
+/** A setting of the servers is wrong; the message names the variable, never its value. */
+export class BadServerSettings extends Error {
+  readonly code = 'bad_settings';
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** An empty variable is as good as none: compose files pass those. */
+const given = (environment: Environment, name: keyof typeof SERVER_VARIABLES): string | undefined =>
+  environment[name] || undefined;
+
+/** Throws {@link BadServerSettings}. */
+export const readServerSettings = (environment: Environment): ServerSettings => ({
+  eventStoreUrl: addressOf(environment, 'EVENTSTORE_URL', /^(esdb|kurrentdb)(\+discover)?:\/\//, 'esdb://'),
+  kafka: kafkaOf(environment),
+  databaseUrl: addressOf(environment, 'DATABASE_URL', /^postgres(ql)?:\/\//, 'postgres://'),
+  databaseConnections: numberOf(environment, 'DRAWDOWN_DATABASE_CONNECTIONS', 2, 100) ?? CONNECTIONS_USUALLY,
+  shards: numberOf(environment, 'DRAWDOWN_SHARDS', 1, SHARDS_MAX),
+});
+
+const addressOf = (
+  environment: Environment,
+  name: 'EVENTSTORE_URL' | 'DATABASE_URL',
+  form: RegExp,
+  example: string,
+): string | null => {
+  const text = given(environment, name);
+  if (text === undefined || form.test(text)) return text ?? null;
+  throw new BadServerSettings(`${name} must be an ${example} address`);
+};
+
+const numberOf = (
+  environment: Environment,
+  name: 'DRAWDOWN_SHARDS' | 'DRAWDOWN_DATABASE_CONNECTIONS',
+  least: number,
+  most: number,
+): number | null => {
+  const text = given(environment, name);
+  if (text === undefined) return null;
+  const number = /^\d{1,4}$/.test(text) ? Number(text) : NaN;
+  if (number >= least && number <= most) return number;
+  throw new BadServerSettings(`${name} must be a number between ${String(least)} and ${String(most)}`);
+};
+
+const kafkaOf = (environment: Environment): ServerSettings['kafka'] => {
+  const text = given(environment, 'KAFKA_BROKERS');
+  if (text === undefined) return null;
+  const brokers = text.split(',').map((broker) => broker.trim());
+  if (!brokers.every((broker) => /^[^\s:/]+:\d{1,5}$|^\[[0-9a-f:]+\]:\d{1,5}$/i.test(broker))) {
+    throw new BadServerSettings('KAFKA_BROKERS must be host:port, several separated by commas');
+  }
+  return { brokers, ...saslOf(environment), ...tlsOf(environment) };
+};
+
+const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
+
+const saslOf = (environment: Environment): Pick<KafkaOptions, 'sasl'> => {
+  const text = given(environment, 'KAFKA_SASL_MECHANISM');
+  if (text === undefined) return {};
+  const mechanism = MECHANISMS.find((known) => known === text.toLowerCase());
+  if (mechanism === undefined)
+    throw new BadServerSettings(`KAFKA_SASL_MECHANISM must be one of ${MECHANISMS.join(', ')}`);
+  const username = given(environment, 'KAFKA_SASL_USERNAME');
+  const password = given(environment, 'KAFKA_SASL_PASSWORD');
+  if (username === undefined || password === undefined) {
+    throw new BadServerSettings('KAFKA_SASL_MECHANISM needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD');
+  }
+  return { sasl: { mechanism, username, password } };
+};
+
+const tlsOf = (environment: Environment): Pick<KafkaOptions, 'ssl'> => {
+  const [text, file] = [given(environment, 'KAFKA_TLS') ?? '0', given(environment, 'KAFKA_TLS_CA')];
+  if (text !== '0' && text !== '1') throw new BadServerSettings('KAFKA_TLS must be 1 or 0');
+  if (text === '0') return {};
+  if (file === undefined) return { ssl: {} };
+  try {
+    return { ssl: { ca: readFileSync(file, 'utf8') } };
+  } catch (error) {
+    throw new BadServerSettings('KAFKA_TLS_CA names a file that cannot be read', { cause: error });
+  }
+};

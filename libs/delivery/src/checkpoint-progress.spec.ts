@@ -1,0 +1,112 @@
+import { openPgliteDatabase } from '@drawdown/adapters/embedded/pglite-database';
+import { type EventStore, NO_LOG, NO_METRICS, type ReadDatabase } from '@drawdown/ports';
+import { inMemoryEventStore } from '@drawdown/ports/testing';
+import { CheckpointProgress } from './checkpoint-progress';
+import { ReadModelBehind } from './progress';
+import { ProjectorRunner } from './runner';
+import { type Counted, counting, decode, STREAM, until, write } from './testing/counting';
+
+const MODEL = counting('sums');
+const ENOUGH_MS = 10_000;
+
+let database: ReadDatabase;
+let store: EventStore;
+let runners: ProjectorRunner<Counted>[];
+
+beforeAll(async () => {
+  database = await openPgliteDatabase(undefined);
+});
+afterAll(() => database.close());
+beforeEach(async () => {
+  await database.run('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
+  store = inMemoryEventStore();
+  runners = [];
+});
+afterEach(async () => {
+  await Promise.all(runners.map((runner) => runner.stop()));
+});
+
+/** A projector in what might as well be another process. */
+const projectorElsewhere = async (projector = MODEL): Promise<ProjectorRunner<Counted>> => {
+  const runner = new ProjectorRunner<Counted>({
+    ...{ store, database, projectors: [projector], shards: 1, decode, log: NO_LOG, metrics: NO_METRICS },
+    stream: () => STREAM,
+    weigh: () => 1,
+  });
+  runners.push(runner);
+  await runner.start();
+  await until(() => runner.serving('sums').then(() => true, () => false), 'the read model answers'); // prettier-ignore
+  return runner;
+};
+
+/** Progress, and how often it has asked the database. */
+const polled = (version = 1): { progress: CheckpointProgress; asked: () => number } => {
+  let asked = 0;
+  const sql = {
+    query: <R extends Record<string, unknown>>(...args: Parameters<ReadDatabase['query']>) => {
+      asked += 1;
+      return database.query<R>(...args);
+    },
+  };
+  return { progress: new CheckpointProgress(sql, [{ name: 'sums', version }], NO_LOG), asked: () => asked };
+};
+
+test('a read that has seen a position waits until another process has committed it (INV-DEL-5)', async () => {
+  await projectorElsewhere();
+  const { progress } = polled();
+  let isReached = false;
+  const reached = progress.reached('sums', 0, 4, ENOUGH_MS).then(() => (isReached = true));
+  await write(store, [['a', 1], ['a', 1], ['a', 1], ['a', 1]]); // prettier-ignore
+  await progress.reached('sums', 0, 3, ENOUGH_MS);
+  expect(isReached).toBe(false);
+  await write(store, [['a', 1]]);
+  await reached;
+});
+
+test('a read is told when what it has seen does not come in time, and how far the read model is', async () => {
+  await write(store, [['a', 1]]);
+  await projectorElsewhere();
+  const { progress } = polled();
+  await progress.reached('sums', 0, 0, ENOUGH_MS);
+  const behind = progress.reached('sums', 0, 1, 50);
+  await expect(behind).rejects.toThrow(ReadModelBehind);
+  await expect(behind).rejects.toThrow('sums has come to revision 0 of shard 0, not to 1');
+});
+
+test('a position of a shard that there is not is behind at once', async () => {
+  await projectorElsewhere();
+  await expect(polled().progress.reached('sums', 7, 0, ENOUGH_MS)).rejects.toThrow(ReadModelBehind);
+});
+
+test('a read model that no projector has made yet, or only in another version, is being built', async () => {
+  await expect(polled().progress.serving('sums')).rejects.toThrow(ReadModelBehind);
+  await projectorElsewhere();
+  await expect(polled(2).progress.serving('sums')).rejects.toThrow(ReadModelBehind);
+  expect(await polled().progress.serving('sums')).toBe('_v1_g1');
+});
+
+test('whoever waits while a read model is rebuilt waits for the tables that answer from then on', async () => {
+  const runner = await projectorElsewhere();
+  const { progress } = polled();
+  await progress.reached('sums', 0, -1, ENOUGH_MS);
+  const reached = progress.reached('sums', 0, 0, ENOUGH_MS);
+  await runner.rebuild('sums');
+  await write(store, [['a', 1]]);
+  await reached;
+  expect(await progress.serving('sums')).toBe('_v1_g2');
+});
+
+test('checkpoints are read once for all who wait, and not at all while nobody does', async () => {
+  await projectorElsewhere();
+  const { progress, asked } = polled();
+  await progress.reached('sums', 0, -1, ENOUGH_MS);
+  const before = asked();
+  const all = Promise.all(Array.from({ length: 200 }, () => progress.reached('sums', 0, 0, ENOUGH_MS)));
+  await until(() => asked() > before, 'the checkpoints are read');
+  await write(store, [['a', 1]]);
+  await all;
+  expect(asked() - before).toBeLessThan(150);
+  const after = asked();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(asked() - after).toBeLessThanOrEqual(1);
+});

@@ -1,0 +1,62 @@
+import { LEDGER_TOPIC } from './event-record';
+import { ShardRelay, type ShardRelayOptions } from './shard-relay';
+
+/** How often lag is measured, and whether the topic is still the one that was published to. */
+const MEASURE_MS = 1_000;
+
+export type RelayOptions = Omit<ShardRelayOptions, 'topic'> & { readonly topic?: string };
+
+/**
+ * Publishes every shard's events to its partition of `drawdown.ledger.v1`: in order, none before all earlier ones are
+ * acknowledged (INV-DEL-1). Readers see repeats, never a gap. Several relays at once are safe and publish repeats only.
+ */
+export class Relay {
+  private readonly stopping = new AbortController();
+  private readonly shards: readonly ShardRelay[];
+  private running: Promise<unknown> | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private measuring: Promise<void> | undefined;
+
+  constructor(private readonly options: RelayOptions) {
+    const { topic = LEDGER_TOPIC } = options;
+    this.shards = Array.from(
+      { length: options.shards },
+      (_, shard) => new ShardRelay({ ...options, topic }, shard, this.stopping.signal),
+    );
+  }
+
+  /** Begins; makes the topic where it is missing. What is away is waited for. */
+  start(): void {
+    this.running ??= Promise.all(this.shards.map((shard) => shard.run()));
+    this.timer ??= setInterval(() => {
+      this.measuring ??= this.measure();
+    }, MEASURE_MS).unref();
+  }
+
+  /** Why something is not published at the moment; null where all is well. */
+  get trouble(): string | null {
+    return this.shards.map(({ trouble }) => trouble).find((trouble) => trouble !== null) ?? null;
+  }
+
+  /** Waits for the records in flight; what was stored meanwhile is published by the next start. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    clearInterval(this.timer);
+    await Promise.all([this.running, this.measuring]);
+  }
+
+  private async measure(): Promise<void> {
+    try {
+      const { stream, topic = LEDGER_TOPIC } = this.options;
+      const bounds = await stream.boundsOf(topic);
+      await Promise.all(this.shards.map((shard, number) => shard.measure(bounds[number]?.end ?? 0)));
+    } catch (error) {
+      // What is away is reported by whoever needs it; the lag is then as old as that.
+      this.options.metrics.count('relay_measure_errors_total');
+      if (!this.stopping.signal.aborted)
+        this.options.log.warn({ error: String(error) }, 'the lag of the relay could not be measured');
+    } finally {
+      this.measuring = undefined;
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import type { OrganizationFigures } from '../events';
+import { drawOrder } from '../wallet/draw-order';
+import { type Hold, isEffective, type Lot, type Organization, type Wallet } from '../wallet/state';
+import { type Instant, NO_CREDITS } from '@drawdown/kernel';
+
+/**
+ * An organization as reads look at it, where another process owns it: the same views and access decisions run on it.
+ * It has the lots with something left and the open holds only, and nothing that only commands need (which debt was
+ * paid by what, what was refunded, of which lots a hold is made): nothing can be decided on it.
+ */
+export const organizationOf = (figures: OrganizationFigures, now: Instant): Organization => {
+  const lots = figures.lots.map((lot): Lot => ({ ...lot, activated: isEffective({ ...lot, activated: false }, now) }));
+  const walletList = figures.wallets.map((wallet) => walletOf(wallet, lots));
+  const { members, wallets: _, lots: __, holds, ...own } = figures;
+  return {
+    ...own,
+    walletList,
+    wallets: new Map(walletList.map((wallet) => [wallet.key, wallet])),
+    lots: new Map(lots.map((lot) => [lot.id, lot])),
+    holds: new Map(holds.map((hold) => [hold.id, holdOf(hold, own.createdAt)])),
+    members: new Map(members),
+    refunded: new Map(),
+    frozen: false, // only decisions ask
+    lastBookedAt: own.createdAt,
+  };
+};
+
+const walletOf = (figures: OrganizationFigures['wallets'][number], lots: readonly Lot[]): Wallet => ({
+  ...figures,
+  live: lots.filter(({ wallet }) => wallet === figures.key).sort(drawOrder(figures.policy.drawOrder)),
+  grants: 0,
+  debtPayments: [],
+});
+
+const holdOf = (figures: OrganizationFigures['holds'][number], createdAt: Instant): Hold => ({
+  ...figures,
+  amount: NO_CREDITS,
+  slices: [],
+  authorizedAt: createdAt,
+});

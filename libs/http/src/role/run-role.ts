@@ -1,0 +1,92 @@
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { Logger } from 'pino';
+import { createLogger, LOG_LEVELS } from '../server/http-log';
+import { PrometheusMetrics } from '../server/metrics';
+import { Readiness } from '../server/readiness';
+import { RoleModule, type RunningRole } from './role.module';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What a role is opened with. */
+export interface RoleContext {
+  readonly environment: Environment;
+  readonly log: Logger;
+  readonly metrics: PrometheusMetrics;
+  readonly readiness: Readiness;
+}
+
+export interface Role {
+  /** Name of the process, as in its folder under apps/. */
+  readonly name: string;
+  /** Where PORT does not say otherwise. */
+  readonly port: number;
+  readonly open: (context: RoleContext) => Promise<RunningRole>;
+}
+
+/** Failures that say what to do next; a stack would only hide it. */
+const EXPECTED: ReadonlySet<unknown> = new Set([
+  'bad_settings',
+  'database_too_new',
+  'event_store_unfit',
+  'shard_count_differs',
+]);
+
+/** Runs a process that has no API, until it is asked to stop: probes and metrics at its port, exit code 0 at the end. */
+export const runRole = (role: Role): void => {
+  startRole(role, process.env).then(
+    async (app) => {
+      app.enableShutdownHooks([], { useProcessExit: true });
+      process.stdout.write(`drawdown ${role.name}: ${await app.getUrl()}/readyz\n`);
+    },
+    (error: unknown) => {
+      process.stderr.write(`drawdown ${role.name} cannot start: ${textOf(error)}\n`);
+      // Threads and connections that are still open would keep the process alive.
+      process.exit(1);
+    },
+  );
+};
+
+/** The role opened and its probes listening. What it opened is closed again where that fails. */
+export const startRole = async (role: Role, environment: Environment): Promise<NestFastifyApplication> => {
+  const log = createLogger(logLevelOf(environment));
+  const [metrics, readiness] = [new PrometheusMetrics(), new Readiness()];
+  const port = portOf(environment['PORT'] || String(role.port));
+  const running = await role.open({ environment, log, metrics, readiness });
+  try {
+    const adapter = new FastifyAdapter({ logger: false });
+    const module = RoleModule.of(running, metrics, readiness);
+    const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
+      logger: false,
+      abortOnError: false,
+    });
+    await app.listen(port, environment['HOST'] || '127.0.0.1');
+    return app;
+  } catch (error) {
+    await running.drain();
+    await running.close();
+    throw error;
+  }
+};
+
+class BadRoleSettings extends Error {
+  readonly code = 'bad_settings';
+}
+
+const portOf = (text: string): number => {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
+  throw new BadRoleSettings('PORT must be a number between 0 and 65535');
+};
+
+const logLevelOf = (environment: Environment): (typeof LOG_LEVELS)[number] => {
+  const text = environment['DRAWDOWN_LOG_LEVEL'] || 'warn';
+  const level = LOG_LEVELS.find((known) => known === text);
+  if (level === undefined) throw new BadRoleSettings(`DRAWDOWN_LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}`);
+  return level;
+};
+
+const textOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error);
+  const isExpected = 'code' in error && EXPECTED.has(error.code);
+  return isExpected ? error.message : (error.stack ?? error.message);
+};

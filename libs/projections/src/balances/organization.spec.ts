@@ -1,0 +1,99 @@
+import { openPgliteDatabase } from '@drawdown/adapters/embedded/pglite-database';
+import {
+  type AccessRequest,
+  checkAccess,
+  holdDocument,
+  lotDocument,
+  type Organization,
+  organizationOf,
+  organizationView,
+  policyView,
+} from '@drawdown/domain';
+import { later } from '@drawdown/domain/testing';
+import { credits, type Instant, type JsonObject, ONE, positionOf } from '@drawdown/kernel';
+import type { ReadDatabase } from '@drawdown/ports';
+import { inMemoryEventStore } from '@drawdown/ports/testing';
+import * as fc from 'fast-check';
+import { emptyDatabase, happenings, projected, stopAll, TestLog, TestWorld } from '../testing';
+
+let database: ReadDatabase;
+beforeAll(async () => {
+  database = await openPgliteDatabase(undefined);
+});
+afterAll(async () => {
+  await stopAll();
+  await database.close();
+});
+
+/** What reads may look at; the rest exists for commands alone. */
+const seenOf = ({ refunded: _, lastBookedAt: __, lots, holds, walletList, ...organization }: Organization) => ({
+  ...organization,
+  walletList: walletList.map(({ grants: _, debtPayments: __, ...wallet }) => ({
+    ...wallet,
+    live: wallet.live.map(({ id }) => id),
+  })),
+  wallets: [...organization.wallets.keys()],
+  // Over wallets their order means nothing: each wallet draws its own.
+  lots: [...lots.values()]
+    .filter(({ remaining }) => remaining > 0n)
+    .map(({ activated: _, ...lot }) => lot)
+    .sort((a, b) => (a.id < b.id ? -1 : 1)),
+  holds: [...holds.values()]
+    .filter(({ state }) => state === 'open')
+    .map(({ amount: _, slices: __, authorizedAt: ___, ...hold }) => hold),
+});
+
+const ASKED: readonly AccessRequest[] = ['llm_call', 'email', 'compute'].flatMap((serviceType) =>
+  [0n, 1n, 40n, 400n].map((required) => ({
+    ...{ serviceType, model: 'big', workspaceId: null, userId: 'u1' },
+    estimate: required === 0n ? null : { credits: credits(required * ONE) },
+  })),
+);
+
+/** Everything that is answered about an organization from memory. */
+const shownOf = (organization: Organization, now: Instant): JsonObject => ({
+  organization: organizationView(organization, now),
+  policies: organization.walletList.map(policyView),
+  lots: organization.walletList.map(({ live }) => live.map((lot) => lotDocument(lot, now))),
+  holds: [...organization.holds.values()].filter(({ state }) => state === 'open').map(holdDocument),
+  access: ASKED.map((request) => {
+    const { available, required, nextSteps, ...decision } = checkAccess(organization, undefined, request, now);
+    const steps = nextSteps.map((step) => ({ ...step }));
+    return { ...decision, available: String(available), required: String(required), steps };
+  }),
+});
+
+test('the organization of the balance read model is the ledger’s own, and shows the same at any time (INV-TIM-3, INV-DEL-3)', async () => {
+  await fc.assert(
+    fc.asyncProperty(happenings(120), fc.nat(60), fc.integer({ min: 1, max: 30 }), async (history, days, weight) => {
+      await emptyDatabase(database);
+      const world = TestWorld.of(history);
+      const store = inMemoryEventStore();
+      await new TestLog(store).write(world.drafts);
+      const { runner, models, level } = await projected(store, database, { batch: { events: 5, weight } });
+      await level();
+      for (const { organization } of world.ledgers) {
+        const read = await models.organizationFigures({ organizationId: organization.id });
+        if (read === undefined) throw new Error(`${organization.id} is not there`);
+        expect(read.position).toEqual(positionOf(0, await store.head('ledger-0')));
+        const turns = [...organization.lots.values()].flatMap((lot) => [lot.effectiveAt, lot.expiresAt ?? world.now]);
+        const instants = turns.filter((turn) => turn >= world.now).sort();
+        for (const now of [world.now, later(world.now, { days }), ...instants.slice(0, 2), ...instants.slice(-1)]) {
+          const built = organizationOf(read.value, now);
+          expect(seenOf(built)).toEqual(seenOf(organization));
+          expect(shownOf(built, now)).toEqual(shownOf(organization, now));
+        }
+      }
+      await runner.stop();
+    }),
+    { numRuns: 10, interruptAfterTimeLimit: 40_000 },
+  );
+}, 60_000);
+
+test('an organization that was never created is not there', async () => {
+  await emptyDatabase(database);
+  const { runner, models, level } = await projected(inMemoryEventStore(), database);
+  await level();
+  expect(await models.organizationFigures({ organizationId: 'nobody' })).toBeUndefined();
+  await runner.stop();
+});

@@ -1,0 +1,57 @@
+import { fannedOut, LEDGER_TOPIC, watchDependencies } from '@drawdown/delivery';
+import { ledgerStream } from '@drawdown/domain/events';
+import type { EventStore, Log, Metrics, ReadDatabase, Stream } from '@drawdown/ports';
+import { ledgerRunner, projectors } from './projectors';
+
+export interface ProjectorProcessPorts {
+  readonly store: EventStore;
+  /** Where the relay publishes. */
+  readonly stream: Stream;
+  readonly database: ReadDatabase;
+  readonly shards: number;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Takes what says why the process cannot work; null where it can. */
+  readonly register: (name: string, check: () => string | null | Promise<string | null>) => void;
+}
+
+/** Carries some read models forward in a process of their own, live from the fan-out. Ends with the result. */
+export const startProjectors = (
+  names: readonly string[],
+  { stream, register, ...ports }: ProjectorProcessPorts,
+): { readonly stop: () => Promise<void> } => {
+  const { database, shards, log, metrics } = ports;
+  const partitions = new Map(Array.from({ length: shards }, (_, shard) => [ledgerStream(shard), shard]));
+  const store = fannedOut(ports.store, stream, { partitionOf: (name) => partitions.get(name), log, metrics });
+  const some = names.map((name) => {
+    const found = projectors.find((projector) => projector.name === name);
+    if (found === undefined) throw new RangeError(`there is no projector ${name}`);
+    return found;
+  });
+  const runner = ledgerRunner({ ...ports, store, projectors: some });
+  register('database', async () => {
+    await database.query('SELECT 1');
+    return null;
+  });
+  register('read_models', () => {
+    if (runner.trouble !== null) return runner.trouble;
+    const stuck = runner.health().find(({ state }) => state !== 'running');
+    return stuck === undefined ? null : `${stuck.model}: ${stuck.reason ?? stuck.state}`;
+  });
+  const unwatch = watchDependencies(
+    {
+      event_store: () => store.head(ledgerStream(0)),
+      kafka: () => stream.boundsOf(LEDGER_TOPIC),
+      database: () => database.query('SELECT 1'),
+    },
+    metrics,
+    log,
+  );
+  runner.start().catch((error: unknown) => log.error({ error: String(error) }, 'the projectors do not run'));
+  return {
+    stop: async () => {
+      unwatch();
+      await runner.stop();
+    },
+  };
+};
