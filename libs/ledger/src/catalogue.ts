@@ -15,6 +15,9 @@ export type CatalogueResult<T> =
   | { readonly accepted: true; readonly value: T; readonly position: Position }
   | { readonly accepted: false; readonly refusal: Refusal };
 
+/** The latest event time that a card's version has priced, on any shard; null where it priced nothing. */
+export type LastPriced = (card: string, version: number) => Promise<Instant | null>;
+
 /** The same of a write that may be repeated: under the same key it is done once, and answered as the first time. */
 export type RepeatableResult<T> =
   | { readonly accepted: true; readonly value: T; readonly position: Position; readonly replayed: boolean }
@@ -22,9 +25,6 @@ export type RepeatableResult<T> =
   | { readonly accepted: false; readonly refusal: Refusal }
   /** The key was used before with another content; nothing happened. */
   | { readonly accepted: false; readonly keyReused: true };
-
-/** The latest event time that a card's version has priced, on any shard; null where it priced nothing. */
-export type LastPriced = (card: string, version: number) => Promise<Instant | null>;
 
 /**
  * Low-rate facts that are not money in flight, each in a short stream of its own and all of them in memory: rate

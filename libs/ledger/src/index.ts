@@ -12,6 +12,7 @@ export {
   type UsageOutcome,
   type UsageResult,
 } from './ledger';
+export { FollowedCatalogue, type FollowedPorts } from './followed-catalogue';
 export { CatalogueBehind, LocalCatalogue } from './local-catalogue';
 export { LocalLedger } from './local-ledger';
 export type { ShardPorts } from './ledger-shard';

@@ -121,25 +121,6 @@ export class LocalCatalogue implements Catalogue {
     }
   }
 
-  /** The position of a write; of one that wrote nothing, what is known here. */
-  private at(position: number | null): Position {
-    this.position = Math.max(this.position, position ?? 0);
-    return positionOf(CATALOGUE, position ?? this.position);
-  }
-
-  /** Of writes that carry no key, so that none was used before. */
-  private plain<State, T>(written: Written<State>, value: (state: State) => T): CatalogueResult<T> {
-    const result = this.answered(written, value);
-    if ('keyReused' in result) throw new Error('a write without a key met one');
-    return result;
-  }
-
-  private answered<State, T>(written: Written<State>, value: (state: State) => T): RepeatableResult<T> {
-    if (!written.accepted) return written;
-    const { state, position, replayed } = written;
-    return { accepted: true, value: value(state), position: this.at(position), replayed };
-  }
-
   /**
    * Takes in what other processes write, until `signal` aborts; where the store cannot be read, until it can. Throws
    * where an event cannot be understood: then this process knows less than others do, and must not go on.
@@ -178,6 +159,25 @@ export class LocalCatalogue implements Catalogue {
       this.followed = stored.position;
     }
     this.position = Math.max(this.position, this.followed);
+  }
+
+  /** The position of a write; of one that wrote nothing, what is known here. */
+  private at(position: number | null): Position {
+    this.position = Math.max(this.position, position ?? 0);
+    return positionOf(CATALOGUE, position ?? this.position);
+  }
+
+  /** Of writes that carry no key, so that none was used before. */
+  private plain<State, T>(written: Written<State>, value: (state: State) => T): CatalogueResult<T> {
+    const result = this.answered(written, value);
+    if ('keyReused' in result) throw new Error('a write without a key met one');
+    return result;
+  }
+
+  private answered<State, T>(written: Written<State>, value: (state: State) => T): RepeatableResult<T> {
+    if (!written.accepted) return written;
+    const { state, position, replayed } = written;
+    return { accepted: true, value: value(state), position: this.at(position), replayed };
   }
 
   // ---- rate cards

@@ -67,26 +67,12 @@ export class LocalLedger implements Ledger {
     sender: Sender,
     idempotency: Idempotency | null,
   ): Promise<CommandResult> {
-    const complete = await withOldCharge(
-      command,
-      { organizationId, idempotency },
-      this.shard(organizationId),
-      this.search,
-    );
-    return this.decide(organizationId, complete, sender, idempotency);
-  }
-
-  private decide(
-    organizationId: string,
-    command: OrganizationCommand,
-    sender: Sender,
-    idempotency: Idempotency | null,
-  ): Promise<CommandResult> {
     const refusal = catalogueRefusal(this.ports.catalogue, organizationId, command);
-    if (refusal !== null) return Promise.resolve({ accepted: false, refusal, replayed: false });
-    const commandId = randomUUID();
-    const work = { organizationId, command, commandId, sender, idempotency, source: null };
-    return submitCommand(this.shard(organizationId), work);
+    if (refusal !== null) return { accepted: false, refusal, replayed: false };
+    const shard = this.shard(organizationId);
+    const complete = await withOldCharge(this.search, shard, organizationId, command, idempotency);
+    const work = { organizationId, command: complete, commandId: randomUUID(), sender, idempotency, source: null };
+    return submitCommand(shard, work);
   }
 
   charge(usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {

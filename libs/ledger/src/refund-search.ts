@@ -21,37 +21,8 @@ const PAGE_EVENTS = 16;
 /** Searches that may wait for each other; each reads most of a log. */
 const SEARCHES_MAX = 16;
 
-/** A command as it is decided, with what cannot be looked up in a turn: a charge that the index may have forgotten. */
-export const withOldCharge = async <C extends OrganizationCommand>(
-  command: C,
-  asked: { readonly organizationId: string; readonly idempotency: Idempotency | null },
-  shard: LedgerShard,
-  search: RefundSearch,
-): Promise<C> => {
-  if (command.type !== 'RefundCharge') return command;
-  const wanted = await forgotten(command.transactionId, asked, shard);
-  return { ...command, charge: wanted === null ? null : await search.find(wanted) };
-};
-
-/** What to look for; null where the index knows all that there can be, or the command was answered before. */
-const forgotten = (
-  transactionId: string,
-  { organizationId, idempotency }: { readonly organizationId: string; readonly idempotency: Idempotency | null },
-  shard: LedgerShard,
-): Promise<Wanted | null> =>
-  shard.read((state, nowFor) => {
-    const resident = state.residents.get(organizationId);
-    // Nothing is forgotten on test clocks.
-    if (resident === undefined || resident.organization.testClock !== null) return null;
-    const horizon = forgottenBefore(nowFor(resident));
-    if (resident.organization.createdAt > horizon) return null;
-    if (idempotency !== null && state.commands.has(`${organizationId}\n${idempotency.key}`)) return null;
-    const places = state.identities.find(identityOfTransaction(transactionId));
-    return { shard: shard.shard, organizationId, transactionId, places, horizon };
-  });
-
 /** A transaction that is to be refunded, and what the index says about it. */
-interface Wanted {
+export interface Wanted {
   readonly shard: number;
   readonly organizationId: string;
   readonly transactionId: string;
@@ -62,7 +33,7 @@ interface Wanted {
 }
 
 /** What lies before it may be forgotten. */
-const forgottenBefore = (now: Instant): Instant => shift(now, -BigInt(REMEMBERED_DAYS) * DAY_MICROS);
+export const forgottenBefore = (now: Instant): Instant => shift(now, -BigInt(REMEMBERED_DAYS) * DAY_MICROS);
 
 /**
  * Finds charges that the index has forgotten, so that they can be given back however old they are. It reads the log page
@@ -97,6 +68,29 @@ export class RefundSearch {
     return search;
   }
 }
+
+/** A refund with the charge that the index may have forgotten, looked for outside of any turn; other commands as they are. */
+export const withOldCharge = async (
+  search: RefundSearch,
+  shard: LedgerShard,
+  organizationId: string,
+  command: OrganizationCommand,
+  idempotency: Idempotency | null,
+): Promise<OrganizationCommand> => {
+  if (command.type !== 'RefundCharge') return command;
+  const { transactionId } = command;
+  const wanted = await shard.read((state, nowFor) => {
+    const resident = state.residents.get(organizationId);
+    // Nothing is forgotten on test clocks.
+    if (resident === undefined || resident.organization.testClock !== null) return null;
+    const horizon = forgottenBefore(nowFor(resident));
+    if (resident.organization.createdAt > horizon) return null;
+    if (idempotency !== null && state.commands.has(`${organizationId}\n${idempotency.key}`)) return null;
+    const places = state.identities.find(identityOfTransaction(transactionId));
+    return { shard: shard.shard, organizationId, transactionId, places, horizon };
+  });
+  return { ...command, charge: wanted === null ? null : await search.find(wanted) };
+};
 
 const searched = async (store: EventStore, wanted: Wanted): Promise<RefundableCharge | null> => {
   const mark = Buffer.from(JSON.stringify(wanted.organizationId));

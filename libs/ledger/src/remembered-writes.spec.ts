@@ -15,7 +15,7 @@ interface World {
 const opened = async (): Promise<World> => {
   const [store, clock, time] = [inMemoryEventStore(), manualClock(START), new VirtualTime()];
   const again = async (): Promise<LocalCatalogue> => {
-    const catalogue = new LocalCatalogue(store, clock, () => Promise.resolve(null), time.sleep);
+    const catalogue = new LocalCatalogue(store, clock, undefined, time.sleep);
     await catalogue.start();
     return catalogue;
   };

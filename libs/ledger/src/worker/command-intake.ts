@@ -1,7 +1,7 @@
-import type { Charge, UsageEvent } from '@drawdown/domain';
 import { type Instant, shift } from '@drawdown/kernel';
 import type { Clock, ConsumedRecord, EventStore, Metrics, RecordBatch } from '@drawdown/ports';
-import { type CommandResult, DecidedBefore, LedgerUnavailable, ShardStopping } from '../ledger';
+import { type CommandResult, DecidedBefore, LedgerUnavailable, ShardStopping, type UsageResult } from '../ledger';
+import type { ShardState } from '../fold';
 import type { LedgerShard } from '../ledger-shard';
 import { chargedBefore } from '../long-ago';
 import { RefundSearch, withOldCharge } from '../refund-search';
@@ -27,13 +27,6 @@ interface Received extends CommandRecord {
   readonly record: ConsumedRecord;
 }
 
-/** A command that can be submitted at once. */
-interface Ready extends Received {
-  readonly redrive: ReadonlyMap<UsageEvent, Charge>;
-}
-
-const NOTHING_OLD: ReadonlyMap<UsageEvent, Charge> = new Map();
-
 /** Where the command says itself whose it is; null where every partition gets its own. */
 const shardAsked = (asked: Asked, shards: number): number | null => {
   const organizationId = asked.kind === 'run' ? asked.organizationId : organizationIn(asked);
@@ -58,43 +51,22 @@ export class CommandIntake {
   /** Resolves when all commands of the batch are answered; rejects where a part of them is left to the next owner. */
   async take(shard: LedgerShard, batch: RecordBatch): Promise<void> {
     const own = await this.sort(batch);
-    // What an answer rejects with waits here: others are still being prepared when it comes.
+    // What an answer rejects with waits here: the commands behind it are still being submitted when it comes.
     const left: unknown[] = [];
     const answers: Promise<unknown>[] = [];
-    try {
-      for (const received of own) {
-        const source = { topic: batch.topic, partition: batch.partition, offset: received.record.offset };
-        const { answered } = await this.begin(shard, received, source);
-        answers.push(answered.catch((error: unknown) => left.push(error)));
-      }
-    } catch (error) {
-      left.push(error);
+    const add = (answer: Promise<void>): number => answers.push(answer.catch((error: unknown) => left.push(error)));
+    for (const received of own) {
+      const { asked, reply, afterCatalogue, record } = received;
+      const source = { topic: batch.topic, partition: batch.partition, offset: record.offset };
+      if (this.isTooLate(asked, reply.deadline)) this.count('expired');
+      else if (await this.catalogue.waitFor([afterCatalogue])) {
+        // One after the other into the queue: a later offset must never be taken in before an earlier one.
+        const { outcome } = await this.submitted(shard, received, source);
+        add(this.answer(reply, outcome));
+      } else add(this.send(reply, { kind: 'unavailable', detail: 'the catalogue is behind; send it again' }));
     }
     await Promise.all(answers);
     if (left.length > 0) throw left[0];
-  }
-
-  /**
-   * Resolves once the command is with the shard, to its being answered. What has to be looked for in the log is found
-   * first: commands reach the shard in the order of their offsets, or one that comes late would be taken for one that was
-   * decided before (INV-INT-10).
-   */
-  private async begin(
-    shard: LedgerShard,
-    received: Received,
-    source: SourceOffset,
-  ): Promise<{ readonly answered: Promise<void> }> {
-    const { asked, reply, afterCatalogue } = received;
-    if (this.isTooLate(asked, reply.deadline)) {
-      this.count('expired');
-      return { answered: Promise.resolve() };
-    }
-    if (!(await this.catalogue.waitFor([afterCatalogue]))) {
-      return { answered: this.send(reply, { kind: 'unavailable', detail: 'the catalogue is behind; send it again' }) };
-    }
-    const ready = await this.prepare(shard, received);
-    if (ready instanceof LedgerUnavailable) return { answered: this.refuse(reply, ready) };
-    return { answered: this.answer(shard, ready, source) };
   }
 
   private async sort(batch: RecordBatch): Promise<readonly Received[]> {
@@ -118,67 +90,66 @@ export class CommandIntake {
     return this.ports.clock.now() > last;
   }
 
-  /** The command with what the log says of long ago; why it cannot be had where it cannot. */
-  private async prepare(shard: LedgerShard, received: Received): Promise<Ready | LedgerUnavailable> {
-    const { asked } = received;
+  private async answer(to: ReplyAddress, outcome: Promise<Reply>): Promise<void> {
     try {
-      if (asked.kind === 'run') {
-        const command = await withOldCharge(asked.command, asked, shard, this.search);
-        return { ...received, asked: { ...asked, command }, redrive: NOTHING_OLD };
-      }
-      if (asked.kind !== 'redrive') return { ...received, redrive: NOTHING_OLD };
-      return { ...received, redrive: await chargedBefore(shard, asked.usages, this.ports) };
-    } catch (error) {
-      // The next owner of the shard decides it; its caller still waits.
-      if (error instanceof LedgerUnavailable && !(error instanceof ShardStopping)) return error;
-      throw error;
-    }
-  }
-
-  private refuse(to: ReplyAddress, { message }: LedgerUnavailable): Promise<void> {
-    this.count('unavailable');
-    return this.send(to, { kind: 'unavailable', detail: message });
-  }
-
-  /** Submits before it first waits, so that the order of calls is the order in the shard. */
-  private async answer(shard: LedgerShard, received: Ready, source: SourceOffset): Promise<void> {
-    try {
-      await this.send(received.reply, await this.ask(shard, received, source));
+      await this.send(to, await outcome);
     } catch (error) {
       // The next owner of the shard decides it; its caller still waits.
       if (error instanceof ShardStopping || !(error instanceof LedgerUnavailable)) throw error;
       this.count(error instanceof DecidedBefore ? 'decided_before' : 'unavailable');
       // Who decided it before has answered it, or its caller has asked again by now.
       if (error instanceof DecidedBefore) return;
-      await this.send(received.reply, { kind: 'unavailable', detail: error.message });
+      await this.send(to, { kind: 'unavailable', detail: error.message });
     }
   }
 
-  private async ask(shard: LedgerShard, { asked, sender, redrive }: Ready, source: SourceOffset): Promise<Reply> {
+  /** Resolves when the command is in the shard's queue, with what will become of it. */
+  private async submitted(
+    shard: LedgerShard,
+    received: Received,
+    source: SourceOffset,
+  ): Promise<{ readonly outcome: Promise<Reply> }> {
+    try {
+      const submit = await this.prepared(shard, received, source);
+      const outcome = submit();
+      outcome.catch(() => undefined); // told by whoever awaits it, after the commands behind it are submitted
+      return { outcome };
+    } catch (error) {
+      return { outcome: Promise.reject(error as Error) };
+    }
+  }
+
+  /** Gets ready what a command needs from the log; then what puts it into the queue. */
+  private async prepared(
+    shard: LedgerShard,
+    { asked, sender }: Received,
+    source: SourceOffset,
+  ): Promise<() => Promise<Reply>> {
     switch (asked.kind) {
       case 'run': {
-        const { kind: _, ...command } = asked;
-        const result = await submitCommand(shard, { ...command, sender, source });
-        this.count(outcomeOf(result));
-        return { kind: 'run', result };
+        const { organizationId, commandId, idempotency } = asked;
+        const command = await withOldCharge(this.search, shard, organizationId, asked.command, idempotency);
+        const work = { organizationId, commandId, command, idempotency, sender, source };
+        return () => submitCommand(shard, work).then((result) => this.ran(result));
       }
       case 'redrive': {
         const { usages } = asked;
-        const result = await submitUsages(shard, { usages, sender, senders: null, redrive, source });
-        if (result.outcomes.includes(TAKEN_BEFORE)) throw new DecidedBefore('it was driven again before');
-        return { kind: 'usage', outcomes: new Map(result.outcomes.entries()), position: result.position };
+        const redrive = await chargedBefore(shard, usages, this.ports);
+        return () => submitUsages(shard, { usages, sender, senders: null, redrive, source }).then(drivenAgain);
       }
       case 'settle':
-        await submitSettling(shard, asked.clock);
-        return { kind: 'settled' };
+        return () => submitSettling(shard, asked.clock).then(() => ({ kind: 'settled' }));
       case 'last_priced': {
         const { card, version } = asked;
-        return {
-          kind: 'last_priced',
-          at: await shard.read((state) => state.lastPriced.get(card)?.get(version) ?? null),
-        };
+        const at = (state: ShardState) => state.lastPriced.get(card)?.get(version) ?? null;
+        return () => shard.read(at).then((time) => ({ kind: 'last_priced', at: time }));
       }
     }
+  }
+
+  private ran(result: CommandResult): Reply {
+    this.count(outcomeOf(result));
+    return { kind: 'run', result };
   }
 
   private send(to: ReplyAddress, reply: Reply): Promise<void> {
@@ -189,6 +160,11 @@ export class CommandIntake {
     this.ports.metrics.count('commands_total', { outcome });
   }
 }
+
+const drivenAgain = ({ outcomes, position }: UsageResult): Reply => {
+  if (outcomes.includes(TAKEN_BEFORE)) throw new DecidedBefore('it was driven again before');
+  return { kind: 'usage', outcomes: new Map(outcomes.entries()), position };
+};
 
 const outcomeOf = (result: CommandResult): string => {
   if ('keyReused' in result) return 'key_reused';

@@ -5,7 +5,7 @@ import { readDeadLetter } from '../stream/dead-letter';
 import { COMMANDS_TOPIC, DEAD_LETTER_TOPIC, USAGE_TOPIC } from '../stream/topics';
 import { writeUsageRecord } from '../stream/usage-record';
 import { grant, mustBeAccepted, recorded, SENDER, used } from '../testing';
-import { type ApiProcess, eventually, furnish, openDistributed, ORGANIZATIONS } from '../testing/distributed';
+import { type ApiProcess, eventually, furnish, openDistributed } from '../testing/distributed';
 import type { DistributedWorld, WorkerProcess } from '../testing/distributed';
 import { PartitionCountDiffers } from './worker';
 
