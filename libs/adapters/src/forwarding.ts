@@ -13,7 +13,7 @@ export type Forwarded =
 
 /** Counts are summed, of a gauge the last value goes; sent in batches. */
 export class ForwardedMetrics implements Metrics {
-  private counts = new Map<string, Sample>();
+  private readonly counts = new Map<string, Sample>();
   private observations: Sample[] = [];
   private readonly timer: NodeJS.Timeout;
 

@@ -347,6 +347,7 @@ export class LedgerShard {
   private finish(decided: Decided): void {
     for (const work of decided.works) if (work.kind === 'usage') work.durable = work.outcomes.length;
     this.ahead = false;
+    this.waitingUsages = this.queuedUsages(); // who is told may send more at once
     this.letReadersGo();
     for (const done of decided.done) done();
   }

@@ -93,7 +93,9 @@ test('repeated at once, by one process or two: done once, with one answer', asyn
   const second = await again();
   for (const [name, write] of Object.entries({ clock: WRITES['clock'], save: WRITES['save'] })) {
     const before = await events();
-    const all = await Promise.all([catalogue, catalogue, second, second].map((asked) => write?.(asked, by(name))));
+    const all = await Promise.all(
+      [catalogue, catalogue, second, second].map(async (asked) => write?.(asked, by(name))),
+    );
     expect(await events()).toBe(before + 1);
     for (const one of all) expect(one).toEqual({ ...all[0], replayed: expect.any(Boolean) as boolean });
     expect(all.filter((one) => one !== undefined && 'replayed' in one && one.replayed === false)).toHaveLength(1);
