@@ -1,8 +1,11 @@
 import { readlinkSync } from 'node:fs';
 import os from 'node:os';
 
-/** `nice` of a thread that others go before: with a busy core to share it gets a tenth of it, alone all of it. */
-const NICE = 10;
+/**
+ * `nice` of a thread that others go before: of a core that it shares with one of them it gets a quarter, alone all of it.
+ * At 10 it would get a tenth, and next to other busy processes too little to ever be level.
+ */
+const NICE = 5;
 
 /**
  * Has the operating system serve this thread after the others of the process wherever they want a core at the same time.

@@ -30,5 +30,4 @@ export {
   Worker,
   type WorkerPorts,
 } from './worker/worker';
-export { RecentEvents } from './recent-events';
 export { checkShardCount, ShardCountDiffers, shardsOf } from './store-header';

@@ -1,4 +1,4 @@
-import { type LedgerEvent, ledgerStream, type Recorded } from '@drawdown/domain';
+import { ledgerStream } from '@drawdown/domain';
 import { type Identity, type Instant, latest, positionOf } from '@drawdown/kernel';
 import {
   AppendUnknown,
@@ -32,8 +32,6 @@ export interface ShardPorts {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly log: Log;
-  /** Told of each event once it is stored, in order: who follows in this process need not decode it again. */
-  readonly stored?: (recorded: Recorded<LedgerEvent>) => void;
   /** How the ledger waits; real time unless given. */
   readonly sleep?: Sleep;
 }
@@ -318,19 +316,7 @@ export class LedgerShard {
     metrics.count('ledger_events_total', {}, batch.drafts.length);
     metrics.count('append_bytes_total', {}, bytes);
     this.chargesSinceSnapshot += batch.chargeCount + batch.drafts.length;
-    this.tell(batch);
     this.finish(decided);
-  }
-
-  private tell(batch: MicroBatch): void {
-    const { stored, log } = this.ports;
-    if (stored === undefined) return;
-    try {
-      for (const recorded of batch.recorded(this.shard)) stored(recorded);
-    } catch (error) {
-      // Those who follow read it from the store; those who wait for an answer get it.
-      log.error({ stream: this.stream, error: String(error) }, 'telling of stored events failed');
-    }
   }
 
   /** The store does not answer: everybody is told so. The append is repeated until its outcome is known. */

@@ -4,7 +4,6 @@ import {
   ChargeColumns,
   type CommandRecord,
   type LedgerEvent,
-  type Recorded,
   SYSTEM,
   writeLedgerEvent,
 } from '@drawdown/domain';
@@ -121,16 +120,6 @@ export class MicroBatch {
   at(revision: number): { readonly draft: Draft; readonly charges: readonly Charge[] } | undefined {
     const draft = this.drafts[revision - this.base];
     return draft === undefined ? undefined : { draft, charges: this.charges.get(revision) ?? [] };
-  }
-
-  /** The batch's events as their readers get them. */
-  *recorded(shard: number): Iterable<Recorded<LedgerEvent>> {
-    for (const [index, { event, bookedAt, organizationId, actor }] of this.drafts.entries()) {
-      const revision = this.base + index;
-      const charges = this.charges.get(revision) ?? [];
-      const fact: LedgerEvent = event ?? { type: 'UsageCharged', data: { charges } };
-      yield { event: fact, shard, revision, bookedAt, organizationId, actor };
-    }
   }
 
   closeCharges(): void {
