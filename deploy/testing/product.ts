@@ -34,7 +34,7 @@ const OTHER_APPS = ['bench', 'cli', 'standalone'];
  * until then, so that they cannot hide a name that is wrong.
  */
 export const AWAITED: Readonly<Record<'apps' | 'metrics' | 'settings', readonly string[]>> = {
-  apps: ['api', 'worker'],
+  apps: [],
   metrics: [],
   settings: [],
 };
