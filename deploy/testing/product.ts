@@ -39,7 +39,7 @@ export const AWAITED: Readonly<Record<'apps' | 'metrics' | 'settings', readonly 
   settings: [],
 };
 
-const TEST_CODE = /\.(spec|faults|kafka|postgres|conformance)\.ts$|\/testing(\/|\.ts$)|\/in-memory\//;
+const TEST_CODE = /\.(spec|faults|kafka|postgres|cluster|conformance)\.ts$|\/testing(\/|\.ts$)|\/in-memory\//;
 const sources = (): readonly string[] =>
   [...filesBelow('apps'), ...filesBelow('libs')].filter((file) => file.endsWith('.ts') && !TEST_CODE.test(file));
 

@@ -41,7 +41,8 @@ export const openParts = async (settings: Pick<ApiSettings, 'adminKey'>, ports: 
   const lastPriced = (card: string, version: number) => ledger.lastPriced(card, version);
   const followed = new FollowedCatalogue({ store, clock, log, lastPriced });
   const { catalogue } = followed;
-  const models = readModelsOf(ports);
+  const progress = new CheckpointProgress(database, projectors, log);
+  const models = readModels({ ...{ database, store, progress }, shardOf: (id) => shardOf(id, ports.shards) });
   const now = () => clock.now();
   const read = organizationReads({ models, catalogue, now, head: headOf(ports) });
   const ledger: RemoteLedger = new RemoteLedger({ ...ports, catalogue, read, takesUsage: takesUsageOf(models, log) });
@@ -55,6 +56,10 @@ export const openParts = async (settings: Pick<ApiSettings, 'adminKey'>, ports: 
   };
   readiness.register('catalogue', () => followed.trouble);
   for (const [name, ask] of Object.entries(dependencies)) readiness.register(name, () => ask().then(() => null));
+  readiness.register('read_models', async () => {
+    for (const { name } of projectors) await progress.serving(name);
+    return null;
+  });
   const unwatch = watchDependencies(dependencies, metrics, log);
   const drain = async (): Promise<void> => {
     unwatch();
@@ -63,13 +68,6 @@ export const openParts = async (settings: Pick<ApiSettings, 'adminKey'>, ports: 
   };
   return { ledger, catalogue, readModels: models, clock, metrics, readiness, newAdminKey, drain, close };
 };
-
-const readModelsOf = ({ store, database, shards, log }: ApiPorts): ReadModels =>
-  readModels({
-    ...{ database, store },
-    progress: new CheckpointProgress(database, projectors, log),
-    shardOf: (organizationId) => shardOf(organizationId, shards),
-  });
 
 /** How far the log of an organization's shard goes; `LedgerUnavailable` where the store cannot say. */
 const headOf =
