@@ -4,7 +4,7 @@
  */
 const { layers, specLayers, packages, modulePackages, testPackages, testPackagesOf } = require('./scripts/layers.cjs');
 
-const TEST_CODE = '(\\.(spec|faults|kafka|postgres|conformance)\\.ts$|/testing\\.ts$|/testing/|/in-memory/)';
+const TEST_CODE = '(\\.(spec|faults|kafka|postgres|cluster|conformance)\\.ts$|/testing\\.ts$|/testing/|/in-memory/)';
 const MODULE_FILE = '\\.module\\.ts$';
 
 const anyOf = (names) => `(${names.map((name) => name.replaceAll('.', '\\.')).join('|')})`;
@@ -12,7 +12,7 @@ const anyOf = (names) => `(${names.map((name) => name.replaceAll('.', '\\.')).jo
 const inPackages = (names) =>
   `node_modules/${anyOf(names.flatMap((name) => [name, `@types/${name.replace(/^@(.*)\/(.*)$/, '$1__$2')}`]))}/`;
 
-const SPEC = '\\.(spec|faults|kafka|postgres)\\.ts$';
+const SPEC = '\\.(spec|faults|kafka|postgres|cluster)\\.ts$';
 
 const mayImport = (kind, lib, from, allowed) => ({
   name: `${lib}${kind}-may-import`,

@@ -99,7 +99,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['**/*.spec.ts', '**/*.faults.ts', '**/*.kafka.ts', '**/*.postgres.ts'],
+    files: ['**/*.spec.ts', '**/*.faults.ts', '**/*.kafka.ts', '**/*.postgres.ts', '**/*.cluster.ts'],
     rules: boundaries(inTests, (lib) => specLayers[lib] ?? []),
   },
   {

@@ -15,7 +15,7 @@ const SOURCES = ['apps', 'libs'];
 const RECIPE = ['scripts/build.mjs', 'scripts/swc.cjs', 'tsconfig.base.json', 'node_modules/@swc/core/package.json'];
 const RECIPE_STAMP = path.join(root, 'dist/.recipe');
 const ASSET = /\/src\/.*\.(sql|json|html|css)$/;
-const TEST = /\.(spec|faults|kafka|postgres)\.ts$/;
+const TEST = /\.(spec|faults|kafka|postgres|cluster)\.ts$/;
 
 /** Brings dist/ up to date. Throws {@link BuildError} when a source does not compile; what did compile is written all the same. */
 export async function build({ quiet = false } = {}) {

@@ -74,6 +74,7 @@ const testFiles = [
   '**/*.faults.ts',
   '**/*.kafka.ts',
   '**/*.postgres.ts',
+  '**/*.cluster.ts',
   '**/*.conformance.ts',
   '**/testing.ts',
   '**/testing/**',

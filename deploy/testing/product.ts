@@ -34,12 +34,12 @@ const OTHER_APPS = ['bench', 'cli', 'standalone'];
  * until then, so that they cannot hide a name that is wrong.
  */
 export const AWAITED: Readonly<Record<'apps' | 'metrics' | 'settings', readonly string[]>> = {
-  apps: ['api', 'worker'],
+  apps: [],
   metrics: [],
   settings: [],
 };
 
-const TEST_CODE = /\.(spec|faults|kafka|postgres|conformance)\.ts$|\/testing(\/|\.ts$)|\/in-memory\//;
+const TEST_CODE = /\.(spec|faults|kafka|postgres|cluster|conformance)\.ts$|\/testing(\/|\.ts$)|\/in-memory\//;
 const sources = (): readonly string[] =>
   [...filesBelow('apps'), ...filesBelow('libs')].filter((file) => file.endsWith('.ts') && !TEST_CODE.test(file));
 

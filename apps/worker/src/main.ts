@@ -12,7 +12,7 @@ const name = 'worker';
 
 runRole({
   name,
-  port: 3011,
+  port: 3015,
   open: async ({ environment, log, metrics, readiness }) => {
     const servers = await openLogServers(readServerSettings(environment), {
       ...{ name, log, metrics, shardsOf },

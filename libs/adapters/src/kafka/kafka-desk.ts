@@ -25,8 +25,12 @@ export class KafkaDesk {
     private readonly health: Health,
   ) {}
 
+  /** Resolves when the topic is there for others' questions, too: whoever made it, the brokers may learn of it later. */
   async ensureTopic(topic: string, numPartitions: number): Promise<void> {
-    await this.ask((admin) => admin.createTopics({ topics: [{ topic, numPartitions, configEntries: TOPIC_CONFIG }] }));
+    await this.ask(async (admin) => {
+      await admin.createTopics({ topics: [{ topic, numPartitions, configEntries: TOPIC_CONFIG }] });
+      if (!(await admin.listTopics()).includes(topic)) throw new Error(`${topic} is being made`);
+    });
   }
 
   /** Throws where there is no such topic. */

@@ -1,12 +1,14 @@
 import type { AsOf, CatalogueView } from '@drawdown/commands';
 import { type Organization, organizationOf } from '@drawdown/domain';
-import { type Instant, latest, type Position } from '@drawdown/kernel';
+import { coverBoth, type Instant, latest, type Position } from '@drawdown/kernel';
 import type { ReadModels } from '@drawdown/projections';
 
 /** What a process needs to show organizations that other processes own. */
 export interface OrganizationReadPorts {
   readonly models: Pick<ReadModels, 'organizationFigures'>;
   readonly catalogue: Pick<CatalogueView, 'testClock'>;
+  /** How far the log of the organization's shard goes now. */
+  readonly head: (organizationId: string) => Promise<Position>;
   /** The machine's time. */
   readonly now: () => Instant;
 }
@@ -20,11 +22,19 @@ type ReadOrganization = <T>(
 /**
  * Reads as the ledger's owner answers them (`Ledger.read`), from the balance read model: as of its checkpoint, by the
  * present time of the organization. The views see the lots with something left and the holds that are open.
+ *
+ * Where the read model knows no such organization, it is asked again once it has come to the end of the log: whoever made
+ * one uses it at once. So are the reads of a test clock's, whoever moved it, through whatever process (INV-DEL-5).
  */
-export const organizationReads =
-  ({ models, catalogue, now }: OrganizationReadPorts): ReadOrganization =>
-  async (organizationId, after, view) => {
-    const read = await models.organizationFigures({ organizationId, after });
+export const organizationReads = ({ models, catalogue, head, now }: OrganizationReadPorts): ReadOrganization => {
+  const figuresOf = async (organizationId: string, after: Position | null) => {
+    const seen = await models.organizationFigures({ organizationId, after });
+    if (seen !== undefined && seen.value.testClock === null) return seen;
+    const end = await head(organizationId);
+    return models.organizationFigures({ organizationId, after: after === null ? end : coverBoth(after, end) });
+  };
+  return async (organizationId, after, view) => {
+    const read = await figuresOf(organizationId, after);
     if (read === undefined) return undefined;
     const { testClock, createdAt } = read.value;
     // A clock that this process has not heard of yet stood at the creation at least.
@@ -32,3 +42,4 @@ export const organizationReads =
     const value = view(organizationOf(read.value, time), time);
     return { value, asOf: { position: read.position, time } };
   };
+};

@@ -5,6 +5,7 @@ import { createLogger, LOG_LEVELS } from '../server/http-log';
 import { PrometheusMetrics } from '../server/metrics';
 import { Readiness } from '../server/readiness';
 import { RoleModule, type RunningRole } from './role.module';
+import { runApp } from './run-app';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -24,26 +25,12 @@ export interface Role {
   readonly open: (context: RoleContext) => Promise<RunningRole>;
 }
 
-/** Failures that say what to do next; a stack would only hide it. */
-const EXPECTED: ReadonlySet<unknown> = new Set([
-  'bad_settings',
-  'database_too_new',
-  'event_store_unfit',
-  'shard_count_differs',
-]);
-
 /** Runs a process that has no API, until it is asked to stop: probes and metrics at its port, exit code 0 at the end. */
 export const runRole = (role: Role): void => {
-  startRole(role, process.env).then(
-    async (app) => {
-      app.enableShutdownHooks([], { useProcessExit: true });
-      process.stdout.write(`drawdown ${role.name}: ${await app.getUrl()}/readyz\n`);
-    },
-    (error: unknown) => {
-      process.stderr.write(`drawdown ${role.name} cannot start: ${textOf(error)}\n`);
-      // Threads and connections that are still open would keep the process alive.
-      process.exit(1);
-    },
+  runApp(
+    role.name,
+    () => startRole(role, process.env),
+    async (app) => `drawdown ${role.name}: ${await app.getUrl()}/readyz\n`,
   );
 };
 
@@ -83,10 +70,4 @@ const logLevelOf = (environment: Environment): (typeof LOG_LEVELS)[number] => {
   const level = LOG_LEVELS.find((known) => known === text);
   if (level === undefined) throw new BadRoleSettings(`DRAWDOWN_LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}`);
   return level;
-};
-
-const textOf = (error: unknown): string => {
-  if (!(error instanceof Error)) return String(error);
-  const isExpected = 'code' in error && EXPECTED.has(error.code);
-  return isExpected ? error.message : (error.stack ?? error.message);
 };

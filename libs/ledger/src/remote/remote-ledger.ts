@@ -16,7 +16,7 @@ import type { LocalCatalogue } from '../local-catalogue';
 import { scatter } from '../scatter';
 import { shardOf } from '../shard-of';
 import { type Asked, writeCommandRecord } from '../stream/command-record';
-import { writeCatalogueSeen, writeReplyAddress, writeSender } from '../stream/headers';
+import { KEPT, writeCatalogueSeen, writeReplyAddress, writeSender } from '../stream/headers';
 import type { Reply } from '../stream/reply-record';
 import { COMMANDS_TOPIC, USAGE_TOPIC } from '../stream/topics';
 import { writeUsageRecord } from '../stream/usage-record';
@@ -24,6 +24,12 @@ import { type AddressOf, Replies, type RepliesPorts, unavailable } from './repli
 
 /** After so long without an answer callers are told that the outcome is unknown. */
 const ANSWER_MS = 5_000;
+
+/**
+ * So long usage that is durable already waits to be told how far the log went with it, for its sender to read after. An
+ * owner that is there needs some 20 ms; while a shard changes hands its senders must not all wait.
+ */
+const POSITION_MS = 500;
 
 /** Settling a clock that was moved far books thousands of facts; a request may take 30 s. */
 const SETTLE_MS = 20_000;
@@ -105,23 +111,43 @@ export class RemoteLedger implements Ledger {
     }
     const known = usages.filter(({ organizationId }) => open.has(organizationId));
     const unknown = usages.filter(({ organizationId }) => !open.has(organizationId));
-    const [{ outcomes, position }] = await Promise.all([this.charge(unknown, sender), this.keep(known, sender)]);
+    const [{ outcomes, position }, kept] = await Promise.all([this.charge(unknown, sender), this.keep(known, sender)]);
     const answered = new Map(unknown.map((usage, i) => [usage, outcomes[i]]));
     return {
       outcomes: usages.map((usage) => answered.get(usage) ?? { outcome: 'taken' }),
-      position: unknown.length === 0 ? null : position,
+      position: kept === null ? null : coverBoth(position, kept),
     };
   }
 
-  /** Resolves once the stream has acknowledged the usage. */
-  private async keep(usages: readonly UsageEvent[], sender: Sender): Promise<void> {
+  /** Resolves once the stream has acknowledged the usage, with the position that covers it where that is known by then. */
+  private async keep(usages: readonly UsageEvent[], sender: Sender): Promise<Position | null> {
     const shards = new Set(usages.map(({ organizationId }) => this.shardOf(organizationId)));
-    await Promise.all(
-      [...shards].map(async (shard) => {
+    const kept = await Promise.all(
+      [...shards].map((shard) => {
         const own = usages.filter(({ organizationId }) => this.shardOf(organizationId) === shard);
-        await this.replies.inTime(ANSWER_MS, this.send(USAGE_TOPIC, shard, this.recordsOf(own, sender, null)));
+        return this.keepOn(shard, own, sender);
       }),
     );
+    const none: Position = new Map();
+    return kept.reduce((all, one) => (all === null || one === null ? null : coverBoth(all, one)), none);
+  }
+
+  private async keepOn(shard: number, usages: readonly UsageEvent[], sender: Sender): Promise<Position | null> {
+    const send = (addressOf: AddressOf | null): Promise<void> => {
+      const records = this.recordsOf(usages, sender, addressOf);
+      const kept = records.map((record) => ({ ...record, headers: { ...record.headers, ...KEPT } }));
+      return this.send(USAGE_TOPIC, shard, kept);
+    };
+    let sending: Promise<void> | undefined;
+    const told = this.replies
+      .call(POSITION_MS, (addressOf) => (sending = send(addressOf)), collecting(usages.length))
+      .then(
+        ({ position }) => position,
+        () => null, // it is durable all the same, or `sending` says why not
+      );
+    // Where too many calls wait nothing was sent yet.
+    await this.replies.inTime(ANSWER_MS, sending ?? send(null));
+    return told;
   }
 
   redrive(usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {

@@ -12,6 +12,7 @@ const NAMES = {
   call: 'drawdown-call',
   place: 'drawdown-place',
   deadline: 'drawdown-deadline',
+  kept: 'drawdown-kept',
   catalogue: 'drawdown-catalogue',
 } as const;
 
@@ -44,6 +45,13 @@ export const readReplyAddress = (headers: Headers): ReplyAddress | null => {
   if (partition === null || place === null || deadline === undefined) return null;
   return instance === undefined || call === undefined ? null : { partition, instance, call, place, deadline };
 };
+
+/**
+ * Marks usage whose sender has its answer once the stream has it: the reply only tells how far the log went with it, and
+ * what leaves nothing in the log is kept among the dead letters as if nobody waited.
+ */
+export const KEPT: Headers = { [NAMES.kept]: '1' };
+export const isKept = (headers: Headers): boolean => headers[NAMES.kept] === '1';
 
 const numberIn = (text: string | undefined): number | null =>
   text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : null;

@@ -3,7 +3,14 @@ import type { ConsumedRecord, Metrics, RecordBatch } from '@drawdown/ports';
 import { DecisionFailed, type Sender, type UsageOutcome, type UsageResult } from '../ledger';
 import type { LedgerShard } from '../ledger-shard';
 import { shardOf } from '../shard-of';
-import { PRODUCER, readCatalogueSeen, readReplyAddress, readSender, type ReplyAddress } from '../stream/headers';
+import {
+  isKept,
+  PRODUCER,
+  readCatalogueSeen,
+  readReplyAddress,
+  readSender,
+  type ReplyAddress,
+} from '../stream/headers';
 import type { Reply } from '../stream/reply-record';
 import { readUsageRecord } from '../stream/usage-record';
 import { submitUsages } from '../submit';
@@ -19,6 +26,8 @@ interface Taken {
   readonly usage: UsageEvent;
   readonly sender: Sender;
   readonly reply: ReplyAddress | null;
+  /** Whether somebody is told what becomes of it, who then knows. */
+  readonly isAnswered: boolean;
 }
 
 /** A batch of the usage topic, sorted out. */
@@ -72,10 +81,11 @@ export class UsageIntake {
         continue;
       }
       const { headers } = record;
+      const reply = readReplyAddress(headers);
       sorted.taken.push({
-        ...{ record, usage },
+        ...{ record, usage, reply },
         sender: readSender(headers, PRODUCER),
-        reply: readReplyAddress(headers),
+        isAnswered: reply !== null && !isKept(headers),
       });
     }
     return sorted;
@@ -112,7 +122,7 @@ export class UsageIntake {
     const counts = { http: new Map<string, number>(), kafka: new Map<string, number>() };
     for (const [i, outcome] of outcomes.entries()) {
       // Counted by who decided it, or by who waits for it.
-      if (outcome === TAKEN_BEFORE || taken[i]?.reply !== null) continue;
+      if (outcome === TAKEN_BEFORE || taken[i]?.isAnswered === true) continue;
       const of = counts[taken[i]?.sender === PRODUCER ? 'kafka' : 'http'];
       const kind = leftNothing(outcome) ? 'rejected' : outcome.outcome;
       of.set(kind, (of.get(kind) ?? 0) + 1);
@@ -129,9 +139,9 @@ export class UsageIntake {
 
 /** What left nothing behind and is answered to nobody: it would be lost. */
 const unanswered = (taken: readonly Taken[], { outcomes }: UsageResult): Sorted['refused'] =>
-  taken.flatMap(({ record, reply }, i) => {
+  taken.flatMap(({ record, isAnswered }, i) => {
     const outcome = outcomes[i];
-    if (outcome === undefined || reply !== null || !leftNothing(outcome)) return [];
+    if (outcome === undefined || isAnswered || !leftNothing(outcome)) return [];
     return [{ record, rejection: { rejected: outcome.code, pointer: '/subject', detail: outcome.detail } }];
   });
 

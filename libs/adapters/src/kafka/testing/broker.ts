@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -7,6 +7,7 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
 import { brokerProperties, type Ports } from './broker-properties';
+import { diesWithUs } from './dies-with-us';
 import { kafkaJars, run } from './jars';
 import { freePorts } from './ports';
 
@@ -99,6 +100,7 @@ class Process implements KafkaBroker {
     const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, LOG_DIR: this.folder },
+      detached: true, // a Ctrl-C at the terminal is for whoever started it, and stops it in order
     });
     this.child = child;
     const keep = (chunk: Buffer): void => void (this.output = (this.output + chunk.toString()).slice(-OUTPUT_KEPT));
@@ -161,9 +163,3 @@ class Process implements KafkaBroker {
     }
   }
 }
-
-/** On Linux the broker ends with this process, however that ends. */
-const diesWithUs = (): string[] => {
-  const has = process.platform === 'linux' && spawnSync('setpriv', ['--version']).status === 0;
-  return has ? ['setpriv', '--pdeathsig', 'KILL'] : [];
-};

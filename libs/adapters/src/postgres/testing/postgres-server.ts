@@ -101,7 +101,7 @@ export class PostgresServer {
     const child = spawn(
       path.join(programsFolder(), 'postgres'),
       ['-D', clusterOf(this.folder), ...listening.flatMap((setting) => ['-c', setting]), ...this.settings],
-      { cwd: this.folder, stdio: ['ignore', 'ignore', 'pipe'], ...account() },
+      { cwd: this.folder, stdio: ['ignore', 'ignore', 'pipe'], detached: true, ...account() },
     );
     running.add(child);
     child.once('close', () => running.delete(child));

@@ -1,0 +1,161 @@
+import 'reflect-metadata';
+import { openPgliteDatabase } from '@drawdown/adapters/embedded/pglite-database';
+import { systemClock } from '@drawdown/adapters/embedded/system-clock';
+import { startRelay } from '@drawdown/delivery';
+import { ledgerStream } from '@drawdown/domain';
+import { createHttp, createLogger, PrometheusMetrics, readApiSettings, Readiness } from '@drawdown/http';
+import { FollowedCatalogue, owningShards, shardsOf, Worker } from '@drawdown/ledger';
+import { inProcessStream, NO_LOG, NO_METRICS, type ReadDatabase } from '@drawdown/ports';
+import { inMemoryEventStore, inMemorySnapshots } from '@drawdown/ports/testing';
+import { startProjectors } from '@drawdown/projections';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { randomUUID } from 'node:crypto';
+import { ApiModule } from './api.module';
+import { openParts } from './parts';
+
+const KEY = 'test-admin-key-0123456789';
+const PROJECTORS = [['balances'], ['breakdown'], ['burn_rate'], ['transactions', 'quarantine']];
+
+let api: NestFastifyApplication;
+let url: string;
+let database: ReadDatabase;
+const stops: (() => Promise<void>)[] = [];
+
+/** Every process of the distributed form in this one, on references of the servers. */
+beforeAll(async () => {
+  const [store, stream, clock] = [inMemoryEventStore(), inProcessStream(), systemClock()];
+  database = await openPgliteDatabase(undefined);
+  const shared = { store, stream, shards: await shardsOf(store, 4), clock, log: NO_LOG, metrics: NO_METRICS };
+  const register = (): void => undefined;
+
+  const followed = new FollowedCatalogue(shared);
+  await followed.start();
+  const { catalogue } = followed;
+  const owner = owningShards({ ...shared, catalogue, snapshots: inMemorySnapshots() });
+  const worker = new Worker({ ...shared, catalogue, owner });
+  await worker.start();
+  const relay = startRelay({ ...shared, streamOf: ledgerStream, register });
+  stops.push(() => worker.stop(), followed.stop.bind(followed), relay.stop);
+  for (const names of PROJECTORS) stops.push(startProjectors(names, { ...shared, database, register }).stop);
+
+  const settings = readApiSettings({ DRAWDOWN_ADMIN_KEY: KEY, DRAWDOWN_LOG_LEVEL: 'silent' });
+  const own = { metrics: new PrometheusMetrics(), readiness: new Readiness(), close: async () => undefined };
+  const parts = await openParts(settings, { ...shared, database, ...own });
+  api = await createHttp(ApiModule.of(parts, settings, createLogger('silent')));
+  await api.listen(0, '127.0.0.1');
+  url = await api.getUrl();
+  for (let tries = 0; (await call('GET', '/readyz')).status !== 200 && tries < 500; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}, 60_000);
+afterAll(async () => {
+  await api.close();
+  for (const stop of stops) await stop();
+  await database.close();
+});
+
+type Body = Record<string, unknown>;
+const call = async (method: string, path: string, json?: unknown): Promise<{ status: number; body: Body }> => {
+  const response = await fetch(url + path, {
+    method,
+    headers: {
+      authorization: `Bearer ${KEY}`,
+      ...(method === 'GET' ? {} : { 'idempotency-key': randomUUID() }),
+      ...(json === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+  });
+  return { status: response.status, body: (await response.json()) as Body };
+};
+const must = async (...request: Parameters<typeof call>): Promise<Body> => {
+  const { status, body } = await call(...request);
+  if (status >= 300) throw new Error(`${request.join(' ')}: ${String(status)} ${JSON.stringify(body)}`);
+  return body;
+};
+
+const event = (id: string, organization: string, workspace: string, input: string) => ({
+  ...{ specversion: '1.0', id, source: 'spec', type: 'drawdown.usage.v1', subject: organization },
+  time: '2026-05-01T00:00:00Z',
+  data: {
+    ...{ workspace_id: workspace, user_id: 'u1', service_type: 'llm_call', model: 'm' },
+    quantities: { input_tokens: input, output_tokens: '0' },
+  },
+});
+
+/** An organization on a clock, with a card of its own and 40 credits. */
+const furnished = async (organization: string): Promise<{ clock: string; base: string }> => {
+  const { id } = await must('POST', '/v1/test-clocks', { now: '2026-05-01T00:00:00Z' });
+  const base = `/v1/organizations/${organization}`;
+  const make = { id: organization, name: organization, preset: 'enterprise', test_clock: id };
+  await must('POST', '/v1/organizations', make);
+  const rates = [
+    { service_type: 'llm_call', model: 'm', price: { type: 'per_token', per: '1', input: '0.5', output: '1' } },
+  ];
+  await must('POST', '/v1/rate-cards', { key: organization, name: 'Card', unit: 'credit' });
+  await must('POST', `/v1/rate-cards/${organization}/versions`, { rates });
+  const from = { effective_from: '2026-01-01T00:00:00Z' };
+  await must('POST', `/v1/rate-cards/${organization}/versions/1/activate`, from);
+  await must('PUT', `${base}/rate-card`, { key: organization });
+  const grant = { credit_type: 'purchased', amount: '40', priority: 20, reason: 'spec' };
+  await must('POST', `${base}/wallets/credits/grants`, grant);
+  return { clock: String(id), base };
+};
+
+const balanceOf = async (base: string, after = ''): Promise<unknown> =>
+  (await must('GET', `${base}/wallets/credits${after && `?after=${after}`}`))['balance'];
+
+test('usage is charged by a worker and read after its position from what projectors made of it', async () => {
+  const { base } = await furnished('path-1');
+  const charged = await must('POST', '/v1/events?wait=charged', event('1', 'path-1', 'w1', '3'));
+  expect(charged['results']).toMatchObject([{ outcome: 'charged', credits_debited: '1.5', balance_after: '38.5' }]);
+  const taken = await call('POST', '/v1/events', [event('2', 'path-1', 'w2', '4'), event('1', 'path-1', 'w1', '3')]);
+  expect(taken).toMatchObject({ status: 202, body: { accepted: 2, rejected: [] } });
+  const after = encodeURIComponent(String(taken.body['position']));
+  expect(await balanceOf(base, after)).toMatchObject({ available: '36.5' });
+  expect(await must('GET', `${base}/breakdown?by=workspace&period=all&after=${after}`)).toMatchObject({
+    total: '3.5',
+    data: [
+      { key: 'w2', credits: '2', transactions: 1 },
+      { key: 'w1', credits: '1.5', transactions: 1 },
+    ],
+  });
+  expect(
+    await must('POST', `${base}/check`, { service_type: 'llm_call', model: 'm', estimate: { credits: '36.5' } }),
+  ).toMatchObject({ allowed: true, code: 'ok' });
+  const [result] = charged['results'] as Body[];
+  const refund = { transaction_id: result?.['transaction_id'], reason: 'spec' };
+  expect(await must('POST', `${base}/refunds`, refund)).toMatchObject({ credits: '1.5' });
+  expect((await call('POST', `${base}/refunds`, refund)).status).toBe(409);
+});
+
+test('an organization can be used right after it was made, and a hold right after it was placed', async () => {
+  for (const organization of ['path-2', 'path-3', 'path-4', 'path-5']) {
+    const { base } = await furnished(organization);
+    const hold = await must('POST', `${base}/holds`, { wallet: 'credits', amount: '3' });
+    expect(await balanceOf(base)).toMatchObject({ available: '37', held: '3' });
+    const capture = { amount: '1', final: true };
+    expect((await must('POST', `${base}/holds/${String(hold['id'])}/capture`, capture))['captured']).toBe('1');
+    expect((await call('POST', `${base}/holds/${String(hold['id'])}/capture`, capture)).status).toBe(409);
+  }
+});
+
+test('INV-DEL-5: whoever has moved a test clock reads what became due, without saying after what', async () => {
+  const { clock, base } = await furnished('path-6');
+  const expiring = { credit_type: 'promotional', amount: '2', priority: 10, reason: 'spec' };
+  await must('POST', `${base}/wallets/credits/grants`, { ...expiring, expires_at: '2026-05-03T00:00:00Z' });
+  expect(await balanceOf(base)).toMatchObject({ settled: '42' });
+  await must('POST', `/v1/test-clocks/${clock}/advance`, { to: '2026-05-03T00:00:00Z' });
+  expect(await balanceOf(base)).toMatchObject({ settled: '40', available: '40' });
+  expect((await must('GET', `${base}/transactions?kind=expiry`))['data']).toHaveLength(1);
+});
+
+test('there is no organization that nobody made, and usage for it is refused and not taken', async () => {
+  expect((await call('GET', '/v1/organizations/nobody')).status).toBe(404);
+  expect((await must('POST', '/v1/events', event('1', 'nobody', 'w', '1')))['rejected']).toMatchObject([
+    { code: 'organization_not_found' },
+  ]);
+});
+
+test('it is ready', async () => {
+  expect((await call('GET', '/readyz')).status).toBe(200);
+});

@@ -1,0 +1,167 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdirSync } from 'node:fs';
+import { connect } from 'node:net';
+import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type KafkaBroker, startKafkaBroker } from '../../kafka/testing/broker';
+import { freePorts } from '../../kafka/testing/ports';
+import { PostgresServer } from '../../postgres/testing/postgres-server';
+import { AppProcess } from './app-process';
+
+const DIST = path.resolve(__dirname, '../../../../../../dist');
+const DOUBLE = path.join(DIST, 'libs/adapters/src/eventstoredb/testing/main.js');
+const PROJECTORS = ['balance-projector', 'breakdown-projector', 'burn-rate-projector', 'transactions-projector'];
+/** A double that was killed reads its log first. */
+const STORE_MAX_MS = 30_000;
+
+export interface ClusterOptions {
+  /** Where everything lies that is kept. */
+  readonly folder: string;
+  readonly shards?: number;
+  readonly workers?: number;
+  /** Addresses of servers that are there already; the others are started. */
+  readonly eventStoreUrl?: string;
+  readonly kafka?: string;
+  readonly postgresUrl?: string;
+  /** Port of the API; a free one where absent. */
+  readonly port?: number;
+  readonly adminKey?: string;
+  /** Further settings of all processes. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Told each line that a process prints. */
+  readonly said?: (name: string, line: string) => void;
+  /** Servers of the usual speed, slower to start. */
+  readonly forBench?: boolean;
+}
+
+/** The servers that were started here; null where one was there already. */
+export interface StartedServers {
+  readonly eventStore: AppProcess | null;
+  readonly kafka: KafkaBroker | null;
+  readonly postgres: PostgresServer | null;
+}
+
+/** The distributed form on one machine: every process for itself, on real servers and the double of the event store. */
+export interface Cluster extends StartedServers {
+  /** Of the API. */
+  readonly url: string;
+  readonly adminKey: string;
+  /** Addresses of the servers, by the variable that names them to a process. */
+  readonly addresses: Readonly<Record<'EVENTSTORE_URL' | 'KAFKA_BROKERS' | 'DATABASE_URL', string>>;
+  /** api, worker-1 …, relay and the projectors, in the order in which they are stopped. */
+  readonly apps: readonly AppProcess[];
+  app(name: string): AppProcess;
+  /** Resolves when all are ready. */
+  ready(): Promise<void>;
+  /** Stops all in order; what was started here is gone then. */
+  stop(): Promise<void>;
+}
+
+/** Starts it and resolves when every process is ready. What was started is stopped again where that fails. */
+export const startCluster = async (options: ClusterOptions): Promise<Cluster> => {
+  mkdirSync(options.folder, { recursive: true });
+  chmodSync(options.folder, 0o711); // PostgreSQL runs as somebody else where root starts it
+  const servers = await startServers(options);
+  const cluster = await assembled(options, servers);
+  try {
+    for (const app of cluster.apps) app.start();
+    await cluster.ready();
+    return cluster;
+  } catch (error) {
+    await cluster.stop();
+    throw error;
+  }
+};
+
+type Addressed = StartedServers & Pick<Cluster, 'addresses'>;
+
+const startServers = async (options: ClusterOptions): Promise<Addressed> => {
+  const { folder, forBench = false } = options;
+  const settled = await Promise.allSettled([
+    options.eventStoreUrl === undefined ? startDouble(options) : null,
+    options.kafka === undefined ? startKafkaBroker({ folder: path.join(folder, 'kafka'), forBench }) : null,
+    options.postgresUrl === undefined ? PostgresServer.start({ folder: path.join(folder, 'postgres') }) : null,
+  ]);
+  const [eventStore, kafka, postgres] = settled.map((one) => (one.status === 'fulfilled' ? one.value : null)) as [
+    ...[AppProcess | null, KafkaBroker | null, PostgresServer | null],
+  ];
+  const failed = settled.find(({ status }) => status === 'rejected');
+  if (failed?.status === 'rejected') {
+    await stopServers({ eventStore, kafka, postgres });
+    throw failed.reason;
+  }
+  const addresses = {
+    EVENTSTORE_URL: options.eventStoreUrl ?? `esdb://127.0.0.1:${String(eventStore?.port)}?tls=false`,
+    KAFKA_BROKERS: options.kafka ?? kafka?.address ?? '',
+    DATABASE_URL: options.postgresUrl ?? postgres?.url() ?? '',
+  };
+  return { eventStore, kafka, postgres, addresses };
+};
+
+const stopServers = async ({ eventStore, kafka, postgres }: StartedServers): Promise<void> => {
+  await Promise.all([eventStore?.stop(), kafka?.stop(), postgres?.stop()]);
+};
+
+const startDouble = async ({ folder, said }: ClusterOptions): Promise<AppProcess> => {
+  const [port = 0] = await freePorts(1);
+  const words = ['--data', path.join(folder, 'event-store'), '--port', String(port)];
+  const store = new AppProcess({
+    ...{ name: 'event-store', file: DOUBLE, words, environment: {}, port },
+    ...(said === undefined ? {} : { said }),
+  });
+  store.start();
+  await listening(store);
+  return store;
+};
+
+/** Resolves when somebody listens at its port. */
+const listening = async (store: AppProcess): Promise<void> => {
+  for (const end = performance.now() + STORE_MAX_MS; !(await accepts(store.port)); await pause(50)) {
+    if (performance.now() > end) throw new Error(`${store.name} does not listen: ${store.lastSaid}`);
+  }
+};
+
+const accepts = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
+
+const assembled = async (options: ClusterOptions, servers: Addressed): Promise<Cluster> => {
+  const { folder, workers = 2, shards, said, adminKey = `dk_${randomBytes(18).toString('base64url')}` } = options;
+  const names = [
+    'api',
+    ...Array.from({ length: workers }, (_, i) => `worker-${String(i + 1)}`),
+    'relay',
+    ...PROJECTORS,
+  ];
+  const ports = await freePorts(names.length);
+  const shared = {
+    ...{ HOST: '127.0.0.1', DRAWDOWN_ADMIN_KEY: adminKey, DRAWDOWN_TEST_CLOCKS: '1', ...servers.addresses },
+    ...(shards === undefined ? {} : { DRAWDOWN_SHARDS: String(shards) }),
+    ...options.environment,
+  };
+  const apps = names.map((name, i) => {
+    const port = (name === 'api' ? options.port : undefined) ?? ports[i] ?? 0;
+    const file = path.join(DIST, `apps/${name.replace(/^worker-\d+$/, 'worker')}/src/main.js`);
+    const environment = { ...shared, PORT: String(port), DRAWDOWN_DATA: path.join(folder, name) };
+    return new AppProcess({ name, file, environment, port, ...(said === undefined ? {} : { said }) });
+  });
+  const app = (name: string): AppProcess => {
+    const found = apps.find((one) => one.name === name);
+    if (found === undefined) throw new RangeError(`there is no process ${name}`);
+    return found;
+  };
+  return {
+    ...servers,
+    ...{ apps, app, adminKey, url: app('api').url },
+    ready: async () => {
+      await Promise.all(apps.map((one) => one.ready()));
+    },
+    stop: async () => {
+      for (const one of apps) await one.stop();
+      await stopServers(servers);
+    },
+  };
+};

@@ -1,0 +1,35 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+
+/** Failures that say what to do next; a stack would only hide it. */
+const EXPECTED: ReadonlySet<unknown> = new Set([
+  'bad_settings',
+  'database_too_new',
+  'event_store_unfit',
+  'partition_count_differs',
+  'shard_count_differs',
+]);
+
+/** Runs a process of its own until it is asked to stop, with exit code 0 at the end; `said` is printed once it listens. */
+export const runApp = (
+  name: string,
+  start: () => Promise<NestFastifyApplication>,
+  said: (app: NestFastifyApplication) => Promise<string>,
+): void => {
+  start().then(
+    async (app) => {
+      app.enableShutdownHooks([], { useProcessExit: true });
+      process.stdout.write(await said(app));
+    },
+    (error: unknown) => {
+      process.stderr.write(`drawdown ${name} cannot start: ${textOf(error)}\n`);
+      // Threads and connections that are still open would keep the process alive.
+      process.exit(1);
+    },
+  );
+};
+
+const textOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error);
+  const isExpected = 'code' in error && EXPECTED.has(error.code);
+  return isExpected ? error.message : (error.stack ?? error.message);
+};
