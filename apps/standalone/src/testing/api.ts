@@ -26,11 +26,18 @@ export const send = async (
   return { status: response.status, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) };
 };
 
-/** The body of an answer that must be a success. */
+/** How long read models may be behind what was written, on a machine that others use at the same time. */
+const BEHIND_MAX_MS = 120_000;
+
+/** The body of an answer that must be a success. A read of what is not shown yet is asked again, as its answer says. */
 export const must = async (...request: Parameters<typeof send>): Promise<Record<string, unknown>> => {
-  const { status, body } = await send(...request);
-  if (status < 300) return body;
-  throw new Error(`${request[1]} ${request[0]}: ${String(status)} ${JSON.stringify(body)}`);
+  const deadline = performance.now() + BEHIND_MAX_MS;
+  for (;;) {
+    const { status, body } = await send(...request);
+    if (status < 300) return body;
+    if (body['code'] === 'read_model_behind' && performance.now() < deadline) continue;
+    throw new Error(`${request[1]} ${request[0]}: ${String(status)} ${JSON.stringify(body)}`);
+  }
 };
 
 /** All items of a list, page by page. */
