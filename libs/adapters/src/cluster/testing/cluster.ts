@@ -8,7 +8,9 @@ import { freePorts } from '../../kafka/testing/ports';
 import { PostgresServer } from '../../postgres/testing/postgres-server';
 import { AppProcess } from './app-process';
 
-const DIST = path.resolve(__dirname, '../../../../../../dist');
+/** This file may be compiled by itself, and may be run from there. */
+const HERE = path.resolve(__dirname, '../../../../..');
+const DIST = path.basename(HERE) === 'dist' ? HERE : path.join(HERE, 'dist');
 const DOUBLE = path.join(DIST, 'libs/adapters/src/eventstoredb/testing/main.js');
 const PROJECTORS = ['balance-projector', 'breakdown-projector', 'burn-rate-projector', 'transactions-projector'];
 /** A double that was killed reads its log first. */
@@ -110,8 +112,13 @@ const startDouble = async ({ folder, said }: ClusterOptions): Promise<AppProcess
     ...(said === undefined ? {} : { said }),
   });
   store.start();
-  await listening(store);
-  return store;
+  try {
+    await listening(store);
+    return store;
+  } catch (error) {
+    await store.stop();
+    throw error;
+  }
 };
 
 /** Resolves when somebody listens at its port. */
