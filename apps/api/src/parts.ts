@@ -2,8 +2,7 @@ import { ensureAdminKey } from '@drawdown/commands';
 import { CheckpointProgress, watchDependencies } from '@drawdown/delivery';
 import { ledgerStream } from '@drawdown/domain';
 import { type ApiSettings, organizationReads, type PrometheusMetrics, type Readiness } from '@drawdown/http';
-import { type Position, positionOf } from '@drawdown/kernel';
-import { COMMANDS_TOPIC, FollowedCatalogue, LedgerUnavailable, RemoteLedger, shardOf } from '@drawdown/ledger';
+import { COMMANDS_TOPIC, FollowedCatalogue, RemoteLedger, shardOf } from '@drawdown/ledger';
 import type { Clock, EventStore, Log, Sql, Stream } from '@drawdown/ports';
 import { projectors, type ReadModels, readModels } from '@drawdown/projections';
 
@@ -44,7 +43,11 @@ export const openParts = async (settings: Pick<ApiSettings, 'adminKey'>, ports: 
   const progress = new CheckpointProgress(database, projectors, log);
   const models = readModels({ ...{ database, store, progress }, shardOf: (id) => shardOf(id, ports.shards) });
   const now = () => clock.now();
-  const read = organizationReads({ models, catalogue, now, head: headOf(ports) });
+  const read = organizationReads({
+    ...{ models, catalogue, now },
+    head: (organizationId) => ledger.head(organizationId),
+    settledAt: (clock) => ledger.settledAt(clock),
+  });
   const ledger: RemoteLedger = new RemoteLedger({ ...ports, catalogue, read, takesUsage: takesUsageOf(models, log) });
   await followed.start();
   const newAdminKey = await ensureAdminKey(catalogue, settings.adminKey);
@@ -68,19 +71,6 @@ export const openParts = async (settings: Pick<ApiSettings, 'adminKey'>, ports: 
   };
   return { ledger, catalogue, readModels: models, clock, metrics, readiness, newAdminKey, drain, close };
 };
-
-/** How far the log of an organization's shard goes; `LedgerUnavailable` where the store cannot say. */
-const headOf =
-  ({ store, shards }: ApiPorts) =>
-  async (organizationId: string): Promise<Position> => {
-    const shard = shardOf(organizationId, shards);
-    try {
-      const head = await store.head(ledgerStream(shard));
-      return head < 0 ? new Map() : positionOf(shard, head);
-    } catch (error) {
-      throw new LedgerUnavailable('the event store does not answer; try again in a moment', { cause: error });
-    }
-  };
 
 /** What the read model cannot say for certain, the organization's owner is asked about. */
 const takesUsageOf =

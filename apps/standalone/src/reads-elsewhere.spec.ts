@@ -33,7 +33,7 @@ const openElsewhere = async ({ store, catalogue, ledger }: InMemoryServer): Prom
   const models = readModels({ database, progress, store, shardOf: () => 0 });
   const settings = new HttpSettings(true, undefined, false);
   const head = async () => positionOf(0, await store.head('ledger-0'));
-  const reads = organizationReads({ models, catalogue, now: settings.now, head });
+  const reads = organizationReads({ models, catalogue, now: settings.now, head, settledAt: () => null });
   const distant: Ledger = {
     run: () => Promise.reject(new Error('no ledger here')),
     charge: () => Promise.reject(new Error('no ledger here')),

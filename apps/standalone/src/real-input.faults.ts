@@ -2,14 +2,14 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { burnOf, type Expected, expectedOf, requestsOf, text } from './testing/real-input/oracle';
+import { checkBooks } from './testing/real-input/check-books';
+import { type Expected, expectedOf, requestsOf, text } from './testing/real-input/oracle';
 import {
   advance,
   type Books,
   FIRST_IMPORT_AT,
   LATER,
   numbers,
-  organization,
   prepare,
   readBooks,
   SECOND_IMPORT_AT,
@@ -47,44 +47,6 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** What one organization's books must be, in the words of the answers. */
-const shownOf = (want: Expected, now: string) => {
-  const breakdown = [...want.workspaces]
-    .sort(([a, [x]], [b, [y]]) => (x === y ? (a < b ? -1 : 1) : x > y ? -1 : 1))
-    .map(([key, [credits, transactions]]) => ({ key, credits: text(credits), transactions }));
-  return {
-    wallet: {
-      balance: {
-        settled: text(want.settled),
-        available: text(want.settled),
-        debt: text(want.debt),
-        held: '0',
-        dormant: '0',
-      },
-      lifetime_spent: text(want.consumed),
-    },
-    lots: want.remaining.map((remaining) => ({ remaining: text(remaining), held: '0' })),
-    breakdown: { data: breakdown, total: text(want.consumed) },
-    burn: burnOf(want, now),
-  };
-};
-
-const checkBooks = (books: ReadonlyMap<number, Books>, now: string): void => {
-  const wrong = numbers.flatMap((n) => {
-    const [found, want] = [books.get(n), expected.get(n)];
-    if (found === undefined || want === undefined) return [`${organization(n)} is missing`];
-    try {
-      expect(found).toMatchObject(shownOf(want, now));
-      return [];
-    } catch (error) {
-      return [`${organization(n)}: ${(error as Error).message}`];
-    }
-  });
-  // The first in full: two hundred would say no more.
-  expect(wrong.slice(0, 1).join('\n')).toBe('');
-  expect(wrong).toHaveLength(0);
-};
-
 /** Everything but `as_of`, whose position may be later in another store. */
 const sums = (books: ReadonlyMap<number, Books>) =>
   [...books].map(([n, { wallet, lots, breakdown, burn }]) => [
@@ -120,7 +82,7 @@ test('every organization is charged to the last nano-credit, and importing again
   const position = await importBoth(server.url, clock, async (file) => importing(file));
   const seconds = (performance.now() - begun) / 1000;
   const books = await readBooks(server.url, position);
-  checkBooks(books, SECOND_IMPORT_AT);
+  checkBooks(books, expected, SECOND_IMPORT_AT);
 
   for (const file of [files.conversation, files.code]) {
     const again = await importing(file, '--restart');
@@ -130,7 +92,7 @@ test('every organization is charged to the last nano-credit, and importing again
   expect(booksAgain).toEqual(books); // positions included: nothing was written
 
   await advance(server.url, clock, LATER);
-  checkBooks(await readBooks(server.url, position), LATER);
+  checkBooks(await readBooks(server.url, position), expected, LATER);
   undisturbed = sums(books);
   const all = [...expected.values()];
   const total = all.reduce((sum, { consumed }) => sum + consumed, 0n);
@@ -180,7 +142,7 @@ test(`server and importer killed ${String(KILLS)} times end in exactly the same 
     return summaryOf(await importer.ended);
   });
   const books = await readBooks(url, position);
-  checkBooks(books, SECOND_IMPORT_AT);
+  checkBooks(books, expected, SECOND_IMPORT_AT);
   if (undisturbed !== undefined) expect(sums(books)).toEqual(undisturbed);
 });
 

@@ -9,6 +9,8 @@ export interface OrganizationReadPorts {
   readonly catalogue: Pick<CatalogueView, 'testClock'>;
   /** How far the log of the organization's shard goes now. */
   readonly head: (organizationId: string) => Promise<Position>;
+  /** What covers everything that a test clock's last move has booked; null where it was not moved here. */
+  readonly settledAt: (clock: string) => Position | null;
   /** The machine's time. */
   readonly now: () => Instant;
 }
@@ -24,14 +26,17 @@ type ReadOrganization = <T>(
  * present time of the organization. The views see the lots with something left and the holds that are open.
  *
  * Where the read model knows no such organization, it is asked again once it has come to the end of the log: whoever made
- * one uses it at once. So are the reads of a test clock's, whoever moved it, through whatever process (INV-DEL-5).
+ * one uses it at once. What lives on a test clock is shown with what its last move has booked (INV-DEL-5).
  */
-export const organizationReads = ({ models, catalogue, head, now }: OrganizationReadPorts): ReadOrganization => {
+export const organizationReads = (ports: OrganizationReadPorts): ReadOrganization => {
+  const { models, catalogue, now } = ports;
   const figuresOf = async (organizationId: string, after: Position | null) => {
     const seen = await models.organizationFigures({ organizationId, after });
-    if (seen !== undefined && seen.value.testClock === null) return seen;
-    const end = await head(organizationId);
-    return models.organizationFigures({ organizationId, after: after === null ? end : coverBoth(after, end) });
+    const clock = seen?.value.testClock ?? null;
+    const least =
+      seen === undefined ? await ports.head(organizationId) : clock === null ? null : ports.settledAt(clock);
+    if (least === null) return seen;
+    return models.organizationFigures({ organizationId, after: after === null ? least : coverBoth(after, least) });
   };
   return async (organizationId, after, view) => {
     const read = await figuresOf(organizationId, after);

@@ -7,6 +7,8 @@ const EXPECTED: ReadonlySet<unknown> = new Set([
   'event_store_unfit',
   'partition_count_differs',
   'shard_count_differs',
+  'store_unavailable',
+  'stream_unavailable',
 ]);
 
 /** Runs a process of its own until it is asked to stop, with exit code 0 at the end; `said` is printed once it listens. */

@@ -1,4 +1,4 @@
-import { type OrganizationCommand, SYSTEM, type UsageEvent, writeUsage } from '@drawdown/domain';
+import { ledgerStream, type OrganizationCommand, SYSTEM, type UsageEvent, writeUsage } from '@drawdown/domain';
 import { coverBoth, type Instant, latest, type Position } from '@drawdown/kernel';
 import type { EventStore, StreamRecord } from '@drawdown/ports';
 import { randomUUID } from 'node:crypto';
@@ -7,6 +7,7 @@ import {
   type CommandResult,
   type Idempotency,
   type Ledger,
+  LedgerUnavailable,
   type Sender,
   type TakenResult,
   type UsageOutcome,
@@ -37,6 +38,9 @@ const SETTLE_MS = 20_000;
 /** Bytes of usage in one record that drives it again: half of what a record may have. */
 const REDRIVE_BYTES = 500_000;
 
+/** Test clocks whose last move is remembered; of the others nobody waits any more. */
+const CLOCKS_MAX = 1_000;
+
 /** Who asks what no request asked for. */
 const ASKING: Sender = { actor: SYSTEM, requestId: 'ledger' };
 
@@ -56,6 +60,8 @@ export interface RemotePorts extends RepliesPorts, RemoteReads {
 /** The ledger of a process that owns no shard: asks their owners over the stream. */
 export class RemoteLedger implements Ledger {
   private readonly replies: Replies;
+  /** By test clock. */
+  private readonly settled = new Map<string, Position>();
   readonly read: Ledger['read'];
 
   constructor(private readonly ports: RemotePorts) {
@@ -176,6 +182,33 @@ export class RemoteLedger implements Ledger {
 
   async settleClock(clockId: string): Promise<void> {
     await this.askAll({ kind: 'settle', clock: clockId }, SETTLE_MS, (reply) => reply.kind === 'settled' || undefined);
+    const position = await this.headOf(Array.from({ length: this.ports.shards }, (_, shard) => shard));
+    this.settled.delete(clockId);
+    this.settled.set(clockId, position);
+    for (const oldest of this.settled.keys()) {
+      if (this.settled.size <= CLOCKS_MAX) break;
+      this.settled.delete(oldest);
+    }
+  }
+
+  /** What covers everything that was due when this process last moved the clock; null where it did not. */
+  settledAt(clockId: string): Position | null {
+    return this.settled.get(clockId) ?? null;
+  }
+
+  /** How far the log of an organization's shard goes; `LedgerUnavailable` where the store cannot say. */
+  head(organizationId: string): Promise<Position> {
+    return this.headOf([this.shardOf(organizationId)]);
+  }
+
+  private async headOf(shards: readonly number[]): Promise<Position> {
+    try {
+      const heads = shards.map(async (shard) => [shard, await this.ports.store.head(ledgerStream(shard))] as const);
+      const known = (await Promise.all(heads)).filter(([, revision]) => revision >= 0);
+      return new Map(known.map(([shard, revision]) => [String(shard), revision]));
+    } catch (error) {
+      throw new LedgerUnavailable('the event store does not answer; try again in a moment', { cause: error });
+    }
   }
 
   /** As `LastPriced`; rejects with `LedgerUnavailable` where some shard does not answer. */

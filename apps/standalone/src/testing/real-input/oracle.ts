@@ -53,9 +53,15 @@ export const lotsOf = (n: number): readonly LotPlan[] => [
 ];
 
 /** One request of the files. */
-interface Request {
+export interface Request {
+  readonly line: number;
+  /** UTC, to the microsecond. */
+  readonly time: string;
   readonly organization: number;
   readonly workspace: string;
+  readonly model: string;
+  readonly input: string;
+  readonly output: string;
   readonly price: bigint;
 }
 
@@ -93,10 +99,11 @@ export const requestsOf = (file: string): readonly Request[] =>
     .flatMap((text, index): Request[] => {
       if (index === 0 || text === '') return [];
       const line = index + 1;
-      const [, input = '', output = ''] = text.split(',');
+      const [time = '', input = '', output = ''] = text.split(',');
       const model = MODELS[Number(random(line, 4n) % BigInt(MODELS.length))] ?? MODELS[0];
       return [
         {
+          ...{ line, input, output, model: model.name, time: `${time.slice(0, 26).replace(' ', 'T')}Z` },
           organization: organizationOf(line),
           workspace: `ws-${String((random(line, 2n) % BigInt(WORKSPACES)) + 1n)}`,
           price: rounded(BigInt(input) * model.input + BigInt(output) * model.output, model.per),

@@ -68,11 +68,18 @@ export class AppProcess {
     const end = performance.now() + limitMs;
     let last = '';
     for (; ; await pause(ASK_EVERY_MS)) {
-      const { ok, text } = await this.readiness();
+      const { ok, text } = await this.ask('/readyz');
       if (ok) return;
       last = text;
       if (performance.now() > end) throw new Error(`${this.name} does not become ready: ${last}\n${this.output}`);
     }
+  }
+
+  /** Sum of what it reports under a metric's name; 0 where it does not. */
+  async metric(name: string): Promise<number> {
+    const { text } = await this.ask('/metrics');
+    const values = text.split('\n').filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+    return values.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
   }
 
   /** SIGKILL. It is started again; resolves when the new one runs, which may not be ready yet. */
@@ -144,9 +151,9 @@ export class AppProcess {
     });
   }
 
-  private async readiness(): Promise<{ readonly ok: boolean; readonly text: string }> {
+  private async ask(route: string): Promise<{ readonly ok: boolean; readonly text: string }> {
     try {
-      const response = await fetch(`${this.url}/readyz`, { signal: AbortSignal.timeout(2_000) });
+      const response = await fetch(this.url + route, { signal: AbortSignal.timeout(2_000) });
       return { ok: response.ok, text: await response.text() };
     } catch (error) {
       return { ok: false, text: String(error) }; // nobody listens yet

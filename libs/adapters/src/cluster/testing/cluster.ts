@@ -8,11 +8,15 @@ import { freePorts } from '../../kafka/testing/ports';
 import { PostgresServer } from '../../postgres/testing/postgres-server';
 import { AppProcess } from './app-process';
 
-const DIST = path.resolve(__dirname, '../../../../../../dist');
+/** This file may be compiled by itself, and may be run from there. */
+const HERE = path.resolve(__dirname, '../../../../..');
+const DIST = path.basename(HERE) === 'dist' ? HERE : path.join(HERE, 'dist');
 const DOUBLE = path.join(DIST, 'libs/adapters/src/eventstoredb/testing/main.js');
 const PROJECTORS = ['balance-projector', 'breakdown-projector', 'burn-rate-projector', 'transactions-projector'];
 /** A double that was killed reads its log first. */
 const STORE_MAX_MS = 30_000;
+/** A group that has lost members without a word waits for the end of their sessions (6 s), more than once at worst. */
+const SHARED_OUT_MAX_MS = 60_000;
 
 export interface ClusterOptions {
   /** Where everything lies that is kept. */
@@ -51,7 +55,7 @@ export interface Cluster extends StartedServers {
   /** api, worker-1 …, relay and the projectors, in the order in which they are stopped. */
   readonly apps: readonly AppProcess[];
   app(name: string): AppProcess;
-  /** Resolves when all are ready. */
+  /** Resolves when all are ready, and the shards have owners. */
   ready(): Promise<void>;
   /** Stops all in order; what was started here is gone then. */
   stop(): Promise<void>;
@@ -110,8 +114,13 @@ const startDouble = async ({ folder, said }: ClusterOptions): Promise<AppProcess
     ...(said === undefined ? {} : { said }),
   });
   store.start();
-  await listening(store);
-  return store;
+  try {
+    await listening(store);
+    return store;
+  } catch (error) {
+    await store.stop();
+    throw error;
+  }
 };
 
 /** Resolves when somebody listens at its port. */
@@ -128,8 +137,18 @@ const accepts = (port: number): Promise<boolean> =>
     socket.once('connect', () => socket.destroy());
   });
 
+/** Resolves when the workers own all shards among them, and each one some: until then some commands find no owner. */
+const sharedOut = async (workers: readonly AppProcess[], shards: number): Promise<void> => {
+  const least = Math.min(1, Math.floor(shards / workers.length));
+  for (const end = performance.now() + SHARED_OUT_MAX_MS; ; await pause(100)) {
+    const owned = await Promise.all(workers.map((worker) => worker.metric('drawdown_shards_owned')));
+    if (owned.reduce((sum, count) => sum + count, 0) === shards && owned.every((count) => count >= least)) return;
+    if (performance.now() > end) throw new Error(`the workers own ${owned.join(' + ')} of ${String(shards)} shards`);
+  }
+};
+
 const assembled = async (options: ClusterOptions, servers: Addressed): Promise<Cluster> => {
-  const { folder, workers = 2, shards, said, adminKey = `dk_${randomBytes(18).toString('base64url')}` } = options;
+  const { folder, workers = 2, shards = 4, said, adminKey = `dk_${randomBytes(18).toString('base64url')}` } = options;
   const names = [
     'api',
     ...Array.from({ length: workers }, (_, i) => `worker-${String(i + 1)}`),
@@ -139,7 +158,7 @@ const assembled = async (options: ClusterOptions, servers: Addressed): Promise<C
   const ports = await freePorts(names.length);
   const shared = {
     ...{ HOST: '127.0.0.1', DRAWDOWN_ADMIN_KEY: adminKey, DRAWDOWN_TEST_CLOCKS: '1', ...servers.addresses },
-    ...(shards === undefined ? {} : { DRAWDOWN_SHARDS: String(shards) }),
+    DRAWDOWN_SHARDS: String(shards),
     ...options.environment,
   };
   const apps = names.map((name, i) => {
@@ -158,6 +177,8 @@ const assembled = async (options: ClusterOptions, servers: Addressed): Promise<C
     ...{ apps, app, adminKey, url: app('api').url },
     ready: async () => {
       await Promise.all(apps.map((one) => one.ready()));
+      const owners = apps.filter(({ name }) => name.startsWith('worker-'));
+      await sharedOut(owners, shards);
     },
     stop: async () => {
       for (const one of apps) await one.stop();
