@@ -56,6 +56,7 @@ interface Halt {
   readonly type: string | null;
   readonly reason: string;
 }
+type Step = Applied<unknown> | { readonly halt: Halt } | undefined;
 
 /**
  * Carries one shard's events into one model, batch by batch: rows and checkpoint in one transaction, the checkpoint
@@ -73,6 +74,8 @@ export class Follower<E> {
   private done: Promise<void> | undefined;
   /** After a failure batches are of one event, so that what can be saved is, and the reason names the event. */
   private careful = false;
+  private isSaving = false;
+  private isGrowing = false;
 
   constructor(
     private readonly ports: FollowerPorts,
@@ -126,7 +129,7 @@ export class Follower<E> {
     let next = await this.load();
     let saving: Promise<boolean> = Promise.resolve(true);
     while (next !== undefined && !this.stopped) {
-      const step = await this.step(next, backOff);
+      const step = await this.grown(await this.step(next, backOff));
       if (!(await saving)) {
         next = await this.load();
         saving = Promise.resolve(true);
@@ -143,7 +146,7 @@ export class Follower<E> {
   }
 
   /** The next events, applied; undefined where the follower stops, or what was to be saved has not been. */
-  private async step(next: number, backOff: BackOff): Promise<Applied<unknown> | { halt: Halt } | undefined> {
+  private async step(next: number, backOff: BackOff): Promise<Step> {
     while (!this.stopped) {
       try {
         const batch = await this.cursor.take(next, this.careful ? { events: 1, weight: 1 } : this.limits());
@@ -157,6 +160,45 @@ export class Follower<E> {
       }
     }
     return undefined;
+  }
+
+  /**
+   * What comes while the batch before is being committed joins the one that waits for that, so that a row that both
+   * change is written once: under load batches grow to what the database is worth. Undefined where joining failed: the
+   * events are then taken again in smaller batches, of which the one that fails says why.
+   */
+  private async grown(step: Step): Promise<Step> {
+    if (step === undefined || !('deltas' in step)) return step;
+    let { last, events, weight } = step;
+    while (this.isSaving && !this.careful && step.halt === undefined) {
+      const { events: most, weight: heaviest } = this.limits();
+      if (events >= most || weight >= heaviest) break;
+      const more = await this.arriving(last + 1, { events: most - events, weight: heaviest - weight });
+      if (more === undefined) break;
+      try {
+        for (const event of more.events) this.projector.apply(step.deltas, event);
+      } catch (error) {
+        const fields = { model: modelName(this.model), shard: this.shard, error: textOf(error) };
+        this.ports.log.warn(fields, 'a batch is applied again in smaller parts');
+        return undefined;
+      }
+      last = more.last;
+      events += more.events.length;
+      weight += more.weight;
+    }
+    return { ...step, last, events, weight };
+  }
+
+  /** The next events, unless the commit under way ends first. What fails here fails again when it is taken by itself. */
+  private async arriving(from: number, limits: BatchLimits): Promise<Batch<E> | undefined> {
+    this.isGrowing = true;
+    try {
+      return await this.cursor.take(from, limits);
+    } catch {
+      return undefined; // met again, and reported, by the next step
+    } finally {
+      this.isGrowing = false;
+    }
   }
 
   /** The revision after the checkpoint; undefined where the model is gone or the follower stops. */
@@ -200,8 +242,10 @@ export class Follower<E> {
 
   /** Commits the batch while the next one is awaited and applied; where it could not, that waiting is over. Never rejects. */
   private async save(from: number, applied: Applied<unknown>): Promise<boolean> {
+    this.isSaving = true;
     const saved = await this.commit(from, applied);
-    if (!saved) this.cursor.interrupt();
+    this.isSaving = false;
+    if (!saved || this.isGrowing) this.cursor.interrupt();
     return saved;
   }
 

@@ -4,10 +4,11 @@ import { Follower, type FollowerHealth, type FollowerPorts } from './follower';
 import { Reached } from './progress';
 import { type Model, modelName, type Projector, suffixOf } from './projector';
 
-/** A batch's bounds: what is there is taken at once, so these are reached under load only. Some 50 ms of work. */
-const BATCH: BatchLimits = { events: 1_000, weight: 5_000 };
-/** While a generation is being built nobody waits for its single batches, and larger ones cost less per row. */
-const BUILDING_BATCH: BatchLimits = { events: 4_000, weight: 20_000 };
+/**
+ * A batch's bounds: what is there is taken at once, so these are reached under load only, when larger batches cost less
+ * per charge, since each row is written once. Some 200 ms of work.
+ */
+const BATCH: BatchLimits = { events: 4_000, weight: 20_000 };
 
 /** A model being carried forward in all shards. */
 export class ModelRun<E> {
@@ -24,7 +25,7 @@ export class ModelRun<E> {
     onGone: () => void,
   ) {
     this.building = model.state === 'building';
-    const limits = (): BatchLimits => ports.batch ?? (this.building ? BUILDING_BATCH : BATCH);
+    const limits = (): BatchLimits => ports.batch ?? BATCH;
     this.reached = feeds.map(() => new Reached());
     this.followers = feeds.map((feed, shard) => {
       const reached = this.reached[shard];

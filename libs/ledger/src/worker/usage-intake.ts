@@ -21,6 +21,9 @@ import type { SeenCatalogue } from './seen-catalogue';
 /** Records read in one go: more would keep the event loop from everything else for too long (a few ms). */
 const READ_AT_ONCE = 500;
 
+/** Organizations whose shards are remembered: finding one anew costs as much as reading the record does. */
+const OWNERS_KEPT = 20_000;
+
 interface Taken {
   readonly record: ConsumedRecord;
   readonly usage: UsageEvent;
@@ -44,6 +47,8 @@ const FAILED: Rejection = { rejected: 'decision_failed', pointer: '', detail: 't
  * what left nothing in the ledger lies among the dead letters before the next batch is taken (INV-INT-5).
  */
 export class UsageIntake {
+  private readonly owners = new Map<string, number>();
+
   constructor(
     private readonly shards: number,
     private readonly outbox: Outbox,
@@ -75,7 +80,7 @@ export class UsageIntake {
         sorted.refused.push({ record, rejection: usage });
         continue;
       }
-      const owner = shardOf(usage.organizationId, this.shards);
+      const owner = this.ownerOf(usage.organizationId);
       if (owner !== partition) {
         sorted.elsewhere.push([owner, record]);
         continue;
@@ -89,6 +94,16 @@ export class UsageIntake {
       });
     }
     return sorted;
+  }
+
+  private ownerOf(organizationId: string): number {
+    let owner = this.owners.get(organizationId);
+    if (owner === undefined) {
+      owner = shardOf(organizationId, this.shards);
+      if (this.owners.size >= OWNERS_KEPT) this.owners.clear();
+      this.owners.set(organizationId, owner);
+    }
+    return owner;
   }
 
   /** The program fails on one of the records: the others are decided, and that one is kept for whoever corrects it. */

@@ -1,0 +1,128 @@
+import { type EventStore, NO_LOG, NO_METRICS, type ReadDatabase, type Sql } from '@drawdown/ports';
+import { inMemoryEventStore } from '@drawdown/ports/testing';
+import { Feed } from './feed';
+import { Follower } from './follower';
+import type { Projector } from './projector';
+import { type Counted, decode, STREAM, until, write } from './testing/counting';
+
+const MODEL = { projector: 'kept', version: 1, generation: 1, state: 'serving' } as const;
+
+/** One checkpoint; its commits wait until they are let go. */
+class SlowDatabase {
+  checkpoint = -1;
+  /** Revisions that each commit saved. */
+  readonly commits: (readonly number[])[] = [];
+  private waiting: (() => void) | undefined;
+  private saved: readonly number[] = [];
+
+  readonly sql: Sql = {
+    query: <R>(statement: string, parameters: readonly unknown[] = []) => {
+      if (statement.startsWith('SELECT revision')) return rows<R>({ revision: String(this.checkpoint) });
+      if (statement.startsWith('UPDATE projection_checkpoints')) {
+        if (parameters[2] !== this.checkpoint) return Promise.resolve([]);
+        this.checkpoint = parameters[3] as number;
+        return rows<R>({});
+      }
+      this.saved = JSON.parse(statement) as number[];
+      return Promise.resolve([]);
+    },
+  };
+
+  get database(): ReadDatabase {
+    return {
+      ...this.sql,
+      transaction: async (work) => {
+        const result = await work(this.sql);
+        await new Promise<void>((resolve) => (this.waiting = resolve));
+        this.commits.push(this.saved);
+        return result;
+      },
+      run: () => Promise.resolve(),
+      close: () => Promise.resolve(),
+    };
+  }
+
+  get isCommitting(): boolean {
+    return this.waiting !== undefined;
+  }
+
+  letGo(): void {
+    this.waiting?.();
+    this.waiting = undefined;
+  }
+}
+
+const rows = <R>(row: object): Promise<readonly R[]> => Promise.resolve([row as R]);
+
+let store: EventStore;
+let database: SlowDatabase;
+let stopping: AbortController;
+let follower: Follower<Counted>;
+let applied: number[];
+
+const follow = (fails: (revision: number) => boolean): void => {
+  const projector: Projector<number[], Counted> = {
+    ...{ name: 'kept', version: 1, tableNames: [], tables: () => [], begin: () => [] },
+    apply: (deltas, { revision }) => {
+      if (fails(revision)) throw new Error('cannot be applied');
+      applied.push(revision);
+      deltas.push(revision);
+    },
+    save: async (tx, _, deltas) => void (await tx.query(JSON.stringify(deltas))),
+  };
+  const ports = { log: NO_LOG, metrics: NO_METRICS };
+  const source = {
+    ...ports,
+    store,
+    stream: STREAM,
+    decode: (stored: Parameters<typeof decode>[1]) => decode(0, stored),
+  };
+  const feed = new Feed({ ...source, weigh: () => 1 }, stopping.signal);
+  const events = { progressed: () => undefined, halted: () => undefined, gone: () => undefined };
+  const limits = () => ({ events: 100, weight: 100 });
+  const all = { ...ports, database: database.database };
+  follower = new Follower(all, projector as Projector<unknown, Counted>, MODEL, 0, feed, limits, events);
+  follower.start();
+};
+
+beforeEach(() => {
+  store = inMemoryEventStore();
+  database = new SlowDatabase();
+  stopping = new AbortController();
+  applied = [];
+});
+afterEach(async () => {
+  stopping.abort();
+  database.letGo();
+  await follower.stop();
+});
+
+test('what comes while a batch is being committed is committed together after it', async () => {
+  follow(() => false);
+  await write(store, [['a', 1]]);
+  await until(() => database.isCommitting);
+  for (const key of ['b', 'c', 'd']) {
+    const before = applied.length;
+    await write(store, [[key, 1]]);
+    await until(() => applied.length > before);
+  }
+  database.letGo();
+  await until(() => database.isCommitting);
+  database.letGo();
+  await until(() => follower.revision === 3);
+  expect(database.commits).toEqual([[0], [1, 2, 3]]);
+});
+
+test('an event that cannot be applied and comes meanwhile halts it after everything before is committed (INV-DEL-7)', async () => {
+  follow((revision) => revision === 2);
+  await write(store, [['a', 1]]);
+  await until(() => database.isCommitting);
+  await write(store, [['b', 1]]);
+  await until(() => applied.includes(1));
+  await write(store, [['c', 1]]);
+  const letting = setInterval(() => database.letGo(), 5);
+  await until(() => follower.health().state === 'halted');
+  clearInterval(letting);
+  expect(follower.health().reason).toContain('revision 2');
+  expect(database.commits.flat()).toEqual([0, 1]);
+});
