@@ -1,13 +1,14 @@
 import { availableParallelism, cpus } from 'node:os';
 import { Command } from 'commander';
 import { holds, type Row, type RowResult } from './row';
+import { cluster } from './rows/cluster';
 import { domainCore } from './rows/domain-core';
 import { served } from './rows/served';
 import { walletSize } from './rows/wallet-size';
 import { printTable, refusalOf } from './table';
 
 /** Every row of the bench. Another one is a file in rows/ and a place here. */
-const ROWS: readonly Row[] = [domainCore, walletSize, served];
+const ROWS: readonly Row[] = [domainCore, walletSize, served, cluster];
 
 const main = async (): Promise<void> => {
   const program = new Command('bench')

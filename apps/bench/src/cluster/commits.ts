@@ -1,0 +1,101 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { ledgerStream } from '@drawdown/domain';
+import { USAGE_TOPIC } from '@drawdown/ledger';
+import type { ReadDatabase, Row } from '@drawdown/ports';
+import type { ClusterWorld } from './cluster-world';
+
+/** Read models that show amounts: balance, breakdown and burn rate. */
+export const AMOUNTS = ['balances', 'breakdown', 'burn_rate'];
+export const EVERYTHING = [...AMOUNTS, 'transactions'];
+
+const ASK_EVERY_MS = 50;
+/** Reads a whole event of each shard, some 400 KB, so not often: it runs on the processors that are measured. */
+const STORED_EVERY_MS = 500;
+const COMMIT_MAX_MS = 240_000;
+
+/** The value of a metric of the workers, summed over them and over labels; NaN where one does not answer at the moment. */
+export const workersMetric = async (world: ClusterWorld, name: string): Promise<number> => {
+  try {
+    return await sumOf(world, name);
+  } catch {
+    return NaN; // it is asked again, for a limited time
+  }
+};
+
+const sumOf = async ({ cluster, workers }: ClusterWorld, name: string): Promise<number> => {
+  let total = 0;
+  for (let worker = 1; worker <= workers; worker++) {
+    const response = await fetch(`${cluster.app(`worker-${String(worker)}`).url}/metrics`);
+    for (const line of (await response.text()).split('\n')) {
+      if (line.startsWith(`drawdown_${name} `) || line.startsWith(`drawdown_${name}{`))
+        total += Number(line.slice(line.lastIndexOf(' ')));
+    }
+  }
+  return total;
+};
+
+export const untilTrue = async (
+  what: string,
+  condition: () => Promise<boolean>,
+  everyMs = ASK_EVERY_MS,
+): Promise<void> => {
+  for (const end = performance.now() + COMMIT_MAX_MS; !(await condition()); await pause(everyMs)) {
+    if (performance.now() > end) throw new Error(`${what}: not within ${String(COMMIT_MAX_MS / 1000)} s`);
+  }
+};
+
+/** How many usage events the log has taken in after these offsets of the topic, by the offsets that it records itself. */
+const takenSince = async ({ store, shards }: ClusterWorld, from: readonly number[]): Promise<number> => {
+  let taken = 0;
+  for (let shard = 0; shard < shards; shard++) {
+    const [last] = await store.read(ledgerStream(shard), await store.head(ledgerStream(shard)), 1);
+    const { offsets } = (last?.metadata ?? {}) as { readonly offsets?: Record<string, Record<string, number>> };
+    const offset = offsets?.[USAGE_TOPIC]?.[String(shard)];
+    if (offset !== undefined) taken += Math.max(0, offset + 1 - (from[shard] ?? 0));
+  }
+  return taken;
+};
+
+/** Waits until so many usage events after these offsets are stored; answers how many exactly it was. */
+export const untilStored = async (world: ClusterWorld, from: readonly number[], count: number): Promise<number> => {
+  let taken = 0;
+  await untilTrue(
+    `${String(count)} stored`,
+    async () => (taken = await takenSince(world, from)) >= count,
+    STORED_EVERY_MS,
+  );
+  return taken;
+};
+
+const checkpoints = (
+  database: ReadDatabase,
+): Promise<readonly (Row & { model: string; shard: number; revision: string })[]> =>
+  database.query('SELECT model, shard, revision FROM projection_checkpoints');
+
+/** How many events the read models named are behind the log's present end, the slowest in each shard, summed. */
+export const lagOf = async (
+  world: ClusterWorld,
+  models: readonly string[],
+  database = world.database,
+): Promise<number> => {
+  const heads = await Promise.all(
+    Array.from({ length: world.shards }, (_, shard) => world.store.head(ledgerStream(shard))),
+  );
+  const rows = await checkpoints(database);
+  let lag = 0;
+  for (const [shard, head] of heads.entries()) {
+    const revisions = models.map((name) => {
+      const own = rows.filter(({ model, shard: of }) => of === shard && model.startsWith(`${name}_v`));
+      return Math.max(-1, ...own.map(({ revision }) => Number(revision)));
+    });
+    lag += Math.max(0, head - Math.min(...revisions));
+  }
+  return lag;
+};
+
+/** Waits until the checkpoints of the read models named, in the database, have reached the log's ends. */
+export const untilCommitted = (
+  world: ClusterWorld,
+  models: readonly string[],
+  database = world.database,
+): Promise<void> => untilTrue(`${models.join(', ')} level`, async () => (await lagOf(world, models, database)) === 0);

@@ -1,0 +1,42 @@
+import path from 'node:path';
+import { AppProcess } from '@drawdown/adapters/cluster/testing/app-process';
+import { freePorts } from '@drawdown/adapters/kafka/testing/ports';
+import { openPgDatabase } from '@drawdown/adapters/postgres/pg-database';
+import { dropDatabase, newDatabase } from '@drawdown/adapters/postgres/testing/postgres-server';
+import { NO_LOG, NO_METRICS } from '@drawdown/ports';
+import type { ClusterWorld } from './cluster-world';
+import { untilCommitted, untilTrue } from './commits';
+
+const APPS = path.resolve(__dirname, '../../..');
+
+/** Charges per second while processes of their own fill these read models anew, in an empty database. */
+export const rebuildRate = async (
+  { cluster, ...world }: ClusterWorld,
+  apps: readonly string[],
+  models: readonly string[],
+  charges: number,
+): Promise<number> => {
+  const url = await newDatabase(cluster.addresses.DATABASE_URL);
+  const database = openPgDatabase(url, { log: NO_LOG, metrics: NO_METRICS, poolSize: 1 });
+  const ports = await freePorts(apps.length);
+  const processes = apps.map((name, i) => {
+    const port = ports[i] ?? 0;
+    const environment = { ...cluster.addresses, DATABASE_URL: url, HOST: '127.0.0.1', PORT: String(port) };
+    return new AppProcess({ name, file: path.join(APPS, name, 'src/main.js'), environment, port });
+  });
+  try {
+    for (const one of processes) one.start();
+    const rows = 'SELECT count(DISTINCT projector)::int AS made FROM projection_models';
+    await untilTrue(
+      'the first tables',
+      async () => (await database.query<{ made: number }>(rows).catch(() => []))[0]?.made !== undefined,
+    );
+    const started = performance.now();
+    await untilCommitted({ cluster, ...world }, models, database);
+    return (charges / (performance.now() - started)) * 1000;
+  } finally {
+    for (const one of processes) await one.stop();
+    await database.close();
+    await dropDatabase(url);
+  }
+};

@@ -1,0 +1,108 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { ledgerStream } from '@drawdown/domain';
+import { USAGE_TOPIC } from '@drawdown/ledger';
+import type { Row } from '@drawdown/ports';
+import { quantile } from '../rounds';
+import type { ClusterWorld } from './cluster-world';
+import { untilCommitted } from './commits';
+import { uniform, type UsageLoad } from './usage-load';
+
+/** Usage is sent so often, whether or not what was sent before has arrived (open loop). */
+const TICK_MS = 20;
+/** How often it is looked what is visible: the resolution of what is measured. */
+const LOOK_EVERY_MS = 5;
+
+/** A batch that was due at a time, and where its last record lies in each partition. */
+interface Sent {
+  readonly due: number;
+  readonly offsets: readonly number[];
+}
+
+export interface VisibleLag {
+  readonly p50: number;
+  readonly p99: number;
+  readonly offered: number;
+  readonly batches: number;
+}
+
+/** From the time a batch of usage was due until the balances of all of it are committed, in ms, at so many a second. */
+export const visibleLag = async (
+  world: ClusterWorld,
+  load: UsageLoad,
+  perSecond: number,
+  seconds: number,
+): Promise<VisibleLag> => {
+  const sent: Sent[] = []; // oldest first
+  const seen: number[] = [];
+  let sending = true;
+  const following = new AbortController();
+  const visible = followOffsets(world, following.signal);
+  const watching = (async (): Promise<void> => {
+    while (sending || sent.length > 0) {
+      const offsets = await visible();
+      const now = performance.now();
+      while (sent[0]?.offsets.every((offset, shard) => offset <= (offsets[shard] ?? -1)) === true) {
+        seen.push(now - (sent.shift()?.due ?? now));
+      }
+      await pause(LOOK_EVERY_MS);
+    }
+  })();
+  const perTick = Math.max(1, Math.round((perSecond * TICK_MS) / 1000));
+  const started = performance.now();
+  for (let tick = 0; tick * TICK_MS < seconds * 1000; tick++) {
+    const due = started + tick * TICK_MS;
+    const early = due - performance.now();
+    if (early > 0) await pause(early);
+    sent.push({ due, offsets: await load.sendOnce(perTick, uniform) });
+  }
+  sending = false;
+  await watching;
+  following.abort();
+  await untilCommitted(world, ['balances']);
+  return {
+    p50: quantile(seen, 0.5),
+    p99: quantile(seen, 0.99),
+    offered: perTick * (1000 / TICK_MS),
+    batches: seen.length,
+  };
+};
+
+/** Follows the log, so that it can be told of the checkpoints of the balances up to which offset of each shard's usage they are. */
+const followOffsets = (world: ClusterWorld, signal: AbortSignal): (() => Promise<readonly number[]>) => {
+  /** Of each shard: revisions that are not committed yet, and the usage offset that they reach. */
+  const coming: [revision: number, offset: number][][] = Array.from({ length: world.shards }, () => []);
+  const reached = coming.map(() => -1);
+  for (const shard of coming.keys()) {
+    follow(world, shard, signal, (revision, offset) => coming[shard]?.push([revision, offset])).catch(
+      (error: unknown) => {
+        if (!signal.aborted) throw error;
+      },
+    );
+  }
+  return async () => {
+    const rows = await world.database.query<Row & { shard: number; revision: string }>(
+      "SELECT shard, revision FROM projection_checkpoints WHERE model LIKE 'balances%'",
+    );
+    for (const { shard, revision } of rows) {
+      const waiting = coming[shard] ?? [];
+      while ((waiting[0]?.[0] ?? Infinity) <= Number(revision)) reached[shard] = waiting.shift()?.[1] ?? -1;
+    }
+    return reached;
+  };
+};
+
+const follow = async (
+  { store }: ClusterWorld,
+  shard: number,
+  signal: AbortSignal,
+  saw: (revision: number, offset: number) => void,
+): Promise<void> => {
+  const stream = ledgerStream(shard);
+  for await (const page of store.follow(stream, (await store.head(stream)) + 1, signal)) {
+    for (const { revision, metadata } of page) {
+      const { offsets } = metadata as { readonly offsets?: Readonly<Record<string, Readonly<Record<string, number>>>> };
+      const offset = offsets?.[USAGE_TOPIC]?.[String(shard)];
+      if (offset !== undefined) saw(revision, offset);
+    }
+  }
+};
