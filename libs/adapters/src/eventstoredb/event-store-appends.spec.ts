@@ -14,8 +14,8 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((store) => store.close()));
 });
 
-const open = async (options: EventStoreDbOptions = {}, batchAppend = true) => {
-  const server = await double({ batchAppend });
+const open = async (options: EventStoreDbOptions = {}) => {
+  const server = await double();
   const store = openEventStoreDb(server.url, { patience: { appendMs: 1_000, readMs: 1_000 }, ...options });
   opened.push(store);
   return { server, store };
@@ -28,10 +28,7 @@ const events = (count: number): NewEvent[] =>
 const ids = (list: readonly NewEvent[]): string[] => list.map(({ id }) => id);
 const unknown = { code: 'append_unknown', stream: 's' };
 
-describe.each([
-  ['over BatchAppend', true],
-  ['over the unary Append', false],
-])('an append %s', (_, batchAppend) => {
+describe('an append', () => {
   const lost: [string, AppendFault, boolean][] = [
     ['FLT-22: whose answer is lost', { kind: 'drop answer' }, true],
     ['that never arrives', { kind: 'drop request' }, false],
@@ -46,7 +43,7 @@ describe.each([
     ['that meets a server which is not ready', { kind: 'refuse', refusal: 'not ready' }, false],
   ];
   test.each(lost)('%s has no known outcome; repeated, it is stored once', async (_name, fault, stored) => {
-    const { server, store } = await open({}, batchAppend);
+    const { server, store } = await open();
     await store.append('s', 0, events(2));
     const append = events(3);
     server.faults.nextAppends(fault);
@@ -56,7 +53,7 @@ describe.each([
   });
 
   test('FLT-22: whose answer is lost conflicts, when another was stored there meanwhile', async () => {
-    const { server, store } = await open({}, batchAppend);
+    const { server, store } = await open();
     server.faults.nextAppends({ kind: 'drop request' });
     const append = events(2);
     await expect(store.append('s', 0, append)).rejects.toMatchObject(unknown);
@@ -67,7 +64,7 @@ describe.each([
   });
 
   test('that a follower refuses goes to the leader when it is repeated', async () => {
-    const { server, store } = await open({}, batchAppend);
+    const { server, store } = await open();
     const leader = await double();
     await store.append('s', 0, events(1));
     server.faults.nextAppends({ kind: 'not leader', host: '127.0.0.1', port: leader.port });
@@ -78,38 +75,57 @@ describe.each([
   });
 
   test('FLT-25: without the right to write stores nothing, says so at once, and passes once the right is there', async () => {
-    const { server, store } = await open({}, batchAppend);
+    const { server, store } = await open();
     await store.append('s', 0, events(1));
     server.faults.accessDenied = true;
-    // Over the unary Append the whole call fails, which says nothing about the append.
-    const code = batchAppend ? 'store_unavailable' : 'append_unknown';
     const append = events(1);
     const error: unknown = await store.append('s', 1, append).catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ code });
-    if (batchAppend) expect(error).toMatchObject({ message: expect.stringContaining('access denied') as string });
+    const message = expect.stringContaining('access denied') as string;
+    expect(error).toMatchObject({ code: 'store_unavailable', message });
     expect(server.faults.appends).toBe(2);
     server.faults.heal();
     expect(await store.append('s', 1, append)).toMatchObject({ revision: 1, repeated: false });
   });
 
   test('that the server takes for too large will never be stored', async () => {
-    const { server, store } = await open({}, batchAppend);
+    const { server, store } = await open();
     server.faults.nextAppends({ kind: 'refuse', refusal: 'too large' });
     await expect(store.append('s', 0, events(1))).rejects.toMatchObject({ code: 'append_too_large' });
   });
 
   test('that is refused as a wrong version, though it is stored, resolves', async () => {
-    const { server, store } = await open({}, batchAppend);
+    const { server, store } = await open();
     server.faults.nextAppends({ kind: 'store and refuse', refusal: 'wrong version', current: 7 });
     expect(await store.append('s', 0, events(2))).toMatchObject({ revision: 1, repeated: true });
   });
 
   test('that is refused as a wrong version for no reason conflicts, with the true head', async () => {
-    const { server, store } = await open({}, batchAppend);
+    const { server, store } = await open();
     await store.append('s', 0, events(2));
     server.faults.nextAppends({ kind: 'refuse', refusal: 'wrong version', current: 7 });
     await expect(store.append('s', 2, events(2))).rejects.toMatchObject({ code: 'stream_conflict', head: 1 });
   });
+});
+
+test('what other calls and other servers go through is nothing to an append that waits', async () => {
+  const [{ server, store }, other] = [await open(), await open()];
+  await Promise.all([store.append('s', 0, events(1)), other.store.append('s', 0, events(1))]);
+  server.faults.nextAppends({ kind: 'answer late', ms: 300 });
+  const waiting = store.append('s', 1, events(1));
+  other.server.faults.nextAppends({ kind: 'fail', code: status.UNAVAILABLE, stored: false });
+  await expect(other.store.append('s', 1, events(1))).rejects.toMatchObject(unknown);
+  expect(await waiting).toMatchObject({ revision: 1, repeated: false });
+});
+
+test('an answer to an append that was given up is nobody’s, and the call goes on', async () => {
+  const { server, store } = await open({ patience: { appendMs: 100 } });
+  await store.append('s', 0, events(1));
+  server.faults.nextAppends({ kind: 'answer late', ms: 250 }, { kind: 'answer late', ms: 60 });
+  const append = events(1);
+  await expect(store.append('s', 1, append)).rejects.toMatchObject(unknown);
+  for (let i = 0; i < 4; i++) await store.append('t', i, events(1)).catch(() => undefined);
+  expect(await eventually(() => store.append('s', 1, append))).toMatchObject({ revision: 1, repeated: true });
+  expect(server.faults.batchCalls).toBe(1);
 });
 
 test('a writer that is behind meets a conflict with the head, and its own append of before as a repetition', async () => {
@@ -152,7 +168,7 @@ test('a client object that keeps a failure for good is replaced', async () => {
   const { server, store } = await open();
   server.faults.featuresFail = status.INTERNAL;
   const append = events(1);
-  await expect(store.append('s', 0, append)).rejects.toMatchObject(unknown);
+  await expect(store.append('s', 0, append)).rejects.toMatchObject({ code: 'store_unavailable' });
   server.faults.heal();
   expect(await eventually(() => store.append('s', 0, append))).toMatchObject({ revision: 0, repeated: false });
 });

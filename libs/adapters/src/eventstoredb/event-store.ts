@@ -12,8 +12,9 @@ import {
   StoreUnavailable,
   StreamConflict,
 } from '@drawdown/ports';
-import { AppendClient, type SentAppend, sentAppend } from './append-client';
-import { appendFailure, definite } from './failures';
+import { AppendClient } from './append-client';
+import { type SentAppend, sentAppend } from './batch-stream';
+import { AppendRefused, definite } from './failures';
 import { follow } from './follow';
 import { followedPrefixes, followedStream } from './followed';
 import { KnownHeads } from './known-heads';
@@ -92,9 +93,9 @@ class EventStoreDb implements EventStore {
     const head = this.heads.get(stream) ?? (await this.learnHead(stream));
     if (head >= expected) return this.decideByReading(stream, expected, ids);
     try {
-      const { nextExpectedRevision, position } = await this.appends.append(append, this.patience.appendMs);
+      const { lastRevision, position } = await this.appends.append(append, this.patience.appendMs);
       const revision = expected + ids.length - 1;
-      if (nextExpectedRevision !== BigInt(revision)) throw misplaced(stream, expected, nextExpectedRevision);
+      if (lastRevision !== BigInt(revision)) throw misplaced(stream, expected, lastRevision);
       this.heads.learn(stream, revision);
       if (position === undefined) return { ...(await this.decideByReading(stream, expected, ids)), repeated: false };
       return { revision, position: positionOf(position), repeated: false };
@@ -106,7 +107,7 @@ class EventStoreDb implements EventStore {
   /** Makes the port's answer out of a rejection. */
   private async settle(stream: string, expected: number, ids: readonly string[], error: unknown): Promise<Appended> {
     if (error instanceof Misplaced || error instanceof StoreUnavailable) throw error;
-    const failure = appendFailure(error);
+    const failure = error instanceof AppendRefused ? error.failure : 'unknown';
     if (failure === 'wrong version') {
       try {
         return await this.decideByReading(stream, expected, ids);

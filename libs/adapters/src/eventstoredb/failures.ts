@@ -1,36 +1,37 @@
 import { AppendTooLarge, StoreUnavailable } from '@drawdown/ports';
+import type { Status } from '@eventstore/db-client/generated/status_pb';
 import { convertToCommandError, ErrorType, isCommandError } from '@eventstore/db-client';
 
 /** gRPC's UNAVAILABLE. */
 const UNAVAILABLE = 14;
 
 /**
- * What a rejected append means. `unknown` is everything that is not surely one of the others: a failure of any batch
- * stream rejects all appends of the process that wait, whatever became of them.
+ * What a refusal of an append means. `unknown`: it may be stored, or still will be, as with every append that the server
+ * does not answer.
  */
 export type AppendFailure = 'wrong version' | 'nothing stored' | 'too large' | 'never' | 'unknown';
 
-export const appendFailure = (thrown: unknown): AppendFailure => {
-  // The call that asks for the server's features comes before anything is sent, and alone rejects with a bare gRPC error.
-  if (!isCommand(thrown)) return codeOf(thrown) === UNAVAILABLE || isDiscovery(thrown) ? 'nothing stored' : 'unknown';
-  switch (thrown.type) {
-    case ErrorType.WRONG_EXPECTED_VERSION:
-      return 'wrong version';
-    case ErrorType.MAXIMUM_APPEND_SIZE_EXCEEDED:
-      return 'too large';
-    case ErrorType.STREAM_DELETED:
-      return 'never';
-    case ErrorType.ACCESS_DENIED:
-      // Without a code it is the answer to this very append; with one the whole call failed, and others' appends with it.
-      return thrown.code === undefined ? 'nothing stored' : 'unknown';
-    default:
-      return 'unknown';
+/** The server's answer to an append that it says it has not stored. */
+export class AppendRefused extends Error {
+  constructor(
+    readonly failure: AppendFailure,
+    message: string,
+  ) {
+    super(message);
   }
+}
+
+const PACKAGE = 'event_store.client.';
+const REFUSALS: Readonly<Record<string, AppendFailure>> = {
+  [`${PACKAGE}WrongExpectedVersion`]: 'wrong version',
+  [`${PACKAGE}MaximumAppendSizeExceeded`]: 'too large',
+  [`${PACKAGE}StreamDeleted`]: 'never',
+  [`${PACKAGE}AccessDenied`]: 'nothing stored',
 };
 
-/** True where the server has answered this append, so that the client object is in order. */
-export const isAnswer = (failure: AppendFailure, thrown: unknown): boolean =>
-  failure !== 'unknown' && (failure !== 'nothing stored' || isCommand(thrown));
+/** Errors of BatchAppend carry their kind as a message of its own (Streams.BatchAppend.cs); `Timeout` and others say nothing. */
+export const refusal = (answer: Status): AppendFailure =>
+  REFUSALS[answer.getDetails()?.getTypeName() ?? ''] ?? 'unknown';
 
 /** The error of the port for a failure that says what became of the append. */
 export const definite = (
@@ -40,7 +41,7 @@ export const definite = (
 ): Error => {
   switch (failure) {
     case 'nothing stored':
-      return unavailable(`${stream}: nothing was stored`, cause);
+      return new StoreUnavailable(`${stream}: nothing was stored: ${DENIED}`, { cause });
     case 'too large':
       return new AppendTooLarge(`${stream}: the server takes less than we send; raise its MaxAppendSize to 1 MiB`, {
         cause,
@@ -53,12 +54,15 @@ export const definite = (
 export const unavailable = (what: string, cause: unknown): StoreUnavailable =>
   new StoreUnavailable(`${what}: ${reason(cause)}`, { cause });
 
+const DENIED =
+  'access denied; look at the credentials of the connection string, at TLS (without it none are sent) and at the ACL';
+
 /** How a failure of the client reads, and what to do where that is not plain. */
 export const reason = (thrown: unknown): string => {
   const error = thrown instanceof Error ? convertToCommandError(thrown) : undefined;
   if (!isCommand(error)) return String(thrown);
   if (error.type === ErrorType.ACCESS_DENIED) {
-    return 'access denied; look at the credentials of the connection string, at TLS (without it none are sent) and at the ACL';
+    return DENIED;
   }
   return `${error.type}${error.message === '' ? '' : ` (${error.message})`}`;
 };
@@ -76,9 +80,6 @@ export const isTransient = (thrown: unknown): boolean => {
 export const isRefusal = (thrown: unknown): boolean =>
   isCommand(thrown) &&
   [ErrorType.ACCESS_DENIED, ErrorType.STREAM_DELETED, ErrorType.INVALID_ARGUMENT].includes(thrown.type);
-
-const isDiscovery = (thrown: unknown): boolean =>
-  thrown instanceof Error && thrown.message.startsWith('Failed to discover');
 
 const isCommand = (thrown: unknown): thrown is Error & { readonly type: ErrorType; readonly code?: number } =>
   thrown instanceof Error && isCommandError(thrown);

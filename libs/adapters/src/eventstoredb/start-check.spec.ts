@@ -1,6 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import { EventStoreDBClient } from '@eventstore/db-client';
 import { checkEventStoreDb } from './start-check';
+import { eventually } from './testing/eventually';
 import { doubles } from './testing/servers';
 
 const double = doubles();
@@ -15,10 +16,11 @@ const problems = async (check: Promise<void>): Promise<string> => {
   return (error as Error).message;
 };
 
-test('a fit server passes, again and again', async () => {
-  const { url } = await double();
+test('a fit server passes, again and again, and no call is left open', async () => {
+  const { url, faults } = await double();
   await checkEventStoreDb(url, { streams });
   await Promise.all([checkEventStoreDb(url, { streams }), checkEventStoreDb(url, { streams, prefix: 'test-' })]);
+  await eventually(() => (faults.batchCalls === 0 ? Promise.resolve() : Promise.reject(new Error('still open'))));
 });
 
 test.each([

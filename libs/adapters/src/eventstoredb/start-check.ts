@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { type Log, NO_LOG } from '@drawdown/ports';
+import { type Log, type NewEvent, NO_LOG } from '@drawdown/ports';
 import { BACKWARDS, END, EventStoreDBClient, type StreamMetadata } from '@eventstore/db-client';
 import { closeChannel } from './append-client';
+import { BatchStream, sentAppend } from './batch-stream';
 import { isNotFound, reason } from './failures';
 import { StreamNames } from './stored-events';
 
@@ -109,15 +110,15 @@ const metadataProblems = async (client: EventStoreDBClient, stream: string): Pro
 
 const clockProblems = async (client: EventStoreDBClient, stream: string, now: () => number): Promise<string[]> => {
   const before = now();
-  const probe = {
-    contentType: 'application/octet-stream',
-    data: new Uint8Array(0),
-    metadata: new Uint8Array(0),
-  } as const;
   const id = randomUUID();
-  // Several processes start at once, and nobody reads this stream: the one place where the revision does not matter.
-  // With credentials of its own it would go over the unary Append; like this it shows the way that appends will take.
-  await client.appendToStream(stream, { id, type: 'StartChecked', ...probe });
+  const probe: NewEvent = { id, type: 'StartChecked', data: new Uint8Array(0), metadata: {} };
+  const appends = await BatchStream.open(client);
+  try {
+    // Several processes start at once, and nobody reads this stream: the one place where the revision does not matter.
+    await appends.append(sentAppend(stream, 'any', [probe]), CHECK_TIMEOUT_MS);
+  } finally {
+    appends.end('checked');
+  }
   const created = await createdAt(client, stream, id);
   const after = now();
   if (created === undefined)

@@ -1,6 +1,6 @@
 import type { JsonObject } from '@drawdown/kernel';
-import { type NewEvent, type StoredEvent, StoreUnavailable } from '@drawdown/ports';
-import type { BinaryEventData, Position, RecordedEvent } from '@eventstore/db-client';
+import { type StoredEvent, StoreUnavailable } from '@drawdown/ports';
+import type { Position, RecordedEvent } from '@eventstore/db-client';
 
 /** Names on the server are ours behind a prefix, so that several stores, or several runs of a suite, share a server. */
 export class StreamNames {
@@ -17,17 +17,11 @@ export class StreamNames {
   }
 }
 
-/**
- * An event as the client sends it, with copies of our bytes. Both byte arrays must be plain: a Buffer as metadata would be
- * stored as `{"type":"Buffer",…}`. `binaryEvent()` makes the same, but copies data element by element.
- */
-export const eventData = ({ id, type, data, metadata }: NewEvent): BinaryEventData => ({
-  id,
-  type,
-  contentType: 'application/octet-stream',
-  data: new Uint8Array(data),
-  metadata: new Uint8Array(Buffer.from(JSON.stringify(metadata), 'utf8')),
-});
+/** How all our events are marked: nobody but us reads their bytes. */
+export const OCTET_STREAM = 'application/octet-stream';
+
+/** Metadata as it is sent: bytes of JSON. */
+export const metadataBytes = (metadata: JsonObject): Uint8Array => Buffer.from(JSON.stringify(metadata), 'utf8');
 
 export const storedEvent = (names: StreamNames, recorded: RecordedEvent): StoredEvent => {
   const { id, type, data, metadata, streamId, revision, position } = recorded;

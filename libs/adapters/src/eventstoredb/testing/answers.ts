@@ -41,14 +41,6 @@ export const allPosition = (position: number): AllStreamPosition =>
   new AllStreamPosition().setCommitPosition(String(position)).setPreparePosition(String(position));
 
 /** Both forms are accepted everywhere (Services/Transport/Grpc/Uuid.cs, `Uuid.FromDto`). */
-export const uuidText = (uuid: UUID | undefined): string => {
-  const structured = uuid?.getStructured();
-  if (structured === undefined) return uuid?.getString().toLowerCase() ?? '';
-  const half = (bits: string): string => BigInt.asUintN(64, BigInt(bits)).toString(16).padStart(16, '0');
-  const hex = half(structured.getMostSignificantBits()) + half(structured.getLeastSignificantBits());
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-};
-
 export const uuidOf = (text: string, structured: boolean): UUID => {
   if (!structured) return new UUID().setString(text);
   const hex = text.replaceAll('-', '');

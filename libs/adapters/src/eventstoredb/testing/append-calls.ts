@@ -1,11 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { type ServerDuplexStream, type ServerReadableStream, type sendUnaryData, status } from '@grpc/grpc-js';
-import {
-  AppendReq,
-  AppendResp,
-  type BatchAppendReq,
-  BatchAppendResp,
-} from '@eventstore/db-client/generated/streams_pb';
+import { type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { type BatchAppendReq, BatchAppendResp } from '@eventstore/db-client/generated/streams_pb';
 import { Empty } from 'google-protobuf/google/protobuf/empty_pb';
 import {
   allPosition,
@@ -19,8 +14,8 @@ import {
   type Refusal,
   streamName,
   uuidOf,
-  uuidText,
 } from './answers';
+import { uuidText } from '../batch-stream';
 import type { EventLog, Written } from './event-log';
 import type { ProposedEvent } from './logged-event';
 import type { Expected } from './expected-revision';
@@ -50,6 +45,8 @@ export const batchAppend =
   (log: EventLog, faults: Faults) =>
   (call: BatchCall): void => {
     const open = new Map<string, Incoming>();
+    faults.batchCalls += 1;
+    call.once('close', () => (faults.batchCalls -= 1));
     call.on('data', (frame: BatchAppendReq) => {
       const correlationId = uuidText(frame.getCorrelationId());
       const incoming = open.get(correlationId) ?? begun(frame, correlationId);
@@ -80,7 +77,7 @@ const begun = (frame: BatchAppendReq, correlationId: string): Incoming | undefin
   return { correlationId, structured, stream, expected, deadline, events: [] };
 };
 
-const proposed = (message: BatchAppendReq.ProposedMessage | AppendReq.ProposedMessage): ProposedEvent => ({
+const proposed = (message: BatchAppendReq.ProposedMessage): ProposedEvent => ({
   id: uuidText(message.getId()),
   type: message.getMetadataMap().get('type') ?? '',
   contentType: message.getMetadataMap().get('content-type') ?? '',
@@ -114,7 +111,6 @@ const batchSuccess = (written: Written): BatchAppendResp.Success => {
   return success.setPosition(allPosition(written.position));
 };
 
-/** The same decisions for both calls; faults befall both. */
 const decided = async (log: EventLog, faults: Faults, incoming: Incoming): Promise<Outcome> => {
   const fault = faults.forNextAppend();
   if (faults.silent) return 'silence';
@@ -168,29 +164,6 @@ const insteadOfAnswer = async (fault: AppendFault, current: number): Promise<Out
   return undefined;
 };
 
-/** Streams/Append (Services/Transport/Grpc/Streams.Append.cs): a wrong version is a normal response. */
-export const append =
-  (log: EventLog, faults: Faults) =>
-  (call: ServerReadableStream<AppendReq, AppendResp>, answer: sendUnaryData<AppendResp>): void => {
-    let options: AppendReq.Options | undefined;
-    const events: ProposedEvent[] = [];
-    call.on('data', (frame: AppendReq) => {
-      const message = frame.getProposedMessage();
-      if (message === undefined) options = frame.getOptions();
-      else events.push(proposed(message));
-    });
-    call.on('end', () => {
-      if (options === undefined) return answer(failure(status.INVALID_ARGUMENT, 'Append without options'));
-      const stream = streamName(options.getStreamIdentifier());
-      const expected = expectedOf(options);
-      const rest = { correlationId: '', structured: false, deadline: Infinity };
-      decided(log, faults, { ...rest, stream, expected, events }).then(
-        (outcome) => answerUnary(outcome, stream, expected, answer),
-        (error: unknown) => answer(error as Error),
-      );
-    });
-  };
-
 export const expectedOf = (options: {
   hasNoStream(): boolean;
   hasAny(): boolean;
@@ -200,34 +173,4 @@ export const expectedOf = (options: {
   if (options.hasNoStream()) return 'no_stream';
   if (options.hasAny()) return 'any';
   return options.hasStreamExists() ? 'stream_exists' : Number(options.getRevision());
-};
-
-const answerUnary = (outcome: Outcome, stream: string, expected: Expected, answer: sendUnaryData<AppendResp>): void => {
-  if (outcome === 'silence') return;
-  if ('end' in outcome) {
-    answer(outcome.end === 'ok' ? failure(status.UNAVAILABLE, 'Connection dropped') : outcome.end);
-  } else if ('written' in outcome) answer(null, new AppendResp().setSuccess(unarySuccess(outcome.written)));
-  else if (outcome.refusal === 'wrong version') {
-    answer(null, new AppendResp().setWrongExpectedVersion(unaryWrongVersion(expected, outcome.current)));
-  } else answer(asFailure(outcome.refusal, { stream, expected, current: outcome.current }));
-};
-
-const unarySuccess = (written: Written): AppendResp.Success => {
-  const success = new AppendResp.Success();
-  if (!('revision' in written)) throw new Error(`not a success: ${written.outcome}`);
-  if (written.revision < 0) success.setNoStream(clientEmpty());
-  else success.setCurrentRevision(String(written.revision));
-  if (written.position === undefined) return success.setNoPosition(clientEmpty());
-  const at = String(written.position);
-  return success.setPosition(new AppendResp.Position().setCommitPosition(at).setPreparePosition(at));
-};
-
-const unaryWrongVersion = (expected: Expected, current: number): AppendResp.WrongExpectedVersion => {
-  const wrong = new AppendResp.WrongExpectedVersion();
-  if (current < 0) wrong.setCurrentNoStream(clientEmpty());
-  else wrong.setCurrentRevision(String(current));
-  if (expected === 'no_stream') return wrong.setExpectedNoStream(clientEmpty());
-  if (expected === 'any') return wrong.setExpectedAny(clientEmpty());
-  if (expected === 'stream_exists') return wrong.setExpectedStreamExists(clientEmpty());
-  return wrong.setExpectedRevision(String(expected));
 };

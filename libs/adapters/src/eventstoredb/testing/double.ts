@@ -4,7 +4,7 @@ import { Server, ServerCredentials, type UntypedServiceImplementation } from '@g
 import { GossipService } from '@eventstore/db-client/generated/gossip_grpc_pb';
 import { ServerFeaturesService } from '@eventstore/db-client/generated/serverfeatures_grpc_pb';
 import { StreamsService } from '@eventstore/db-client/generated/streams_grpc_pb';
-import { append, batchAppend } from './append-calls';
+import { batchAppend } from './append-calls';
 import { softDelete, tombstone } from './delete-calls';
 import { EventLog } from './event-log';
 import { Faults } from './faults';
@@ -32,7 +32,7 @@ export interface DoubleOptions extends Partial<Features> {
 
 /**
  * A server that speaks EventStoreDB's protocol to its client, in this process, with its log in a file of `folder`. What
- * it emulates is named, branch by branch, by the server's source (release 23.10.8 unless said) or its documentation. Users, Operations, Projections,
+ * it emulates is named, branch by branch, by the server's source (release 23.10.8 unless said) or its documentation. The unary Append, Users, Operations, Projections,
  * Monitoring and PersistentSubscriptions are UNIMPLEMENTED, which is what grpc-js answers for them.
  */
 export const startDouble = async (folder: string, options: DoubleOptions = {}): Promise<EventStoreDbDouble> => {
@@ -41,7 +41,7 @@ export const startDouble = async (folder: string, options: DoubleOptions = {}): 
   const faults = new Faults();
   const limit = MESSAGE_BYTES_MAX;
   const server = new Server({ 'grpc.max_receive_message_length': limit, 'grpc.max_send_message_length': limit });
-  const features = { version: options.version ?? '24.10.14', batchAppend: options.batchAppend ?? true };
+  const features = { version: options.version ?? '24.10.14' };
   let port = 0;
   const implementation: [Parameters<Server['addService']>[0], UntypedServiceImplementation][] = [
     [ServerFeaturesService, { getSupportedMethods: supportedMethods(features, faults) }],
@@ -50,7 +50,6 @@ export const startDouble = async (folder: string, options: DoubleOptions = {}): 
       StreamsService,
       {
         read: read(log, faults),
-        append: append(log, faults),
         batchAppend: batchAppend(log, faults),
         delete: softDelete(log),
         tombstone: tombstone(log),

@@ -45,6 +45,8 @@ export class Faults {
   readsNotLeader: { readonly host: string; readonly port: number } | undefined;
   /** Appends received, whatever became of them. */
   appends = 0;
+  /** BatchAppend calls that are open now. */
+  batchCalls = 0;
   /** Subscriptions opened. */
   subscriptions = 0;
   readonly subscribers = new Set<Subscriber>();

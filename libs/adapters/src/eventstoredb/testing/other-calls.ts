@@ -10,13 +10,11 @@ const STREAMS = 'event_store.client.streams.streams';
 export interface Features {
   /** What the double calls itself; it has the behaviours of 24.10.14. */
   readonly version: string;
-  /** False: the client falls back to the unary Append. */
-  readonly batchAppend: boolean;
 }
 
 /** ServerFeatures/GetSupportedMethods (Services/Transport/Grpc/ServerFeatures.cs): names in lower case. */
 export const supportedMethods =
-  ({ version, batchAppend }: Features, faults: Faults) =>
+  ({ version }: Features, faults: Faults) =>
   (_call: ServerUnaryCall<Empty, SupportedMethods>, answer: sendUnaryData<SupportedMethods>): void => {
     if (faults.silent) return;
     if (faults.featuresFail !== undefined) {
@@ -25,8 +23,10 @@ export const supportedMethods =
     }
     const method = (name: string, features: string[] = []): SupportedMethod =>
       new SupportedMethod().setServiceName(STREAMS).setMethodName(name).setFeaturesList(features);
-    const methods = [method('append'), method('read', ['position', 'events']), method('delete'), method('tombstone')];
-    if (batchAppend) methods.push(method('batchappend', ['deadline_duration']));
+    const methods = [
+      ...[method('append'), method('read', ['position', 'events']), method('delete'), method('tombstone')],
+      method('batchappend', ['deadline_duration']),
+    ];
     answer(null, new SupportedMethods().setEventStoreServerVersion(version).setMethodsList(methods));
   };
 
