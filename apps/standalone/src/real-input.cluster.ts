@@ -1,6 +1,6 @@
 import { type Cluster, startCluster } from '@drawdown/adapters/cluster/testing/cluster';
 import { Kafka, logLevel } from 'kafkajs';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -40,6 +40,9 @@ const ANSWER_MAX_MS = 60_000;
 /** Of each file; everything where nobody says so. */
 const ROWS = Number(process.env['CLUSTER_ROWS'] ?? (process.env['CI'] === undefined ? Infinity : 6_000));
 
+/** Of each process, where a run fails. */
+const LINES_TOLD = 12;
+
 const say = (line: string): void => {
   process.stdout.write(`cluster: ${line}\n`);
 };
@@ -68,8 +71,45 @@ const readRequests = (): readonly [readonly Request[], readonly Request[]] => {
   return [all[0].slice(0, ROWS), all[1].slice(0, ROWS)];
 };
 
-const startAll = (name: string): Promise<Cluster> =>
-  startCluster({ folder: path.join(folder, name), shards: SHARDS, workers: 2, adminKey: ADMIN_KEY });
+/** What every process prints, in files: told at the end where the run fails. */
+const startAll = (name: string): Promise<Cluster> => {
+  const logs = path.join(folder, name, 'logs');
+  mkdirSync(logs, { recursive: true });
+  const said = (app: string, line: string): void => {
+    appendFileSync(path.join(logs, `${app}.log`), `${new Date().toISOString()} ${line}\n`);
+  };
+  return startCluster({ folder: path.join(folder, name), shards: SHARDS, workers: 2, adminKey: ADMIN_KEY, said });
+};
+
+/** Why a run failed can be seen in what the processes said last, and in how far each topic was read. */
+const tellWhy = async ({ apps, addresses }: Cluster, name: string): Promise<void> => {
+  for (const { name: app } of apps) {
+    const file = path.join(folder, name, 'logs', `${app}.log`);
+    const lines = existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n').slice(-LINES_TOLD) : [];
+    for (const line of lines) say(`${app}: ${line.slice(0, 400)}`);
+  }
+  const admin = new Kafka({ clientId: 'test', brokers: [addresses.KAFKA_BROKERS], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  for (const topic of await admin.listTopics()) {
+    const bounds = await admin.fetchTopicOffsets(topic);
+    say(`${topic}: ${bounds.map(({ low, high }) => `${low}–${high}`).join(', ')}`);
+  }
+  for (const { groupId } of (await admin.listGroups()).groups) {
+    say(`${groupId}: ${JSON.stringify(await admin.fetchOffsets({ groupId }))}`);
+  }
+  await admin.disconnect();
+};
+
+/** Runs it on a cluster of its own. */
+const onCluster = async (name: string, run: (running: Cluster) => Promise<void>): Promise<void> => {
+  cluster = await startAll(name);
+  try {
+    await run(cluster);
+  } catch (error) {
+    await tellWhy(cluster, name).catch((thrown: unknown) => say(`nor is it known why: ${String(thrown)}`));
+    throw error;
+  }
+};
 
 const seconds = (since: number): string => ((performance.now() - since) / 1000).toFixed(1);
 
@@ -181,22 +221,24 @@ const runThrough = async (running: Cluster, faults: readonly [Fault[], Fault[]])
 };
 
 test('the processes charge real usage from Kafka to the last nano-credit', async () => {
-  cluster = await startAll('undisturbed');
-  await runThrough(cluster, [[], []]);
-  expect(cluster.apps.flatMap(({ ownEnds }) => ownEnds)).toEqual([]);
+  await onCluster('undisturbed', async (running) => {
+    await runThrough(running, [[], []]);
+    expect(running.apps.flatMap(({ ownEnds }) => ownEnds)).toEqual([]);
+  });
 });
 
 test(`whatever is killed, ${String(KILLS)} times, and whoever stands still meanwhile, the books are the same`, async () => {
   const seeded = Seeded.fresh();
   say(`faults: SEED=${String(seeded.seed)}`);
-  cluster = await startAll('killed');
-  const all = kills(cluster, seeded, KILLS);
-  const servers = Array.from({ length: RESTARTS }, () => (cluster === undefined ? [] : restarts(cluster))).flat();
-  const [half, rest] = [all.slice(0, KILLS / 2), all.slice(KILLS / 2)];
-  const faults: readonly [Fault[], Fault[]] = [
-    shuffled([...half, ...servers, freezing(cluster)], seeded),
-    shuffled([...rest, ...servers], seeded),
-  ];
-  await runThrough(cluster, faults);
-  for (const end of [cluster.eventStore, ...cluster.apps].flatMap((app) => app?.ownEnds ?? [])) say(end);
+  await onCluster('killed', async (running) => {
+    const all = kills(running, seeded, KILLS);
+    const servers = Array.from({ length: RESTARTS }, () => restarts(running)).flat();
+    const [half, rest] = [all.slice(0, KILLS / 2), all.slice(KILLS / 2)];
+    const faults: readonly [Fault[], Fault[]] = [
+      shuffled([...half, ...servers, freezing(running)], seeded),
+      shuffled([...rest, ...servers], seeded),
+    ];
+    await runThrough(running, faults);
+    for (const end of [running.eventStore, ...running.apps].flatMap((app) => app?.ownEnds ?? [])) say(end);
+  });
 });
