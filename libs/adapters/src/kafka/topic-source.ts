@@ -5,6 +5,7 @@
 import { type ConsumedRecord, type PartitionBounds, StreamGap, StreamUnavailable } from '@drawdown/ports';
 import type { Broker, Cluster } from 'kafkajs';
 import { GrowingPause } from './growing-pause';
+import { inTime } from './in-time';
 import { type Client, clusterOf, type Health, type KafkaOptions, openClient } from './kafka-client';
 import { type AbortedTransaction, type FetchedMessage, recordsFrom } from './kafka-records';
 
@@ -12,6 +13,11 @@ import { type AbortedTransaction, type FetchedMessage, recordsFrom } from './kaf
 const WAIT_MS = 250;
 /** While a reader is busy with its records, a request is held for a quarter of the time that it has been, at least so long. */
 const WAIT_LEAST_MS = 5;
+/**
+ * An answer that takes longer never comes: kafkajs, which gives up after 5 s by itself, has been seen to wait for ever for a
+ * broker that was killed.
+ */
+const ANSWER_MAX_MS = 15_000;
 /** Of one partition in one answer (a larger batch of its producer comes whole), and of all. */
 const PARTITION_BYTES = 1024 * 1024;
 const ANSWER_BYTES = 8 * 1024 * 1024;
@@ -98,13 +104,13 @@ export class TopicSource {
   }
 
   private async dealOnce(): Promise<void> {
-    const cluster = await this.connected();
+    const cluster = await inTime(this.connected(), ANSWER_MAX_MS, silent);
     for (const [node, wants] of this.byLeader(cluster)) {
       if (this.asked.has(node)) continue;
       this.asked.add(node);
       const answered = async (): Promise<void> => {
         try {
-          await this.ask(cluster, node, wants);
+          await inTime(this.ask(cluster, node, wants), ANSWER_MAX_MS, silent);
         } catch (error) {
           await this.reconnect(error, cluster);
         }
@@ -214,6 +220,8 @@ export class TopicSource {
     this.dealAgain = true;
   }
 }
+
+const silent = (): Error => new Error(`no answer within ${String(ANSWER_MAX_MS)} ms`);
 
 const closed = (): StreamUnavailable => new StreamUnavailable('the stream is closed');
 
