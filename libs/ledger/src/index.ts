@@ -20,6 +20,7 @@ export { loadShard, LogDamaged } from './load-shard';
 export { RemoteLedger, type RemotePorts, type RemoteReads } from './remote/remote-ledger';
 export { shardOf } from './shard-of';
 export { type DeadLetter, readDeadLetter, type RecordPlace, writeDeadLetter } from './stream/dead-letter';
+export { DESCRIBED_TOPICS } from './stream/described';
 export { COMMANDS_TOPIC, DEAD_LETTER_TOPIC, REPLIES_TOPIC, USAGE_TOPIC } from './stream/topics';
 export { readUsageRecord, writeUsageRecord } from './stream/usage-record';
 export {
