@@ -65,6 +65,15 @@ describe('FLT-37: records that are gone before they were read', () => {
     expect(await textsOf(stream, topic, 0)).toEqual(['anew']);
   });
 
+  test('a topic that is made anew has another identity, the one that Kafka’s own tools print', async () => {
+    const topic = await topicWith(1);
+    const identity = await stream.identityOf(topic);
+    expect(identity).toMatch(/^[\w-]{22}$/);
+    await makeAnew(topic);
+    expect(await stream.identityOf(topic)).toMatch(/^[\w-]{22}$/);
+    expect(await stream.identityOf(topic)).not.toBe(identity);
+  });
+
   test('a group goes on with the oldest, and says so as an error', async () => {
     const topic = await topicWith(10);
     await forget(topic, 6);

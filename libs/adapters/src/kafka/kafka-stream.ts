@@ -44,6 +44,10 @@ class KafkaStream implements Stream {
     return partitions;
   }
 
+  identityOf(topic: string): Promise<string | null> {
+    return this.desk.identityOf(topic);
+  }
+
   boundsOf(topic: string): Promise<readonly PartitionBounds[]> {
     return this.desk.boundsOf(topic);
   }

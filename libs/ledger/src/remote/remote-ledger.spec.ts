@@ -39,6 +39,7 @@ const debitedIn = (outcome: UsageOutcome | undefined): string | undefined =>
 const streamLike = (inner: Stream, changes: Partial<Stream>): Stream => ({
   ensureTopic: (...args) => inner.ensureTopic(...args),
   partitionsOf: (topic) => inner.partitionsOf(topic),
+  identityOf: (topic) => inner.identityOf(topic),
   boundsOf: (topic) => inner.boundsOf(topic),
   send: (...args) => inner.send(...args),
   consume: (...args) => inner.consume(...args),

@@ -1,6 +1,6 @@
 import { preset, START } from '@drawdown/domain/testing';
 import type { OrganizationCommand } from '@drawdown/domain';
-import { type EventStore, inProcessStream, NO_LOG, type Stream, type StreamRecord } from '@drawdown/ports';
+import { type EventStore, inProcessStream, type Log, NO_LOG, type Stream, type StreamRecord } from '@drawdown/ports';
 import { inMemoryEventStore, inMemorySnapshots, type ManualClock, manualClock } from '@drawdown/ports/testing';
 import { viewAsOf } from '../as-of';
 import type { CommandResult } from '../ledger';
@@ -38,6 +38,8 @@ export interface DistributedWorld {
     readonly joined?: boolean;
     readonly store?: EventStore;
     readonly sleep?: Sleep;
+    readonly newTopics?: ReadonlySet<string>;
+    readonly log?: Log;
   }): Promise<WorkerProcess>;
   /** Another api process, which reads organizations by folding the log. */
   api(options?: { readonly stream?: Stream; readonly sleep?: Sleep }): Promise<ApiProcess>;
@@ -81,12 +83,12 @@ export const openDistributed = (given: Given = {}): DistributedWorld => {
   const world: DistributedWorld = {
     ...{ store, stream, clock, shards },
     shardOf: (organizationId) => shardOf(organizationId, shards),
-    worker: async ({ joined = true, store: own = store, sleep = realSleep } = {}) => {
+    worker: async ({ joined = true, store: own = store, sleep = realSleep, newTopics, log = NO_LOG } = {}) => {
       const metrics = new CountedMetrics();
       const catalogue = await catalogueOf(own, () => null);
-      const shared = { store: own, catalogue, clock, metrics, log: NO_LOG };
+      const shared = { store: own, catalogue, clock, metrics, log };
       const owner = owningShards({ ...shared, snapshots, sleep });
-      const worker = new Worker({ ...shared, stream, owner, shards });
+      const worker = new Worker({ ...shared, stream, owner, shards, ...(newTopics === undefined ? {} : { newTopics }) });
       if (joined) await worker.start();
       closers.push(() => worker.stop());
       return { worker, catalogue, metrics, stop: () => worker.stop() };
