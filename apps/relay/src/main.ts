@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { readServerSettings } from '@drawdown/adapters/server-settings';
+import { readServerSettings, SERVER_VARIABLES } from '@drawdown/adapters/server-settings';
 import { openLogServers } from '@drawdown/adapters/servers';
 import { startRelay } from '@drawdown/delivery';
 import { ledgerStream } from '@drawdown/domain';
@@ -11,6 +11,7 @@ const name = 'relay';
 runRole({
   name,
   port: 3010,
+  settings: SERVER_VARIABLES,
   open: async ({ environment, log, metrics, readiness }) => {
     const servers = await openLogServers(readServerSettings(environment), {
       ...{ name, log, metrics, shardsOf },

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { readServerSettings } from '@drawdown/adapters/server-settings';
+import { readServerSettings, SERVER_VARIABLES } from '@drawdown/adapters/server-settings';
 import { openServers } from '@drawdown/adapters/servers';
 import { ledgerStream } from '@drawdown/domain';
 import { runRole } from '@drawdown/http';
@@ -11,6 +11,7 @@ const name = 'transactions-projector';
 runRole({
   name,
   port: 3014,
+  settings: SERVER_VARIABLES,
   open: async ({ environment, log, metrics, readiness }) => {
     const ports = { name, log, metrics, shardsOf, streamOf: ledgerStream };
     const servers = await openServers(readServerSettings(environment), ports);

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import path from 'node:path';
 import { openFileSnapshots } from '@drawdown/adapters/embedded/file-snapshots';
 import { systemClock } from '@drawdown/adapters/embedded/system-clock';
-import { readServerSettings } from '@drawdown/adapters/server-settings';
+import { readServerSettings, SERVER_VARIABLES } from '@drawdown/adapters/server-settings';
 import { openLogServers } from '@drawdown/adapters/servers';
 import { ledgerStream } from '@drawdown/domain';
 import { runRole } from '@drawdown/http';
@@ -13,6 +13,7 @@ const name = 'worker';
 runRole({
   name,
   port: 3015,
+  settings: SERVER_VARIABLES,
   open: async ({ environment, log, metrics, readiness }) => {
     const servers = await openLogServers(readServerSettings(environment), {
       ...{ name, log, metrics, shardsOf },

@@ -9,6 +9,7 @@ export { type Role, type RoleContext, runRole, startRole } from './role/run-role
 export { API_VARIABLES, type ApiSettings, BadSettings, flagOf, readApiSettings } from './server/api-settings';
 export { createHttp } from './server/create-http';
 export { createLogger, HttpLog, LOG_LEVELS } from './server/http-log';
+export { refuseUnknownSettings } from './server/known-settings';
 export { PrometheusMetrics } from './server/metrics';
 export { Readiness, type ReadinessCheck, type ReadinessReport } from './server/readiness';
 export { HttpSettings } from './server/settings';

@@ -22,6 +22,7 @@ afterAll(async () => {
 });
 beforeEach(() => void errors.splice(0));
 
+const numbers = (count: number): string[] => Array.from({ length: count }, (_, n) => String(n));
 const topicWith = async (count: number): Promise<string> => {
   const topic = newName('gaps');
   await stream.ensureTopic(topic, 1);
@@ -72,6 +73,18 @@ describe('FLT-37: records that are gone before they were read', () => {
     await makeAnew(topic);
     expect(await stream.identityOf(topic)).toMatch(/^[\w-]{22}$/);
     expect(await stream.identityOf(topic)).not.toBe(identity);
+  });
+
+  test('a reader is told where the topic was made anew and has grown past what it wants next', async () => {
+    const topic = await topicWith(3);
+    const reader = stream.follow(topic, 0, 0, new AbortController().signal)[Symbol.asyncIterator]();
+    for (let next = 0; next < 3; next = 1 + Number((await reader.next()).value?.records.at(-1)?.offset));
+    const busySince = performance.now();
+    await makeAnew(topic);
+    for (const text of numbers(9)) await stream.send(topic, 0, [record(text)]);
+    await until('nobody can be sure any more', () => performance.now() - busySince > 1_100);
+    await expect(reader.next()).rejects.toMatchObject({ code: 'stream_gap', from: 3, bounds: { oldest: 0, end: 9 } });
+    expect(await first(topic, 3)).toBe('3');
   });
 
   test('a group goes on with the oldest, and says so as an error', async () => {

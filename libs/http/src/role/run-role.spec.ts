@@ -15,6 +15,7 @@ test('a process without an API answers probes and scrapers, and stops in order',
     {
       name: 'relay',
       port: 1,
+      settings: {},
       open: async ({ metrics, readiness }: RoleContext) => {
         readiness.register('relay', () => reason);
         metrics.count('relay_published_total', { shard: '0' }, 3);
@@ -44,6 +45,7 @@ test('what was opened is closed again where the probes cannot listen', async () 
   const role = {
     name: 'relay',
     port: 1,
+    settings: {},
     open: async () => ({
       drain: async () => void steps.push('drained'),
       close: async () => void steps.push('closed'),
@@ -53,11 +55,13 @@ test('what was opened is closed again where the probes cannot listen', async () 
   expect(steps).toEqual(['drained', 'closed']);
 });
 
-test.each([{ PORT: '70000' }, { DRAWDOWN_LOG_LEVEL: 'loud' }])(
+test.each([{ PORT: '70000' }, { DRAWDOWN_LOG_LEVEL: 'loud' }, { DRAWDOWN_SHARD: '4' }])(
   'refuses %j before anything is opened',
   async (wrong) => {
     const open = () => Promise.reject(new Error('opened'));
-    await expect(startRole({ name: 'relay', port: 1, open }, { ...environment, ...wrong })).rejects.toMatchObject({
+    await expect(
+      startRole({ name: 'relay', port: 1, settings: {}, open }, { ...environment, ...wrong }),
+    ).rejects.toMatchObject({
       code: 'bad_settings',
     });
   },

@@ -2,6 +2,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Logger } from 'pino';
 import { createLogger, LOG_LEVELS } from '../server/http-log';
+import { refuseUnknownSettings } from '../server/known-settings';
 import { PrometheusMetrics } from '../server/metrics';
 import { Readiness } from '../server/readiness';
 import { RoleModule, type RunningRole } from './role.module';
@@ -22,6 +23,8 @@ export interface Role {
   readonly name: string;
   /** Where PORT does not say otherwise. */
   readonly port: number;
+  /** What it can be told beside its place and its log level, by variable. */
+  readonly settings: Readonly<Record<string, string>>;
   readonly open: (context: RoleContext) => Promise<RunningRole>;
 }
 
@@ -36,6 +39,7 @@ export const runRole = (role: Role): void => {
 
 /** The role opened and its probes listening. What it opened is closed again where that fails. */
 export const startRole = async (role: Role, environment: Environment): Promise<NestFastifyApplication> => {
+  refuseUnknownSettings(environment, role.settings);
   const log = createLogger(logLevelOf(environment));
   const [metrics, readiness] = [new PrometheusMetrics(), new Readiness()];
   const port = portOf(environment['PORT'] || String(role.port));

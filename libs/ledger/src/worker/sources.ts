@@ -37,7 +37,8 @@ export interface SourcesPorts {
   readonly newTopics: ReadonlySet<string>;
 }
 
-const sourceOf = (topic: string, identity: string | null): string => (identity === null ? topic : `${topic}@${identity}`);
+const sourceOf = (topic: string, identity: string | null): string =>
+  identity === null ? topic : `${topic}@${identity}`;
 
 /** Where to begin; rejects with {@link TopicRefused}, and {@link StreamUnavailable} where that cannot be told at the moment. */
 export const startIn = async (
@@ -77,7 +78,11 @@ const accepted = (topic: string, partition: number, identity: string | null, tol
   if (last === topic) return last;
   const read = `the log has read ${last} up to offset ${String(recorded.get(last))}`;
   if (identity === null) {
-    throw new TopicRefused(topic, partition, `${read}, and the brokers no longer tell its identity; ask Kafka 2.8 or later`);
+    throw new TopicRefused(
+      topic,
+      partition,
+      `${read}, and the brokers no longer tell its identity; ask Kafka 2.8 or later`,
+    );
   }
   throw new TopicRefused(
     topic,

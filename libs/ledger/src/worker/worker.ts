@@ -114,7 +114,9 @@ export class Worker implements Consumer {
     try {
       const sources = await this.startsOf(shard, partition);
       this.own(partition, { shard, sources, refused: null });
-      return Object.fromEntries([...sources].flatMap(([topic, { from }]) => (from === undefined ? [] : [[topic, from]])));
+      return Object.fromEntries(
+        [...sources].flatMap(([topic, { from }]) => (from === undefined ? [] : [[topic, from]])),
+      );
     } catch (error) {
       try {
         if (!(error instanceof TopicRefused)) throw error;
