@@ -12,9 +12,9 @@ runRole({
   name,
   port: 3012,
   settings: SERVER_VARIABLES,
-  open: async ({ environment, log, metrics, readiness }) => {
+  open: async ({ environment, log, metrics, readiness, until }) => {
     const ports = { name, log, metrics, shardsOf, streamOf: ledgerStream };
-    const servers = await openServers(readServerSettings(environment), ports);
+    const servers = await openServers(readServerSettings(environment), ports, until);
     const register = readiness.register.bind(readiness);
     const projectors = startProjectors(['breakdown'], { ...servers, log, metrics, register });
     return { drain: projectors.stop, close: servers.close };

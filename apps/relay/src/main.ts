@@ -12,11 +12,9 @@ runRole({
   name,
   port: 3010,
   settings: SERVER_VARIABLES,
-  open: async ({ environment, log, metrics, readiness }) => {
-    const servers = await openLogServers(readServerSettings(environment), {
-      ...{ name, log, metrics, shardsOf },
-      streamOf: ledgerStream,
-    });
+  open: async ({ environment, log, metrics, readiness, until }) => {
+    const ports = { name, log, metrics, shardsOf, streamOf: ledgerStream };
+    const servers = await openLogServers(readServerSettings(environment), ports, until);
     const register = readiness.register.bind(readiness);
     const relay = startRelay({ ...servers, streamOf: ledgerStream, log, metrics, register });
     return { drain: relay.stop, close: servers.close };

@@ -14,30 +14,29 @@ runRole({
   name,
   port: 3015,
   settings: SERVER_VARIABLES,
-  open: async ({ environment, log, metrics, readiness }) => {
-    const servers = await openLogServers(readServerSettings(environment), {
-      ...{ name, log, metrics, shardsOf },
-      streamOf: ledgerStream,
-    });
+  open: async ({ environment, log, metrics, readiness, until }) => {
+    const settings = readServerSettings(environment);
+    // Losing them changes what taking a shard over costs, never what it means.
+    const snapshots = await openFileSnapshots(path.join(environment['DRAWDOWN_DATA'] || '.drawdown', 'snapshots'), log);
+    const ports = { name, log, metrics, shardsOf, streamOf: ledgerStream };
+    const servers = await openLogServers(settings, ports, until);
+    const clock = systemClock();
+    const followed = new FollowedCatalogue({ store: servers.store, clock, log, lost: () => worker.stop() });
+    const { catalogue } = followed;
+    const shared = { ...servers, catalogue, clock, metrics, log, newTopics: settings.newTopics };
+    const worker: Worker = new Worker({ ...shared, owner: owningShards({ ...shared, snapshots }) });
+    const drain = async (): Promise<void> => {
+      await worker.stop();
+      await followed.stop();
+    };
     try {
-      const clock = systemClock();
-      // Losing them changes what taking a shard over costs, never what it means.
-      const folder = path.join(environment['DRAWDOWN_DATA'] || '.drawdown', 'snapshots');
-      const snapshots = await openFileSnapshots(folder, log);
-      const followed = new FollowedCatalogue({ store: servers.store, clock, log, lost: () => worker.stop() });
-      const { catalogue } = followed;
-      await followed.start();
-      const shared = { ...servers, catalogue, clock, metrics, log };
-      const worker: Worker = new Worker({ ...shared, owner: owningShards({ ...shared, snapshots }) });
+      await until('event_store', () => followed.start());
       readiness.register('catalogue', () => followed.trouble);
       readiness.register('shards', () => worker.trouble);
-      await worker.start();
-      const drain = async (): Promise<void> => {
-        await worker.stop();
-        await followed.stop();
-      };
+      await until('kafka', () => worker.start());
       return { drain, close: servers.close };
     } catch (error) {
+      await drain();
       await servers.close();
       throw error;
     }
