@@ -1,7 +1,15 @@
 import { ensureAdminKey } from '@drawdown/commands';
 import { CheckpointProgress, watchDependencies } from '@drawdown/delivery';
 import { ledgerStream } from '@drawdown/domain';
-import { organizationReads, type PrometheusMetrics, type Readiness, Start, StoppedBefore } from '@drawdown/http';
+import {
+  endingInTime,
+  organizationReads,
+  type PrometheusMetrics,
+  type Readiness,
+  type RunningRole,
+  Start,
+  StoppedBefore,
+} from '@drawdown/http';
 import { COMMANDS_TOPIC, FollowedCatalogue, LedgerUnavailable, RemoteLedger, shardOf } from '@drawdown/ledger';
 import type { Clock, EventStore, Sql, Stream } from '@drawdown/ports';
 import { projectors, type ReadModels, readModels } from '@drawdown/projections';
@@ -32,6 +40,7 @@ export class Parts {
   private readonly followed: FollowedCatalogue;
   private readonly start: Start;
   private readonly unwatch: () => void;
+  private readonly ending: RunningRole;
   private shards: number | null = null;
   private begun: Promise<unknown> = Promise.resolve();
 
@@ -41,6 +50,7 @@ export class Parts {
     this.metrics = metrics;
     this.readiness = readiness;
     this.start = new Start({ log, metrics, readiness });
+    this.ending = endingInTime({ drain: () => this.end(), close: ports.close }, log);
     const lastPriced = (card: string, version: number) => this.ledger.lastPriced(card, version);
     this.followed = new FollowedCatalogue({ store, clock, log, lastPriced });
     const progress = new CheckpointProgress(database, projectors, log);
@@ -103,16 +113,21 @@ export class Parts {
   }
 
   /** Callers are told; nothing is begun afterwards. */
-  async drain(): Promise<void> {
+  drain(): Promise<void> {
+    return this.ending.drain();
+  }
+
+  /** Closes the servers. */
+  close(): Promise<void> {
+    return this.ending.close();
+  }
+
+  private async end(): Promise<void> {
     this.start.stop();
     await this.begun.catch(() => undefined); // told to whoever began it
     this.unwatch();
     await this.ledger.stop();
     await this.followed.stop();
-  }
-
-  close(): Promise<void> {
-    return this.ports.close();
   }
 
   private get shardCount(): number {

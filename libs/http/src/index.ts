@@ -6,6 +6,7 @@ export { schemaFiles } from './openapi/schema-files';
 export type { RunningRole } from './role/role.module';
 export { runApp, type StartedApp } from './role/run-app';
 export { type Role, type RoleContext, runRole, startRole } from './role/run-role';
+export { endingInTime } from './role/shutdown';
 export { Start, StoppedBefore } from './role/start';
 export { API_VARIABLES, type ApiSettings, BadSettings, flagOf, readApiSettings } from './server/api-settings';
 export { createHttp } from './server/create-http';

@@ -8,6 +8,7 @@ import { Readiness } from '../server/readiness';
 import { Opening } from './opening';
 import { RoleModule, type RunningRole } from './role.module';
 import { runApp, type StartedApp } from './run-app';
+import { endingInTime } from './shutdown';
 import { Start } from './start';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -54,7 +55,7 @@ export const startRole = async (role: Role, environment: Environment): Promise<S
   const start = new Start({ log, metrics, readiness });
   const opening = new Opening(start);
   const adapter = new FastifyAdapter({ logger: false });
-  const module = RoleModule.of(opening, metrics, readiness);
+  const module = RoleModule.of(endingInTime(opening, log), metrics, readiness);
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: false, abortOnError: false });
   try {
     await app.listen(port, environment['HOST'] || '127.0.0.1');

@@ -50,11 +50,12 @@ export class Start {
    */
   readonly until = async <T>(dependency: string, ask: () => Promise<T>): Promise<T> => {
     const { signal } = this.stopping;
+    this.reason = `waits for ${dependency}`;
     for (let ms = AGAIN_FIRST_MS; ; ms = Math.min(2 * ms, AGAIN_LONGEST_MS)) {
       try {
         // What is asked may take its time to give up; a process that is asked to stop does not wait for that.
         const answer = await Promise.race([this.stopped(), ask()]);
-        this.say(dependency, null);
+        this.ports.metrics.gauge('dependency_up', 1, { dependency });
         return answer;
       } catch (error) {
         if (!isAbsence(error)) throw error;
@@ -82,9 +83,9 @@ export class Start {
 
   private say(dependency: string, error: unknown): void {
     const { log, metrics } = this.ports;
-    metrics.gauge('dependency_up', error === null ? 1 : 0, { dependency });
-    const reason = error === null ? 'it is starting' : `waits for ${dependency}: ${textOf(error)}`;
-    if (error !== null && this.reason !== reason) log.warn({ dependency, error: textOf(error) }, 'the start waits');
+    metrics.gauge('dependency_up', 0, { dependency });
+    const reason = `waits for ${dependency}: ${textOf(error)}`;
+    if (this.reason !== reason) log.warn({ dependency, error: textOf(error) }, 'the start waits');
     this.reason = reason;
   }
 }
