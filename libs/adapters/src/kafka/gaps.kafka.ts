@@ -78,7 +78,11 @@ describe('FLT-37: records that are gone before they were read', () => {
   test('a reader is told where the topic was made anew and has grown past what it wants next', async () => {
     const topic = await topicWith(3);
     const reader = stream.follow(topic, 0, 0, new AbortController().signal)[Symbol.asyncIterator]();
-    for (let next = 0; next < 3; next = 1 + Number((await reader.next()).value?.records.at(-1)?.offset));
+    for (let last = -1; last < 2;) {
+      const page = await reader.next();
+      if (page.done === true) throw new Error('it ends');
+      last = page.value.records.at(-1)?.offset ?? last;
+    }
     const busySince = performance.now();
     await makeAnew(topic);
     for (const text of numbers(9)) await stream.send(topic, 0, [record(text)]);

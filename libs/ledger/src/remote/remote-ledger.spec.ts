@@ -242,6 +242,14 @@ describe('where nobody answers', () => {
     await expect(time.until(other.ledger.take([used('1')], SENDER))).rejects.toThrow(LedgerUnavailable);
   });
 
+  test('a database that hangs does not hold up usage: its owners are asked', async () => {
+    const { world } = await running();
+    const api = await world.api({ takesUsage: () => new Promise(() => undefined) });
+    const usages = ORGANIZATIONS.map((organizationId) => used('1', '2', { organizationId }));
+    const { outcomes } = await api.ledger.take(usages, SENDER);
+    expect(outcomes).toMatchObject(usages.map(() => ({ outcome: 'charged' })));
+  });
+
   test('replies go on being followed after they could not be', async () => {
     const world = open();
     let failures = 2;
