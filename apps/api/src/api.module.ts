@@ -43,9 +43,9 @@ export class PartsModule implements BeforeApplicationShutdown, OnApplicationShut
 @Module({})
 export class ApiModule {
   static of(parts: Parts, settings: ApiSettings, logger: Logger): DynamicModule {
-    const { metrics, readiness, clock } = parts;
+    const { metrics, readiness, clock, isStarting } = parts;
     const tokens = settings.oidc === null ? {} : { tokens: new OidcTokens({ ...settings.oidc, log: logger }) };
-    const http = new HttpSettings(settings.testClocks, () => clock.now(), false);
+    const http = new HttpSettings(settings.testClocks, () => clock.now(), false, isStarting);
     return {
       module: ApiModule,
       imports: [PartsModule.of(parts), HttpModule.with({ settings: http, logger, metrics, readiness, ...tokens })],

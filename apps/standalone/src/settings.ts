@@ -1,4 +1,11 @@
-import { API_VARIABLES, type ApiSettings, BadSettings, flagOf, readApiSettings } from '@drawdown/http';
+import {
+  API_VARIABLES,
+  type ApiSettings,
+  BadSettings,
+  flagOf,
+  readApiSettings,
+  refuseUnknownSettings,
+} from '@drawdown/http';
 
 export { BadSettings };
 
@@ -11,9 +18,6 @@ const KNOWN = {
   DRAWDOWN_SAMPLE: '1 or 0: whether an empty store gets a sample organization (default 1; 0 in production)',
 } as const;
 type Name = keyof typeof KNOWN;
-
-/** Set by clients of the API and by tests, which share an environment with the server. */
-const OTHERS: ReadonlySet<string> = new Set(['DRAWDOWN_URL', 'DRAWDOWN_KEY', 'DRAWDOWN_REAL_DATA']);
 
 export interface Settings extends ApiSettings {
   readonly dataFolder: string;
@@ -42,10 +46,7 @@ const connectionsOf = (text: string): number => {
 };
 
 export const readSettings = (environment: Environment): Settings => {
-  for (const name of Object.keys(environment)) {
-    if (!name.startsWith('DRAWDOWN_') || name in KNOWN || OTHERS.has(name)) continue;
-    throw new BadSettings(`${name} is not known; the settings are: ${Object.keys(KNOWN).join(', ')}`);
-  }
+  refuseUnknownSettings(environment, KNOWN);
   return {
     ...readApiSettings(environment),
     dataFolder: given(environment, 'DRAWDOWN_DATA') ?? '.drawdown',
