@@ -3,8 +3,9 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { Logger } from 'pino';
 import { createLogger, LOG_LEVELS } from '../server/http-log';
 import { PrometheusMetrics } from '../server/metrics';
+import type { RunningParts } from '../server/parts.module';
 import { Readiness } from '../server/readiness';
-import { RoleModule, type RunningRole } from './role.module';
+import { RoleModule } from './role.module';
 import { runApp } from './run-app';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -22,7 +23,7 @@ export interface Role {
   readonly name: string;
   /** Where PORT does not say otherwise. */
   readonly port: number;
-  readonly open: (context: RoleContext) => Promise<RunningRole>;
+  readonly open: (context: RoleContext) => Promise<RunningParts>;
 }
 
 /** Runs a process that has no API, until it is asked to stop: probes and metrics at its port, exit code 0 at the end. */
@@ -42,7 +43,7 @@ export const startRole = async (role: Role, environment: Environment): Promise<N
   const running = await role.open({ environment, log, metrics, readiness });
   try {
     const adapter = new FastifyAdapter({ logger: false });
-    const module = RoleModule.of(running, metrics, readiness);
+    const module = RoleModule.of({ running, metrics, readiness, log });
     const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
       logger: false,
       abortOnError: false,
