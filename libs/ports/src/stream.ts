@@ -54,8 +54,8 @@ export interface Consumption {
 }
 
 export interface Stream {
-  /** Makes the topic where it does not exist. */
-  ensureTopic(topic: string, partitions: number): Promise<void>;
+  /** Makes the topic where it does not exist; its records are kept for as long as is usual there, or for ever. */
+  ensureTopic(topic: string, partitions: number, kept?: 'as usual' | 'for ever'): Promise<void>;
   partitionsOf(topic: string): Promise<number>;
   /** Of each partition, by number; for lag, and for whoever begins to follow. */
   boundsOf(topic: string): Promise<readonly PartitionBounds[]>;

@@ -9,6 +9,7 @@ const EXPECTED: ReadonlySet<unknown> = new Set([
   'shard_count_differs',
   'store_unavailable',
   'stream_unavailable',
+  'topics_of_another_store',
 ]);
 
 /** Runs a process of its own until it is asked to stop, with exit code 0 at the end; `said` is printed once it listens. */
