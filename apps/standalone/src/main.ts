@@ -1,7 +1,11 @@
 import 'reflect-metadata';
 import { DataFolderInUse } from '@drawdown/adapters/embedded/data-folder';
+import { EventStoreDbUnfit } from '@drawdown/adapters/eventstoredb/start-check';
+import { BadServerSettings } from '@drawdown/adapters/server-settings';
 import { DatabaseTooNew } from '@drawdown/delivery';
 import { createHttp, createLogger } from '@drawdown/http';
+import { PartitionCountDiffers, TopicsOfAnotherStore } from '@drawdown/ledger';
+import { FolderOfAnotherStore } from './folder-store';
 import { openParts } from './parts';
 import { makeSample } from './sample';
 import { BadSettings, readSettings } from './settings';
@@ -10,7 +14,11 @@ import { ShardCountDiffers } from './store-header';
 import { welcome } from './welcome';
 
 /** Failures that say what to do next; a stack would only hide it. */
-const EXPECTED = [BadSettings, DataFolderInUse, DatabaseTooNew, ShardCountDiffers];
+const EXPECTED = [
+  ...[BadSettings, BadServerSettings],
+  ...[DataFolderInUse, FolderOfAnotherStore, DatabaseTooNew, EventStoreDbUnfit, ShardCountDiffers],
+  ...[PartitionCountDiffers, TopicsOfAnotherStore],
+];
 
 const start = async (): Promise<void> => {
   const settings = readSettings(process.env);
