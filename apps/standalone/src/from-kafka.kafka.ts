@@ -2,14 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type KafkaBroker, startKafkaBroker } from '@drawdown/adapters/kafka/testing/broker';
-import { must, send } from './testing/api';
+import { send } from './testing/api';
+import { charge } from './testing/forms/charge';
 import { chargedIn, KafkaService, messageOf, type ReadRecord } from './testing/forms/kafka-service';
 import { chargesIn, leftAfter, makeOrganizations, untilLeft, usageOf } from './testing/forms/organizations';
 import { ServerProcess } from './testing/server-process';
 import { until } from './testing/until';
 
 const SHARDS = 4;
-const STOP_MAX_MS = 10_000;
 /** deploy/README.md says 45 s of a Kafka that comes back. */
 const BACK_MAX_MS = 45_000;
 const USAGE = 'drawdown.usage.v1';
@@ -39,12 +39,6 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Over HTTP; answers what became of it. */
-const charge = async (usage: Record<string, unknown>): Promise<unknown> => {
-  const type = { 'content-type': 'application/cloudevents+json' };
-  const { results } = await must(`${server.url}/v1/events?wait=charged`, 'POST', usage, type);
-  return (results as readonly unknown[])[0];
-};
 const checks = async () => (await send(`${server.url}/readyz`, 'GET')).body['checks'] as Record<string, unknown>;
 const metric = async (name: string): Promise<number> => {
   const lines = (await (await fetch(`${server.url}/metrics`)).text()).split('\n');
@@ -60,13 +54,14 @@ test('usage from Kafka and from HTTP is charged once each, to the digit, and wha
   await service.send(USAGE, usages.map(messageOf));
   await service.send(USAGE, usages.slice(0, 7).map(messageOf)); // as any producer may
   await service.send(USAGE, [{ key: first, value: 'no JSON' }, messageOf(usageOf('nobody-knows', 'k1', 1))]);
-  for (const name of organizations) await charge(usageOf(name, 'h1', 30));
+  for (const name of organizations) await charge(server.url, usageOf(name, 'h1', 30));
   for (const name of organizations) {
     const wallet = await untilLeft(server.url, name, leftAfter(1 + 2 + 3 + 4 + 30));
     expect(await chargesIn(server.url, name, wallet)).toBe(5);
   }
   // What came through the other door is known at this one.
-  for (const usage of usages.slice(0, 3)) expect(await charge(usage)).toMatchObject({ outcome: 'duplicate' });
+  for (const usage of usages.slice(0, 3))
+    expect(await charge(server.url, usage)).toMatchObject({ outcome: 'duplicate' });
   const letters = await service.read('drawdown.dead-letter.v1', (records) => records.length >= 2);
   expect(letters.map(({ headers }) => headers['reason']).sort()).toEqual(['malformed_json', 'organization_not_found']);
 
@@ -86,7 +81,7 @@ test('usage from Kafka and from HTTP is charged once each, to the digit, and wha
   expect(await metric('dead_letters_total')).toBe(2);
 }, 60_000);
 
-test('a second process elsewhere, with another store, is refused the topics and ends, saying whose they are', async () => {
+test('FLT-13: a second process elsewhere, with another store, is refused the topics and ends, saying whose they are', async () => {
   const other = await start('another');
   expect((await other.withinTime(30_000)).code).toBe(1);
   expect(other.output).toMatch(/the topics on this Kafka belong to the store [0-9a-f-]{36}/);
@@ -104,7 +99,7 @@ test('FLT-30: while Kafka is away HTTP goes on; afterwards what comes over Kafka
     return check?.ok === false;
   });
   expect(await checks()).toMatchObject({ ledger: { ok: true }, database: { ok: true }, kafka: { ok: false } });
-  expect(await charge(usageOf(name, 'meanwhile', 20))).toMatchObject({ outcome: 'charged' });
+  expect(await charge(server.url, usageOf(name, 'meanwhile', 20))).toMatchObject({ outcome: 'charged' });
   await untilLeft(server.url, name, leftAfter(21));
   await kafka.restart();
   await service.send(USAGE, [before, usageOf(name, 'after', 300)].map(messageOf));

@@ -112,6 +112,9 @@ const openCore = async ({ settings, store, shards, log, metrics }: Opened): Prom
   await opened.start();
   await ledger.start();
   readiness.register('ledger', () => ledger.trouble ?? opened.trouble());
+  // An embedded log is as well as its ledger; one on a server may be away with nobody having asked it anything.
+  if (settings.eventStoreUrl !== null)
+    readiness.register('event_store', () => store.head(ledgerStream(0)).then(() => null));
   const stop = async (): Promise<void> => {
     await ledger.stop();
     await opened.stop();

@@ -12,3 +12,4 @@ export { PrometheusMetrics } from './server/metrics';
 export { PartsModule, type RunningParts } from './server/parts.module';
 export { Readiness, type ReadinessCheck, type ReadinessReport } from './server/readiness';
 export { HttpSettings } from './server/settings';
+export { openWaitingRoom, type WaitingRoom } from './server/waiting-room';
