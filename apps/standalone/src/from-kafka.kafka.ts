@@ -6,10 +6,11 @@ import { send } from './testing/api';
 import { charge } from './testing/forms/charge';
 import { chargedIn, KafkaService, messageOf, type ReadRecord } from './testing/forms/kafka-service';
 import { chargesIn, leftAfter, makeOrganizations, untilLeft, usageOf } from './testing/forms/organizations';
-import { ServerProcess } from './testing/server-process';
+import { type Exit, ServerProcess } from './testing/server-process';
 import { until } from './testing/until';
 
 const SHARDS = 4;
+const STOP_MAX_MS = 10_000;
 /** deploy/README.md says 45 s of a Kafka that comes back. */
 const BACK_MAX_MS = 45_000;
 const USAGE = 'drawdown.usage.v1';
@@ -108,3 +109,36 @@ test('FLT-30: while Kafka is away HTTP goes on; afterwards what comes over Kafka
   const booked = ['before', 'meanwhile', 'after'];
   await service.read('drawdown.ledger.v1', (records) => booked.every((id) => records.flatMap(chargedIn).includes(id)));
 }, 120_000);
+
+test('FLT-30: it starts without its Kafka and consumes once that is there; with Kafka away it stops in time, with code 0', async () => {
+  const [name = ''] = await makeOrganizations(server.url, 1);
+  await kafka.kill();
+  const first = await stopped(server);
+  server = await start('one');
+  await server.alive();
+  expect(await checks()).toMatchObject({ ledger: { ok: true }, kafka: { ok: false }, consumption: { ok: false } });
+  expect(await charge(server.url, usageOf(name, 'http', 20))).toMatchObject({ outcome: 'charged' });
+  await kafka.restart();
+  await server.ready(BACK_MAX_MS);
+  await service.send(USAGE, [messageOf(usageOf(name, 'kafka', 1))]);
+  await untilLeft(server.url, name, leftAfter(21));
+  await kafka.kill();
+  const second = await stopped(server);
+  for (const { exit, tookMs, output } of [first, second]) {
+    if (exit.code !== 0) process.stdout.write(output);
+    expect(exit).toEqual({ code: 0, signal: null });
+    expect(tookMs).toBeLessThan(STOP_MAX_MS);
+  }
+}, 120_000);
+
+interface Stopped {
+  readonly exit: Exit;
+  readonly tookMs: number;
+  readonly output: string;
+}
+
+const stopped = async (running: ServerProcess): Promise<Stopped> => {
+  const begun = performance.now();
+  const exit = await running.stop();
+  return { exit, tookMs: performance.now() - begun, output: running.output };
+};

@@ -11,6 +11,9 @@ const BEGUN_MAX_MS = 5_000;
 /** Pause before what could not begin is tried again. */
 const AGAIN_MS = 1_000;
 
+/** How long a stop waits for what is being published: the topic itself says, at the next start, whether it is there. */
+const PUBLISH_MAX_MS = 2_000;
+
 /** What no waiting mends: somebody has to see to the topics. */
 const isRefusal = (error: Error): boolean =>
   error instanceof PartitionCountDiffers || error instanceof TopicsOfAnotherStore;
@@ -39,6 +42,7 @@ export class StreamSide {
   private beginning: Promise<void> = Promise.resolve();
   private failure: Error | null = null;
   private begun = false;
+  private stopped: Promise<void> | undefined;
   /** Tells the start, as long as that waits. */
   private refuse: (error: Error) => void = () => undefined;
 
@@ -67,9 +71,7 @@ export class StreamSide {
     const refused = new Promise<never>((_, reject) => (this.refuse = reject));
     refused.catch(() => undefined); // one that comes later is a trouble
     this.beginning = this.begin();
-    const waiting = new AbortController();
-    const late = pause(BEGUN_MAX_MS, undefined, { signal: waiting.signal }).catch(() => undefined); // aborted: not late
-    await Promise.race([this.beginning, refused, late]).finally(() => waiting.abort());
+    await within(BEGUN_MAX_MS, Promise.race([this.beginning, refused]));
   }
 
   /** Why usage is not taken from Kafka; null where it is. */
@@ -90,11 +92,16 @@ export class StreamSide {
   }
 
   /** Ends with what is in hand; nothing is taken up afterwards. */
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    this.stopped ??= this.end();
+    return this.stopped;
+  }
+
+  private async end(): Promise<void> {
     this.stopping.abort();
     if (!this.begun) await this.ports.stream.close(); // ends the questions that wait for an answer
     await this.beginning;
-    await Promise.all([this.worker.stop(), this.relay.stop()]);
+    await Promise.all([this.worker.stop(), within(PUBLISH_MAX_MS, this.relay.stop())]);
   }
 
   private async begin(): Promise<void> {
@@ -122,3 +129,10 @@ export class StreamSide {
     else log.warn({ error: error.message }, 'nothing can be taken from Kafka yet: trying again');
   }
 }
+
+/** Waits for the work, and no longer than that. */
+const within = async (ms: number, work: Promise<void>): Promise<void> => {
+  const waiting = new AbortController();
+  const late = pause(ms, undefined, { signal: waiting.signal }).catch(() => undefined); // aborted: not late
+  await Promise.race([work, late]).finally(() => waiting.abort());
+};
