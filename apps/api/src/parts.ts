@@ -6,7 +6,7 @@ import {
   organizationReads,
   type PrometheusMetrics,
   type Readiness,
-  type RunningRole,
+  type RunningParts,
   Start,
   StoppedBefore,
 } from '@drawdown/http';
@@ -40,7 +40,7 @@ export class Parts {
   private readonly followed: FollowedCatalogue;
   private readonly start: Start;
   private readonly unwatch: () => void;
-  private readonly ending: RunningRole;
+  private readonly ending: RunningParts;
   private shards: number | null = null;
   private begun: Promise<unknown> = Promise.resolve();
 

@@ -1,7 +1,12 @@
 import 'reflect-metadata';
 import { DataFolderInUse } from '@drawdown/adapters/embedded/data-folder';
+import { EventStoreDbUnfit } from '@drawdown/adapters/eventstoredb/start-check';
+import { BadServerSettings } from '@drawdown/adapters/server-settings';
 import { DatabaseTooNew } from '@drawdown/delivery';
 import { createHttp, createLogger } from '@drawdown/http';
+import { PartitionCountDiffers, TopicsOfAnotherStore } from '@drawdown/ledger';
+import { awaitLog } from './await-log';
+import { FolderOfAnotherStore } from './folder-store';
 import { openParts } from './parts';
 import { makeSample } from './sample';
 import { BadSettings, readSettings } from './settings';
@@ -10,17 +15,23 @@ import { ShardCountDiffers } from './store-header';
 import { welcome } from './welcome';
 
 /** Failures that say what to do next; a stack would only hide it. */
-const EXPECTED = [BadSettings, DataFolderInUse, DatabaseTooNew, ShardCountDiffers];
+const EXPECTED = [
+  ...[BadSettings, BadServerSettings],
+  ...[DataFolderInUse, FolderOfAnotherStore, DatabaseTooNew, EventStoreDbUnfit, ShardCountDiffers],
+  ...[PartitionCountDiffers, TopicsOfAnotherStore],
+];
 
 const start = async (): Promise<void> => {
   const settings = readSettings(process.env);
   const logger = createLogger(settings.logLevel);
+  const entrance = await awaitLog(settings, logger);
   const parts = await openParts(settings, logger);
   if (settings.sample) await makeSample(parts);
   const app = await createHttp(StandaloneModule.of(parts, settings, logger));
   // Ended in order is ended well: exit code 0, not death by the signal that asked for it.
   app.enableShutdownHooks([], { useProcessExit: true });
-  await app.listen(settings.port, settings.host);
+  await entrance.free();
+  await app.listen(entrance.port, settings.host);
   const text = welcome({
     url: await app.getUrl(),
     newKey: parts.newAdminKey,

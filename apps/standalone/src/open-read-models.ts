@@ -12,6 +12,7 @@ const TABLES_MAX_MS = 3_000;
 interface Followed {
   readonly settings: Settings;
   readonly store: EventStore;
+  readonly shards: number;
   readonly readSide: ReadSide;
   readonly shardOf: (organizationId: string) => number;
   readonly log: Log;
@@ -32,14 +33,14 @@ interface OpenedReadModels {
  * (FLT-41); rejects with DatabaseTooNew where that is known by then.
  */
 export const openReadModels = async (followed: Followed): Promise<OpenedReadModels> => {
-  const { store, readSide, shardOf, readiness } = followed;
+  const { store, shards, readSide, shardOf, readiness } = followed;
   const database = openQueries(followed);
   readiness.register('database', async () => {
     await database.query('SELECT 1');
     return null;
   });
   readiness.register('read_models', () => readSide.trouble);
-  await readSide.follow();
+  await readSide.follow(shards);
   const waiting = new AbortController();
   const late = pause(TABLES_MAX_MS, undefined, { signal: waiting.signal }).catch(() => undefined); // aborted: not late
   await Promise.race([readSide.progress.opened(), late]).finally(() => waiting.abort());

@@ -1,19 +1,21 @@
 import path from 'node:path';
 import { claimDataFolder } from '@drawdown/adapters/embedded/data-folder';
 import { openFileSnapshots } from '@drawdown/adapters/embedded/file-snapshots';
-import { openSqliteEventStore } from '@drawdown/adapters/embedded/sqlite-event-store';
 import { systemClock } from '@drawdown/adapters/embedded/system-clock';
+import { openKafkaStream } from '@drawdown/adapters/kafka/kafka-stream';
 import { ensureAdminKey } from '@drawdown/commands';
 import { watchDependencies } from '@drawdown/delivery';
 import { ledgerStream } from '@drawdown/domain';
 import { PrometheusMetrics, Readiness } from '@drawdown/http';
-import { LocalCatalogue, LocalLedger } from '@drawdown/ledger';
-import type { Clock, EventStore, Log, Metrics } from '@drawdown/ports';
+import { type LocalCatalogue, LocalLedger, USAGE_TOPIC } from '@drawdown/ledger';
+import type { Clock, Log, Metrics, Stream } from '@drawdown/ports';
 import type { ReadModels } from '@drawdown/projections';
+import { type OpenedCatalogue, openCatalogue } from './open-catalogue';
+import { type OpenedLog, openLog } from './open-log';
 import { openReadModels, queryConnections } from './open-read-models';
 import { ReadSide } from './read-side/read-side';
 import type { Settings } from './settings';
-import { checkShardCount, EMBEDDED_SHARDS } from './store-header';
+import { StreamSide } from './stream-side';
 
 /** Everything the process is made of, opened and running. */
 export interface Parts {
@@ -30,7 +32,10 @@ export interface Parts {
   readonly close: () => Promise<void>;
 }
 
-/** Opens the embedded form: one data folder, one process. What was opened is closed again where a later part fails. */
+/**
+ * Opens the one process: what is embedded in its data folder, what is set on servers. What was opened is closed again
+ * where a later part fails.
+ */
 export const openParts = async (settings: Settings, log: Log): Promise<Parts> => {
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
@@ -45,13 +50,13 @@ export const openParts = async (settings: Settings, log: Log): Promise<Parts> =>
     // The database takes seconds to start; the ledger is loaded meanwhile.
     const opening = readSide.start();
     const settled = Promise.allSettled([opening]);
-    const storing = openSqliteEventStore(settings.dataFolder, { log, onStored: (stream) => readSide.wake(stream) });
+    const storing = openLog(settings, { log, metrics, onStored: (stream) => readSide.wake(stream) });
     onClose(() => closeOpened(storing));
     // Before the store, whose file it reads. One that failed to open has nothing to close.
     onClose(async () => {
       if ((await settled)[0].status === 'fulfilled') await readSide.close();
     });
-    const parts = await openLedger({ settings, store: await storing, readSide, opening, log, metrics, onClose });
+    const parts = await openLedger({ settings, ...(await storing), readSide, opening, log, metrics, onClose });
     return { ...parts, close };
   } catch (error) {
     await close();
@@ -60,26 +65,23 @@ export const openParts = async (settings: Settings, log: Log): Promise<Parts> =>
 };
 
 /** A store that failed to open has nothing to close, and its failure was reported to whoever waited for it. */
-const closeOpened = async (opening: Promise<EventStore>): Promise<void> => {
+const closeOpened = async (opening: Promise<OpenedLog>): Promise<void> => {
   const [opened] = await Promise.allSettled([opening]);
-  if (opened.status === 'fulfilled') await opened.value.close();
+  if (opened.status === 'fulfilled') await opened.value.store.close();
 };
 
-const readSideOf = (
-  { dataFolder, databaseUrl, databaseConnections }: Settings,
-  log: Log,
-  metrics: Metrics,
-): ReadSide => {
+const readSideOf = (settings: Settings, log: Log, metrics: Metrics): ReadSide => {
+  const { dataFolder, databaseUrl, databaseConnections, eventStoreUrl } = settings;
   const database =
     databaseUrl === null
       ? { folder: path.join(dataFolder, 'read-models') }
       : { url: databaseUrl, connections: databaseConnections - queryConnections(databaseConnections) };
-  return new ReadSide({ dataFolder, shards: EMBEDDED_SHARDS, database }, metrics, log);
+  const from = eventStoreUrl === null ? { folder: dataFolder } : { eventStoreUrl };
+  return new ReadSide({ log: from, database }, metrics, log);
 };
 
-interface Opened {
+interface Opened extends OpenedLog {
   readonly settings: Settings;
-  readonly store: EventStore;
   readonly readSide: ReadSide;
   readonly opening: Promise<void>;
   readonly log: Log;
@@ -87,37 +89,85 @@ interface Opened {
   readonly onClose: (closer: () => Promise<void>) => void;
 }
 
-const openLedger = async (opened: Opened): Promise<Omit<Parts, 'close'>> => {
-  const { settings, store, readSide, opening, log, metrics, onClose } = opened;
+interface Core {
+  readonly ledger: LocalLedger;
+  readonly catalogue: LocalCatalogue;
+  readonly clock: Clock;
+  readonly readiness: Readiness;
+  readonly stop: () => Promise<void>;
+}
+
+/** Ledger and catalogue on the log. */
+const openCore = async ({ settings, store, shards, log, metrics }: Opened): Promise<Core> => {
   const [readiness, clock] = [new Readiness(), systemClock()];
-  await checkShardCount(store, EMBEDDED_SHARDS);
   const snapshots = await openFileSnapshots(path.join(settings.dataFolder, 'snapshots'), log);
-  const catalogue: LocalCatalogue = new LocalCatalogue(store, clock, (card, version) =>
-    ledger.lastPriced(card, version),
+  const lastPriced = (card: string, version: number) => ledger.lastPriced(card, version);
+  const lost = () => ledger.stop();
+  const opened: OpenedCatalogue = openCatalogue(
+    { store, clock, log, lastPriced, lost },
+    settings.eventStoreUrl === null,
   );
-  const ports = { store, snapshots, catalogue, clock, metrics, log };
-  const ledger: LocalLedger = new LocalLedger(EMBEDDED_SHARDS, ports);
-  await catalogue.start();
+  const { catalogue } = opened;
+  const ledger: LocalLedger = new LocalLedger(shards, { store, snapshots, catalogue, clock, metrics, log });
+  await opened.start();
   await ledger.start();
-  readiness.register('ledger', () => ledger.trouble);
+  readiness.register('ledger', () => ledger.trouble ?? opened.trouble());
+  // An embedded log is as well as its ledger; one on a server may be away with nobody having asked it anything.
+  if (settings.eventStoreUrl !== null)
+    readiness.register('event_store', () => store.head(ledgerStream(0)).then(() => null));
+  const stop = async (): Promise<void> => {
+    await ledger.stop();
+    await opened.stop();
+  };
+  return { ledger, catalogue, clock, readiness, stop };
+};
+
+const openLedger = async (opened: Opened): Promise<Omit<Parts, 'close'>> => {
+  const { settings, store, readSide, opening, log, metrics } = opened;
+  const core = await openCore(opened);
+  const { ledger, catalogue, readiness } = core;
   const newAdminKey = await ensureAdminKey(catalogue, settings.adminKey);
+  const { stream, streamSide } = await openStream(opened, core);
   await opening;
-  const { readModels, database } = await openReadModels({
-    ...{ settings, store, readSide, onClose },
-    shardOf: (organizationId) => ledger.shardOf(organizationId),
-    log,
-    metrics,
-    readiness,
-  });
+  const shardOf = (organizationId: string): number => ledger.shardOf(organizationId);
+  const { readModels, database } = await openReadModels({ ...opened, shardOf, readiness });
   const unwatch = watchDependencies(
-    { event_store: () => store.head(ledgerStream(0)), database: () => database.query('SELECT 1') },
+    {
+      event_store: () => store.head(ledgerStream(0)),
+      database: () => database.query('SELECT 1'),
+      ...(stream === null ? {} : { kafka: () => stream.boundsOf(USAGE_TOPIC) }),
+    },
     metrics,
     log,
   );
   const drain = async (): Promise<void> => {
     unwatch();
-    await ledger.stop();
+    // At once: what Kafka gave is decided with what HTTP gave, and either may be waiting for a server that is away.
+    await Promise.all([streamSide?.stop(), core.stop()]);
     await readSide.stop();
   };
-  return { ledger, catalogue, readModels, clock, metrics, readiness, newAdminKey, drain };
+  return { ...core, readModels, metrics, newAdminKey, drain };
+};
+
+interface OpenedStream {
+  readonly stream: Stream | null;
+  readonly streamSide: StreamSide | null;
+}
+
+/** Has Kafka give usage and take events, where one is set. */
+const openStream = async (opened: Opened, { ledger, catalogue, clock, readiness }: Core): Promise<OpenedStream> => {
+  const { settings, store, log, metrics, onClose } = opened;
+  if (settings.kafka === null) return { stream: null, streamSide: null };
+  const stream = openKafkaStream({ ...settings.kafka, clientId: 'drawdown', log, metrics });
+  onClose(() => stream.close());
+  const streamSide = new StreamSide({
+    ...{ stream, store, ledger, catalogue, newTopics: settings.newTopics },
+    ...{ clock, metrics, log },
+  });
+  onClose(() => streamSide.stop());
+  readiness.register('kafka', () => stream.boundsOf(USAGE_TOPIC).then(() => null));
+  readiness.register('consumption', () => streamSide.consumptionTrouble);
+  readiness.register('relay', () => streamSide.relayTrouble);
+  await streamSide.start();
+  return { stream, streamSide };
 };

@@ -1,3 +1,4 @@
+import { BadServerSettings } from '@drawdown/adapters/server-settings';
 import { BadSettings, readSettings } from './settings';
 
 const ISSUER = { DRAWDOWN_OIDC_ISSUER: 'https://issuer.example/realm' };
@@ -25,4 +26,26 @@ test.each([
 
 test('an issuer on this machine needs no TLS', () => {
   expect(readSettings({ ...AUDIENCE, DRAWDOWN_OIDC_ISSUER: 'http://127.0.0.1:8080/x' }).oidc?.issuer).toMatch(/^http:/);
+});
+
+test('each server is given on its own or with others, and what is not given is embedded', () => {
+  expect(readSettings({ EVENTSTORE_URL: '' })).toMatchObject({ eventStoreUrl: null, kafka: null, databaseUrl: null });
+  const all = {
+    EVENTSTORE_URL: 'esdb://127.0.0.1:2113?tls=false',
+    KAFKA_BROKERS: '127.0.0.1:9092',
+    DATABASE_URL: 'postgres://127.0.0.1/db',
+    DRAWDOWN_SHARDS: '8',
+  };
+  expect(readSettings(all)).toMatchObject({ kafka: { brokers: ['127.0.0.1:9092'] }, shards: 8 });
+  expect(readSettings({ KAFKA_BROKERS: all.KAFKA_BROKERS })).toMatchObject({ eventStoreUrl: null, databaseUrl: null });
+});
+
+test.each([
+  ['a server that is none', { EVENTSTORE_URL: 'http://127.0.0.1' }, 'EVENTSTORE_URL'],
+  ['no number', { DRAWDOWN_SHARDS: 'many' }, 'DRAWDOWN_SHARDS'],
+  ['a login without a Kafka', { KAFKA_SASL_MECHANISM: 'plain' }, 'KAFKA_BROKERS'],
+  ['encryption without a Kafka', { KAFKA_TLS: '1' }, 'KAFKA_BROKERS'],
+])('BAD-120: %s refuses the start', (_, environment, name) => {
+  expect(() => readSettings(environment)).toThrow(BadServerSettings);
+  expect(() => readSettings(environment)).toThrow(name);
 });

@@ -1,4 +1,7 @@
-export { checkShardCount, ShardCountDiffers } from '@drawdown/ledger';
+export { ShardCountDiffers } from '@drawdown/ledger';
 
-/** Shards of an embedded store: one, because fewer shards mean larger micro-batches, and one process owns them all. */
+/**
+ * Shards of a new embedded store where nobody says how many: one, because fewer shards mean larger micro-batches, and one
+ * process owns them all.
+ */
 export const EMBEDDED_SHARDS = 1;

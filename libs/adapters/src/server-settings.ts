@@ -84,13 +84,21 @@ const numberOf = (
 
 const kafkaOf = (environment: Environment): ServerSettings['kafka'] => {
   const text = given(environment, 'KAFKA_BROKERS');
-  if (text === undefined) return null;
+  if (text === undefined) return noKafka(environment);
   const brokers = text.split(',').map((broker) => broker.trim());
   if (!brokers.every((broker) => /^[^\s:/]+:\d{1,5}$|^\[[0-9a-f:]+\]:\d{1,5}$/i.test(broker))) {
     throw new BadServerSettings('KAFKA_BROKERS must be host:port, several separated by commas');
   }
   return { brokers, ...saslOf(environment), ...tlsOf(environment) };
 };
+
+/** What is said about a Kafka that is not given was meant for one: usage would wait there in vain. */
+const noKafka = (environment: Environment): null => {
+  const meant = KAFKA_DETAILS.find((name) => (given(environment, name) ?? '0') !== '0');
+  if (meant === undefined) return null;
+  throw new BadServerSettings(`${meant} is set, KAFKA_BROKERS is not`);
+};
+const KAFKA_DETAILS = ['KAFKA_SASL_MECHANISM', 'KAFKA_SASL_USERNAME', 'KAFKA_TLS', 'KAFKA_TLS_CA'] as const;
 
 const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
 

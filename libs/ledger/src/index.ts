@@ -19,6 +19,7 @@ export type { ShardPorts } from './ledger-shard';
 export { loadShard, LogDamaged } from './load-shard';
 export { RemoteLedger, type RemotePorts, type RemoteReads } from './remote/remote-ledger';
 export { shardOf } from './shard-of';
+export { claimTopics, TopicsOfAnotherStore } from './stream/claim';
 export { type DeadLetter, readDeadLetter, type RecordPlace, writeDeadLetter } from './stream/dead-letter';
 export { DESCRIBED_TOPICS } from './stream/described';
 export { COMMANDS_TOPIC, DEAD_LETTER_TOPIC, REPLIES_TOPIC, USAGE_TOPIC } from './stream/topics';
@@ -31,4 +32,4 @@ export {
   Worker,
   type WorkerPorts,
 } from './worker/worker';
-export { checkShardCount, ShardCountDiffers, shardsOf } from './store-header';
+export { checkShardCount, ShardCountDiffers, shardsOf, storeIdOf } from './store-header';

@@ -54,8 +54,8 @@ export interface Consumption {
 }
 
 export interface Stream {
-  /** Makes the topic where it does not exist. */
-  ensureTopic(topic: string, partitions: number): Promise<void>;
+  /** Makes the topic where it does not exist; its records are kept for as long as is usual there, or for ever. */
+  ensureTopic(topic: string, partitions: number, kept?: 'as usual' | 'for ever'): Promise<void>;
   partitionsOf(topic: string): Promise<number>;
   /**
    * What tells the topic from any other of its name, before or after it: a topic that is made anew has another one. Of

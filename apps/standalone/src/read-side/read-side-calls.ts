@@ -4,9 +4,8 @@ import type { ProgressReport } from '@drawdown/delivery';
 import type { Row } from '@drawdown/ports';
 
 export interface ReadSideData {
-  /** Where the log is; it is opened by the main thread, and first. */
-  readonly dataFolder: string;
-  readonly shards: number;
+  /** Where the log is; the main thread opens it, and first. */
+  readonly log: { readonly folder: string } | { readonly eventStoreUrl: string };
   /** The folder of the embedded database, or a PostgreSQL. */
   readonly database: { readonly folder: string } | { readonly url: string; readonly connections: number };
 }
@@ -15,7 +14,7 @@ export interface ReadSideCalls {
   /** Why the database's folder was thrown away at this start, where it was. */
   readonly started: (nothing: null) => string | undefined;
   /** Opens the log and lets the projectors run. */
-  readonly follow: (nothing: null) => void;
+  readonly follow: (log: { readonly shards: number }) => void;
   readonly query: (question: {
     readonly statement: string;
     readonly parameters: readonly (string | null)[];

@@ -102,7 +102,7 @@ test('drained, it still answers; what its last batches left out follows at the n
 test('an engine that hangs holds up no shutdown: what it has not done is read again (FLT-09)', async () => {
   const warn = jest.fn();
   const dataFolder = mkdtempSync(path.join(tmpdir(), 'drawdown-hanging-'));
-  const data = { dataFolder, shards: 1, database: { folder: path.join(dataFolder, 'read-models') } };
+  const data = { log: { folder: dataFolder }, database: { folder: path.join(dataFolder, 'read-models') } };
   await prepareFolder(data.database.folder);
   const readSide = new ReadSide(data, NO_METRICS, { ...NO_LOG, warn }, { stopMs: 100, closeMs: 100 });
   await readSide.start();

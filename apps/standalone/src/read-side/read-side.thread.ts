@@ -3,12 +3,13 @@
  * there is one, and behind the main thread where there is not: facts are taken in first, read models lag.
  */
 import { openPgliteHere, type PgliteHere } from '@drawdown/adapters/embedded/pglite-here';
-import { openSqliteEventReader, type SqliteEventReader } from '@drawdown/adapters/embedded/sqlite-event-reader';
+import { openSqliteEventReader } from '@drawdown/adapters/embedded/sqlite-event-reader';
+import { openEventStoreDb } from '@drawdown/adapters/eventstoredb/event-store';
 import { ForwardedMetrics, forwardedLog } from '@drawdown/adapters/forwarding';
 import { lowerPriority } from '@drawdown/adapters/lower-priority';
 import { openPgDatabase } from '@drawdown/adapters/postgres/pg-database';
 import { crash, serveThread } from '@drawdown/adapters/serve-thread';
-import type { Log, Metrics } from '@drawdown/ports';
+import type { EventReader, Log, Metrics } from '@drawdown/ports';
 import { type LedgerRunner, ledgerRunner } from '@drawdown/projections';
 import type { ReadSideCalls, ReadSideData, ReadSideTells, ReadSideTold } from './read-side-calls';
 
@@ -28,8 +29,21 @@ const openDatabase = async (
   return { database: opened, ask: notHere, thrownAway: undefined };
 };
 
-interface Following {
-  readonly reader: SqliteEventReader;
+interface OpenedReader {
+  readonly reader: EventReader;
+  /** Something may have been stored in the stream; a log on a server says so itself. */
+  readonly wake: (stream: string) => void;
+}
+
+const openReader = (at: ReadSideData['log'], log: Log, metrics: Metrics): OpenedReader => {
+  if ('eventStoreUrl' in at) {
+    return { reader: openEventStoreDb(at.eventStoreUrl, { log, metrics }), wake: () => undefined };
+  }
+  const reader = openSqliteEventReader(at.folder);
+  return { reader, wake: (stream) => reader.wake(stream) };
+};
+
+interface Following extends OpenedReader {
   readonly runner: LedgerRunner;
   readonly timer: NodeJS.Timeout;
 }
@@ -40,14 +54,14 @@ serveThread<ReadSideCalls, ReadSideData, ReadSideTold, ReadSideTells>(async (dat
   const { database, ask, thrownAway } = await openDatabase(data, log, metrics);
   let following: Following | undefined;
 
-  const follow = (): void => {
+  const follow = ({ shards }: { readonly shards: number }): void => {
     lowerPriority(); // from here on: the start of the engine is waited for
-    const reader = openSqliteEventReader(data.dataFolder);
+    const opened = openReader(data.log, log, metrics);
     const report = (): void => tell({ report: runner.report() });
     const runner: LedgerRunner = ledgerRunner({
-      ...{ store: reader, database, shards: data.shards, log, metrics, onProgress: report },
+      ...{ store: opened.reader, database, shards, log, metrics, onProgress: report },
     });
-    following = { reader, runner, timer: setInterval(report, REPORT_EVERY_MS) };
+    following = { ...opened, runner, timer: setInterval(report, REPORT_EVERY_MS) };
     runner.start().catch((error: unknown) => log.error({ error: String(error) }, 'the read models cannot be opened'));
   };
   const stop = async (): Promise<void> => {
@@ -63,7 +77,7 @@ serveThread<ReadSideCalls, ReadSideData, ReadSideTold, ReadSideTells>(async (dat
       stop,
     },
     told: (message) => {
-      if ('stored' in message) following?.reader.wake(message.stored);
+      if ('stored' in message) following?.wake(message.stored);
       else following?.runner.lost(message.lost.projector, message.lost.suffix);
     },
     close: async () => {

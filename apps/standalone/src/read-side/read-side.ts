@@ -22,7 +22,8 @@ export class ReadSide {
   readonly database: Sql;
   readonly progress = new ProgressMirror((projector, suffix) => this.thread.tell({ lost: { projector, suffix } }));
   private readonly thread: RevivedThread<ReadSideCalls, ReadSideTold, ReadSideTells>;
-  private followed = false;
+  /** Shards of the log, once it is followed. */
+  private shards: number | undefined;
   private stopped: Promise<void> | undefined;
 
   constructor(
@@ -36,7 +37,7 @@ export class ReadSide {
       begin: async (thread) => {
         const thrownAway = await thread.call('started', null);
         if (thrownAway !== undefined) log.error({ reason: thrownAway }, EMPTIED);
-        if (this.followed) await thread.call('follow', null);
+        if (this.shards !== undefined) await thread.call('follow', { shards: this.shards });
       },
       onTold: (message) => {
         if ('report' in message) this.progress.accept(message.report);
@@ -57,9 +58,9 @@ export class ReadSide {
   }
 
   /** Lets the projectors run, from now on and after each death. The log must be open. */
-  async follow(): Promise<void> {
-    this.followed = true;
-    await this.thread.call('follow', null);
+  async follow(shards: number): Promise<void> {
+    this.shards = shards;
+    await this.thread.call('follow', { shards });
   }
 
   /** Something may have been stored in this stream. */
@@ -89,7 +90,7 @@ export class ReadSide {
 
   private async end(): Promise<void> {
     this.progress.giveUp();
-    if (!this.thread.isUp || !this.followed) return;
+    if (!this.thread.isUp || this.shards === undefined) return;
     await this.within(this.limits.stopMs, this.thread.call('stop', null), 'a batch of the read models is not finished');
   }
 

@@ -16,6 +16,10 @@ const RETRY = { initialRetryTime: 50, maxRetryTime: 500, retries: 3 };
  * plain. It costs nothing with our own records, which are not compressed.
  */
 const TOPIC_CONFIG = [{ name: 'compression.type', value: 'uncompressed' }];
+const FOR_EVER = [
+  { name: 'retention.ms', value: '-1' },
+  { name: 'retention.bytes', value: '-1' },
+];
 
 interface Connection {
   readonly client: Client;
@@ -34,9 +38,10 @@ export class KafkaDesk {
   ) {}
 
   /** Resolves when the topic is there for others' questions, too: whoever made it, the brokers may learn of it later. */
-  async ensureTopic(topic: string, numPartitions: number): Promise<void> {
+  async ensureTopic(topic: string, numPartitions: number, forEver: boolean): Promise<void> {
+    const configEntries = forEver ? [...TOPIC_CONFIG, ...FOR_EVER] : TOPIC_CONFIG;
     await this.ask(async (admin) => {
-      await admin.createTopics({ topics: [{ topic, numPartitions, configEntries: TOPIC_CONFIG }] });
+      await admin.createTopics({ topics: [{ topic, numPartitions, configEntries }] });
       if (!(await admin.listTopics()).includes(topic)) throw new Error(`${topic} is being made`);
     });
   }

@@ -33,10 +33,10 @@ class KafkaStream implements Stream {
     this.desk = new KafkaDesk(options, this.health);
   }
 
-  async ensureTopic(topic: string, partitions: number): Promise<void> {
+  async ensureTopic(topic: string, partitions: number, kept: 'as usual' | 'for ever' = 'as usual'): Promise<void> {
     if (!Number.isInteger(partitions) || partitions < 1)
       throw new RangeError(`${topic}: ${String(partitions)} partitions`);
-    await this.desk.ensureTopic(topic, partitions);
+    await this.desk.ensureTopic(topic, partitions, kept === 'for ever');
   }
 
   async partitionsOf(topic: string): Promise<number> {

@@ -12,6 +12,9 @@ const SEND_MAX_MS = 10_000;
 const REQUEST_RECORDS = 1_000;
 /** In one request, to all partitions; per partition it is the size of the largest record. */
 const REQUEST_BYTES = 8 * 1024 * 1024;
+/** How long a close waits for what is being sent: the process that asks for it has 10 s in all. */
+const CLOSE_MAX_MS = 2_000;
+
 /** Of records that wait while Kafka is away; what comes on top is refused. */
 const QUEUED_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -60,10 +63,11 @@ export class TopicProducer {
     if (sending.outcome !== undefined) throw sending.outcome;
   }
 
-  /** What waits is still sent, as long as Kafka answers. */
+  /** What waits is still sent, as long as Kafka answers within a moment; what is not is told so in its own time. */
   async close(): Promise<void> {
     this.closed = true;
-    await this.sending;
+    const sent = this.sending ?? Promise.resolve();
+    await inTime(sent, CLOSE_MAX_MS, () => tooLate(this.topic)).catch(() => undefined); // told to who sent it
     this.connection?.destroy();
   }
 

@@ -1,15 +1,15 @@
-import type { RunningRole } from './role.module';
+import type { RunningParts } from '../server/parts.module';
 import { type Start, StoppedBefore } from './start';
 
 /** A role that is being opened while its probes answer already; it can be stopped at any time. */
-export class Opening implements RunningRole {
-  private running: RunningRole | null = null;
+export class Opening implements RunningParts {
+  private running: RunningParts | null = null;
   private opening: Promise<void> = Promise.resolve();
 
   constructor(private readonly start: Start) {}
 
   /** Resolves when it runs, or was stopped before; rejects with what does not fit. */
-  begin(open: () => Promise<RunningRole>): Promise<void> {
+  begin(open: () => Promise<RunningParts>): Promise<void> {
     this.opening = open().then(
       (running) => {
         this.running = running;

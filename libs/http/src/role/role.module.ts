@@ -1,52 +1,35 @@
-import {
-  type BeforeApplicationShutdown,
-  type DynamicModule,
-  Inject,
-  Module,
-  type OnApplicationShutdown,
-} from '@nestjs/common';
+import { type DynamicModule, Module } from '@nestjs/common';
+import type { HttpLog } from '../server/http-log';
 import { PrometheusMetrics } from '../server/metrics';
 import { ProbesController } from '../server/operations.controller';
+import { PartsModule, type RunningParts } from '../server/parts.module';
 import { Readiness } from '../server/readiness';
 import { Stopping } from '../server/stopping';
 
-/** A part of the product that runs by itself. */
-export interface RunningRole {
-  /** Finishes what is in hand; nothing is begun afterwards. */
-  readonly drain: () => Promise<void>;
-  /** Closes what it uses. */
-  readonly close: () => Promise<void>;
+export interface RoleParts {
+  readonly running: RunningParts;
+  readonly metrics: PrometheusMetrics;
+  readonly readiness: Readiness;
+  readonly log: Pick<HttpLog, 'error'>;
 }
 
-const Running = Symbol('RunningRole');
-
-/** A process without an API: what it does, its probes, and the steps of its shutdown. */
+/** A process without an API: what it does, and its probes. */
 @Module({})
-export class RoleModule implements BeforeApplicationShutdown, OnApplicationShutdown {
-  constructor(
-    @Inject(Running) private readonly running: RunningRole,
-    private readonly metrics: PrometheusMetrics,
-  ) {}
-
-  static of(running: RunningRole, metrics: PrometheusMetrics, readiness: Readiness): DynamicModule {
+export class RoleModule {
+  static of({ running, metrics, readiness, log }: RoleParts): DynamicModule {
+    const close = async (): Promise<void> => {
+      await running.close();
+      metrics.close();
+    };
+    const providers = [
+      { provide: PrometheusMetrics, useValue: metrics },
+      { provide: Readiness, useValue: readiness },
+    ];
     return {
       module: RoleModule,
+      imports: [PartsModule.of({ drain: running.drain, close }, log, providers)],
       controllers: [ProbesController],
-      providers: [
-        { provide: Running, useValue: running },
-        { provide: PrometheusMetrics, useValue: metrics },
-        { provide: Readiness, useValue: readiness },
-        Stopping,
-      ],
+      providers: [Stopping],
     };
-  }
-
-  async beforeApplicationShutdown(): Promise<void> {
-    await this.running.drain();
-  }
-
-  async onApplicationShutdown(): Promise<void> {
-    await this.running.close();
-    this.metrics.close();
   }
 }

@@ -9,6 +9,7 @@ const EXPECTED: ReadonlySet<unknown> = new Set([
   'shard_count_differs',
   'store_unavailable',
   'stream_unavailable',
+  'topics_of_another_store',
 ]);
 
 /** A process that listens, and may still be waiting for what it needs. */

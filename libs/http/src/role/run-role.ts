@@ -4,9 +4,10 @@ import type { Logger } from 'pino';
 import { createLogger, LOG_LEVELS } from '../server/http-log';
 import { refuseUnknownSettings } from '../server/known-settings';
 import { PrometheusMetrics } from '../server/metrics';
+import type { RunningParts } from '../server/parts.module';
 import { Readiness } from '../server/readiness';
 import { Opening } from './opening';
-import { RoleModule, type RunningRole } from './role.module';
+import { RoleModule } from './role.module';
 import { runApp, type StartedApp } from './run-app';
 import { endingInTime } from './shutdown';
 import { Start } from './start';
@@ -31,7 +32,7 @@ export interface Role {
   /** What it can be told beside its place and its log level, by variable. */
   readonly settings: Readonly<Record<string, string>>;
   /** Closes what it has opened where it rejects. */
-  readonly open: (context: RoleContext) => Promise<RunningRole>;
+  readonly open: (context: RoleContext) => Promise<RunningParts>;
 }
 
 /** Runs a process that has no API, until it is asked to stop: probes and metrics at its port, exit code 0 at the end. */
@@ -55,7 +56,7 @@ export const startRole = async (role: Role, environment: Environment): Promise<S
   const start = new Start({ log, metrics, readiness });
   const opening = new Opening(start);
   const adapter = new FastifyAdapter({ logger: false });
-  const module = RoleModule.of(endingInTime(opening, log), metrics, readiness);
+  const module = RoleModule.of({ running: endingInTime(opening, log), metrics, readiness, log });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: false, abortOnError: false });
   try {
     await app.listen(port, environment['HOST'] || '127.0.0.1');

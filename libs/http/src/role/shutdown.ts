@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HttpLog } from '../server/http-log';
-import type { RunningRole } from './role.module';
+import type { RunningParts } from '../server/parts.module';
 
 /**
  * A process ends within 10 s of SIGTERM. A shard is given 8 s by itself for what is in hand; a server that is away would
@@ -13,7 +13,7 @@ const CLOSE_MAX_MS = 1_000;
  * The two steps of a shutdown, neither of which waits for a server that does not answer. What is left then is as after a
  * kill: of unknown outcome, fenced, and found out by whoever comes next.
  */
-export const endingInTime = ({ drain, close }: RunningRole, log: HttpLog): RunningRole => ({
+export const endingInTime = ({ drain, close }: RunningParts, log: HttpLog): RunningParts => ({
   drain: () => inTime(drain(), DRAIN_MAX_MS, () => log.warn({}, 'stopped with something in hand: a server is away')),
   close: () => inTime(close(), CLOSE_MAX_MS, () => log.warn({}, 'stopped with connections that do not close')),
 });

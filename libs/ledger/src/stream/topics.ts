@@ -5,6 +5,9 @@ export const COMMANDS_TOPIC = 'drawdown.commands.v1';
 export const REPLIES_TOPIC = 'drawdown.replies.v1';
 export const DEAD_LETTER_TOPIC = 'drawdown.dead-letter.v1';
 
+/** Says in its first record whose store these topics go with. */
+export const STORE_TOPIC = 'drawdown.store.v1';
+
 /** The group of all workers. */
 export const WORKERS = 'drawdown.workers';
 

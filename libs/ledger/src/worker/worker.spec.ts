@@ -1,6 +1,7 @@
 import { preset } from '@drawdown/domain/testing';
 import { format } from '@drawdown/kernel';
 import { inProcessStream, type Stream, type StreamRecord, StreamUnavailable } from '@drawdown/ports';
+import { TopicsOfAnotherStore } from '../stream/claim';
 import { readDeadLetter } from '../stream/dead-letter';
 import { COMMANDS_TOPIC, DEAD_LETTER_TOPIC, USAGE_TOPIC } from '../stream/topics';
 import { writeUsageRecord } from '../stream/usage-record';
@@ -190,6 +191,15 @@ test('INV-LED-14: a topic that is cut otherwise than the store is refused', asyn
   const world = openDistributed({ stream });
   opened.push(world);
   await expect(world.worker()).rejects.toThrow(PartitionCountDiffers);
+});
+
+test('a worker of another store is refused the topics, before it is given any record', async () => {
+  const stream = inProcessStream();
+  const [first, second] = [openDistributed({ stream }), openDistributed({ stream })];
+  opened.push(first, second);
+  const { worker } = await first.worker();
+  await expect(second.worker()).rejects.toThrow(TopicsOfAnotherStore);
+  expect(worker.trouble).toBeNull();
 });
 
 test('a worker takes up what it left where the log says, not where the group says', async () => {

@@ -2,6 +2,7 @@ import type { Clock, Consumer, Consumption, EventStore, Log, Metrics, RecordBatc
 import { ShardStopping } from '../ledger';
 import { LedgerShard, type ShardPorts } from '../ledger-shard';
 import type { LocalCatalogue } from '../local-catalogue';
+import { claimTopics } from '../stream/claim';
 import { COMMANDS_TOPIC, DEAD_LETTER_TOPIC, REPLIES_TOPIC, SHARED_PARTITIONS } from '../stream/topics';
 import { USAGE_TOPIC, WORKERS } from '../stream/topics';
 import { CommandIntake } from './command-intake';
@@ -92,7 +93,8 @@ export class Worker implements Consumer {
   }
 
   async start(): Promise<void> {
-    const { stream, shards } = this.ports;
+    const { stream, store, shards } = this.ports;
+    await claimTopics(stream, store);
     await ensureTopics(stream, shards);
     this.consumption = await stream.consume(TOPICS, WORKERS, this);
   }

@@ -1,20 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync } from 'node:fs';
-import { connect } from 'node:net';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type KafkaBroker, startKafkaBroker } from '../../kafka/testing/broker';
 import { freePorts } from '../../kafka/testing/ports';
 import { PostgresServer } from '../../postgres/testing/postgres-server';
 import { AppProcess } from './app-process';
+import { DIST } from './dist';
+import { startStoreProcess, storeUrl } from './store-process';
 
-/** This file may be compiled by itself, and may be run from there. */
-const HERE = path.resolve(__dirname, '../../../../..');
-const DIST = path.basename(HERE) === 'dist' ? HERE : path.join(HERE, 'dist');
-const DOUBLE = path.join(DIST, 'libs/adapters/src/eventstoredb/testing/main.js');
 const PROJECTORS = ['balance-projector', 'breakdown-projector', 'burn-rate-projector', 'transactions-projector'];
-/** A double that was killed reads its log first. */
-const STORE_MAX_MS = 30_000;
 /** A group that has lost members without a word waits for the end of their sessions (6 s), more than once at worst. */
 const SHARED_OUT_MAX_MS = 60_000;
 
@@ -77,12 +72,17 @@ export const startCluster = async (options: ClusterOptions): Promise<Cluster> =>
   }
 };
 
-type Addressed = StartedServers & Pick<Cluster, 'addresses'>;
+export type Addressed = StartedServers & Pick<Cluster, 'addresses'>;
 
-const startServers = async (options: ClusterOptions): Promise<Addressed> => {
+const saying = ({ said }: ClusterOptions): Pick<ClusterOptions, 'said'> => (said === undefined ? {} : { said });
+
+/** Starts what is not there already; what was started is stopped again where one fails. */
+export const startServers = async (options: ClusterOptions): Promise<Addressed> => {
   const { folder, forBench = false } = options;
   const settled = await Promise.allSettled([
-    options.eventStoreUrl === undefined ? startDouble(options) : null,
+    options.eventStoreUrl === undefined
+      ? startStoreProcess({ folder: path.join(folder, 'event-store'), ...saying(options) })
+      : null,
     options.kafka === undefined ? startKafkaBroker({ folder: path.join(folder, 'kafka'), forBench }) : null,
     options.postgresUrl === undefined ? PostgresServer.start({ folder: path.join(folder, 'postgres') }) : null,
   ]);
@@ -95,47 +95,16 @@ const startServers = async (options: ClusterOptions): Promise<Addressed> => {
     throw failed.reason;
   }
   const addresses = {
-    EVENTSTORE_URL: options.eventStoreUrl ?? `esdb://127.0.0.1:${String(eventStore?.port)}?tls=false`,
+    EVENTSTORE_URL: options.eventStoreUrl ?? (eventStore === null ? '' : storeUrl(eventStore)),
     KAFKA_BROKERS: options.kafka ?? kafka?.address ?? '',
     DATABASE_URL: options.postgresUrl ?? postgres?.url() ?? '',
   };
   return { eventStore, kafka, postgres, addresses };
 };
 
-const stopServers = async ({ eventStore, kafka, postgres }: StartedServers): Promise<void> => {
+export const stopServers = async ({ eventStore, kafka, postgres }: StartedServers): Promise<void> => {
   await Promise.all([eventStore?.stop(), kafka?.stop(), postgres?.stop()]);
 };
-
-const startDouble = async ({ folder, said }: ClusterOptions): Promise<AppProcess> => {
-  const [port = 0] = await freePorts(1);
-  const words = ['--data', path.join(folder, 'event-store'), '--port', String(port)];
-  const store = new AppProcess({
-    ...{ name: 'event-store', file: DOUBLE, words, environment: {}, port },
-    ...(said === undefined ? {} : { said }),
-  });
-  store.start();
-  try {
-    await listening(store);
-    return store;
-  } catch (error) {
-    await store.stop();
-    throw error;
-  }
-};
-
-/** Resolves when somebody listens at its port. */
-const listening = async (store: AppProcess): Promise<void> => {
-  for (const end = performance.now() + STORE_MAX_MS; !(await accepts(store.port)); await pause(50)) {
-    if (performance.now() > end) throw new Error(`${store.name} does not listen: ${store.lastSaid}`);
-  }
-};
-
-const accepts = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    socket.once('connect', () => socket.destroy());
-  });
 
 /** Resolves when the workers own all shards among them, and each one some: until then some commands find no owner. */
 const sharedOut = async (workers: readonly AppProcess[], shards: number): Promise<void> => {
@@ -148,7 +117,7 @@ const sharedOut = async (workers: readonly AppProcess[], shards: number): Promis
 };
 
 const assembled = async (options: ClusterOptions, servers: Addressed): Promise<Cluster> => {
-  const { folder, workers = 2, shards = 4, said, adminKey = `dk_${randomBytes(18).toString('base64url')}` } = options;
+  const { folder, workers = 2, shards = 4, adminKey = `dk_${randomBytes(18).toString('base64url')}` } = options;
   const names = [
     'api',
     ...Array.from({ length: workers }, (_, i) => `worker-${String(i + 1)}`),
@@ -165,7 +134,7 @@ const assembled = async (options: ClusterOptions, servers: Addressed): Promise<C
     const port = (name === 'api' ? options.port : undefined) ?? ports[i] ?? 0;
     const file = path.join(DIST, `apps/${name.replace(/^worker-\d+$/, 'worker')}/src/main.js`);
     const environment = { ...shared, PORT: String(port), DRAWDOWN_DATA: path.join(folder, name) };
-    return new AppProcess({ name, file, environment, port, ...(said === undefined ? {} : { said }) });
+    return new AppProcess({ name, file, environment, port, ...saying(options) });
   });
   const app = (name: string): AppProcess => {
     const found = apps.find((one) => one.name === name);

@@ -1,0 +1,69 @@
+import { type IHeaders, Kafka, logLevel, type Message } from 'kafkajs';
+import { until } from '../until';
+
+/** A broker that was killed needs seconds; so does a group that forms. */
+const READ_MAX_MS = 30_000;
+
+export interface ReadRecord {
+  readonly partition: number;
+  readonly value: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** A service that speaks to Kafka with an ordinary client, and knows of Drawdown what its topics are called. */
+export class KafkaService {
+  private readonly kafka: Kafka;
+
+  constructor(broker: string) {
+    const retry = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 30 };
+    this.kafka = new Kafka({ clientId: 'service', brokers: [broker], retry, logLevel: logLevel.NOTHING });
+  }
+
+  /** Resolves when all are acknowledged. */
+  async send(topic: string, messages: Message[]): Promise<void> {
+    const producer = this.kafka.producer({ allowAutoTopicCreation: false });
+    await producer.connect();
+    try {
+      const answers = await producer.send({ topic, acks: -1, messages });
+      if (answers.some(({ errorCode }) => errorCode !== 0)) throw new Error(JSON.stringify(answers));
+    } finally {
+      await producer.disconnect();
+    }
+  }
+
+  /** All that a topic holds, from its beginning, once that is enough. */
+  async read(topic: string, isEnough: (records: readonly ReadRecord[]) => boolean): Promise<readonly ReadRecord[]> {
+    const records: ReadRecord[] = [];
+    const consumer = this.kafka.consumer({ groupId: `reader-${String(process.pid)}-${String(Math.random())}` });
+    await consumer.connect();
+    try {
+      await consumer.subscribe({ topic, fromBeginning: true });
+      await consumer.run({
+        autoCommit: false,
+        eachMessage: async ({ partition, message: { value, headers = {} } }) => {
+          records.push({ partition, value: value?.toString() ?? '', headers: textsOf(headers) });
+        },
+      });
+      await until(`${topic} holds enough`, READ_MAX_MS, () => isEnough(records));
+    } finally {
+      await consumer.disconnect();
+    }
+    return records;
+  }
+}
+
+const textsOf = (headers: IHeaders): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
+
+/** Ids of the usage that a record of the ledger's fan-out charges. */
+export const chargedIn = ({ value, headers }: ReadRecord): readonly string[] => {
+  if (headers['ce_type'] !== 'UsageCharged') return [];
+  return (JSON.parse(value) as { readonly charges: { readonly id: readonly string[] } }).charges.id;
+};
+
+/** As a structured CloudEvent under its organization's key. */
+export const messageOf = (usage: Record<string, unknown>): Message => ({
+  key: String(usage['subject']),
+  value: JSON.stringify(usage),
+  headers: { 'content-type': 'application/cloudevents+json' },
+});

@@ -1,0 +1,71 @@
+import { randomUUID } from 'node:crypto';
+import { must } from '../api';
+import { until } from '../until';
+
+/** What every organization of these tests begins with, and what an hour costs it. */
+const GRANTED_MILLIS = 1_000_000;
+const MILLIS_PER_HOUR = 2_000;
+
+/** For what a few hundred events leave behind, on a machine that others use. */
+const TAKEN_MAX_MS = 40_000;
+
+const keyed = () => ({ 'idempotency-key': randomUUID() });
+const post = (url: string, body: unknown) => must(url, 'POST', body, keyed());
+
+/** Organizations with new names, whose hours cost two credits each. */
+export const makeOrganizations = async (url: string, count: number): Promise<readonly string[]> => {
+  const card = `hours-${randomUUID()}`;
+  await post(`${url}/v1/rate-cards`, { key: card, name: 'Hours', unit: 'credit' });
+  const rates = [{ service_type: 'compute', price: { type: 'flat_rate', credits_per_unit: '2', unit: 'hours' } }];
+  await post(`${url}/v1/rate-cards/${card}/versions`, { rates });
+  await post(`${url}/v1/rate-cards/${card}/versions/1/activate`, { effective_from: '2020-01-01T00:00:00Z' });
+  const names = Array.from({ length: count }, (_, n) => `form-${String(n)}-${randomUUID()}`);
+  for (const id of names) {
+    await post(`${url}/v1/organizations`, { id, name: id, preset: 'enterprise' });
+    await must(`${url}/v1/organizations/${id}/rate-card`, 'PUT', { key: card }, keyed());
+    const amount = String(GRANTED_MILLIS / 1_000);
+    const grant = { credit_type: 'purchased', amount, reason: 'test' };
+    await post(`${url}/v1/organizations/${id}/wallets/credits/grants`, grant);
+  }
+  return names;
+};
+
+/** A usage event of so many thousandths of an hour. */
+export const usageOf = (organization: string, id: string, hourMillis: number): Record<string, unknown> => ({
+  ...{ specversion: '1.0', id, source: 'forms', type: 'drawdown.usage.v1', time: new Date().toISOString() },
+  subject: organization,
+  data: { workspace_id: 'w1', service_type: 'compute', quantity: String(hourMillis / 1_000), unit: 'hours' },
+});
+
+/** What is left when so many thousandths of an hour were used. */
+export const leftAfter = (hourMillis: number): string =>
+  String((GRANTED_MILLIS - (hourMillis * MILLIS_PER_HOUR) / 1_000) / 1_000);
+
+interface Wallet {
+  readonly settled: string;
+  readonly position: string;
+}
+
+export const walletOf = async (url: string, organization: string): Promise<Wallet> => {
+  const body = await must(`${url}/v1/organizations/${organization}/wallets/credits`, 'GET');
+  const { settled } = body['balance'] as { readonly settled: string };
+  const { position } = body['as_of'] as { readonly position: string };
+  return { settled, position };
+};
+
+/** Waits until exactly so much is left: too much or too little at the end is an error, told with what there is. */
+export const untilLeft = async (url: string, organization: string, left: string): Promise<Wallet> => {
+  let wallet = await walletOf(url, organization);
+  const isLeft = async (): Promise<boolean> => (wallet = await walletOf(url, organization)).settled === left;
+  await until(`${left} are left`, TAKEN_MAX_MS, isLeft).catch((error: unknown) => {
+    throw new Error(`${String(error)}; there are ${wallet.settled}`);
+  });
+  return wallet;
+};
+
+/** The read models know it, too: all charges of an organization, as of a position. */
+export const chargesIn = async (url: string, organization: string, { position }: Wallet): Promise<number> => {
+  const page = await must(`${url}/v1/organizations/${organization}/transactions?limit=500&after=${position}`, 'GET');
+  const rows = page['data'] as readonly { readonly service_type?: string }[];
+  return rows.filter((row) => row.service_type === 'compute').length;
+};

@@ -1,0 +1,67 @@
+import {
+  type BeforeApplicationShutdown,
+  type DynamicModule,
+  Global,
+  Inject,
+  Module,
+  type OnApplicationShutdown,
+  type Provider,
+} from '@nestjs/common';
+import type { HttpLog } from './http-log';
+import { Shutdown } from './shutdown';
+
+/** What a process consists of besides its HTTP side, opened and running. */
+export interface RunningParts {
+  /** Finishes what is in hand; nothing is begun afterwards. */
+  readonly drain: () => Promise<void>;
+  /** Closes what it uses. */
+  readonly close: () => Promise<void>;
+}
+
+const Running = Symbol('RunningParts');
+
+/**
+ * What every module of a process may ask for, and the last steps of its shutdown: HTTP lets nothing in from the first
+ * step on; then what was accepted is finished; the HTTP server closes; then what the process uses does. All of it within
+ * the limit of {@link Shutdown}.
+ */
+@Global()
+@Module({})
+export class PartsModule implements BeforeApplicationShutdown, OnApplicationShutdown {
+  constructor(
+    @Inject(Running) private readonly running: RunningParts,
+    private readonly shutdown: Shutdown,
+  ) {}
+
+  static of(running: RunningParts, log: Pick<HttpLog, 'error'>, providers: readonly Provider[] = []): DynamicModule {
+    return {
+      module: PartsModule,
+      providers: [
+        ...providers,
+        { provide: Running, useValue: running },
+        { provide: Shutdown, useValue: new Shutdown(log) },
+      ],
+      exports: [...providers],
+    };
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.doing('finishing what was accepted', () => this.running.drain());
+    this.shutdown.begin('closing the HTTP server'); // Nest's own step, which comes next
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.doing('closing what the process uses', () => this.running.close());
+    this.shutdown.end();
+  }
+
+  private async doing(step: string, act: () => Promise<void>): Promise<void> {
+    this.shutdown.begin(step);
+    try {
+      await act();
+    } catch (error) {
+      this.shutdown.end();
+      throw error;
+    }
+  }
+}
