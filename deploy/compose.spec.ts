@@ -72,7 +72,9 @@ test('every image is pinned by its digest', () => {
 test('the image runs node itself, as a user that is not root, and is healthy when it is ready', () => {
   const last = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '));
   expect(last).toMatch(/^USER node$/m);
-  expect(last).toMatch(/^CMD \["node", "--enable-source-maps", "dist\/apps\/standalone\/src\/main\.js"\]$/m);
+  expect(last).toMatch(
+    /^CMD \["node", "--max-semi-space-size=32", "--enable-source-maps", "dist\/apps\/standalone\/src\/main\.js"\]$/m,
+  );
   expect(last).not.toMatch(/^ENTRYPOINT/m);
   expect(last).toMatch(/^VOLUME \/data$/m);
   expect(last).toContain('/readyz');

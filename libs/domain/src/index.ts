@@ -18,7 +18,16 @@ export {
 } from './metering/charge';
 export { explainPrice } from './metering/explain';
 export { isRejection, parseUsageEvent, type Rejection, structuredOf, UsageCloudEvent } from './metering/usage-event';
-export { DEPTH_MAX, exceededLimit, type JsonFault, KEYS_MAX, parseJsonBytes } from './metering/json-bytes';
+export {
+  DEPTH_MAX,
+  exceededLimit,
+  type JsonFault,
+  KEYS_MAX,
+  parseJsonBytes,
+  parseJsonText,
+  textOf,
+} from './metering/json-bytes';
+export { KnownForms } from './metering/known-forms';
 export { organizationOf } from './organization/from-figures';
 export { answer, decide, nextDue, settleNext } from './organization/rules';
 export type { Preset } from './presets/preset';

@@ -21,11 +21,15 @@ export const uuidText = (bytes: Uint8Array): string => {
 /** Where namespace and name are put together; a longer name gets a buffer of its own. */
 const SCRATCH = Buffer.alloc(1024);
 
+/** Its first so many bytes, by their number: making a view costs as much as filling it. */
+const VIEWS: (Uint8Array | undefined)[] = [];
+
 const joined = (namespace: Uint8Array, name: string): Uint8Array => {
   // A UTF-16 unit is at most 3 bytes of UTF-8.
   if (namespace.length + 3 * name.length > SCRATCH.length) return Buffer.concat([namespace, Buffer.from(name, 'utf8')]);
   SCRATCH.set(namespace);
-  return SCRATCH.subarray(0, namespace.length + SCRATCH.write(name, namespace.length, 'utf8'));
+  const length = namespace.length + SCRATCH.write(name, namespace.length, 'utf8');
+  return (VIEWS[length] ??= SCRATCH.subarray(0, length));
 };
 
 /** The 16 bytes of a version 5 UUID: SHA-1 over the namespace and the name (RFC 9562 §5.5). */

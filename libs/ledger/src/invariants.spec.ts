@@ -62,6 +62,26 @@ describe('what only charges touched', () => {
     expect(() => touched.check()).toThrow('INV-LOT-1');
   });
 
+  test('INV-LOT-2: is checked at once where the wallet has few lots, and with the others where it has many', async () => {
+    const { resident } = await opened();
+    const wallet = resident.organization.wallets.get('credits');
+    const [lot] = [...resident.organization.lots.values()];
+    if (wallet === undefined || lot === undefined) throw new Error('there is nothing to tamper with');
+    const touched = new Touched();
+    expect(() => {
+      touched.charged(resident.organization, 'credits');
+    }).not.toThrow();
+    lot.remaining = amount('9');
+    expect(() => {
+      touched.charged(resident.organization, 'credits');
+    }).toThrow('INV-LOT-1');
+    wallet.live = Array.from({ length: 9 }, () => lot);
+    expect(() => {
+      touched.charged(resident.organization, 'credits');
+    }).not.toThrow();
+    expect(() => touched.check()).toThrow('INV-LOT-1');
+  });
+
   test('is checked whole as soon as anything else touched it', async () => {
     const { resident } = await opened();
     const [lot] = [...resident.organization.lots.values()];

@@ -387,7 +387,7 @@ export class Turn {
       this.batch.addCharge(decision.charge, now);
       foldCharge(this.state, organization, decision.charge, identity, now, place);
       checkCharged(resident, decision.charge);
-      this.touched.wallet(organization, decision.charge.wallet);
+      this.touched.charged(organization, decision.charge.wallet);
       return new ChargedOutcome('charged', decision.charge, identity);
     }
     const { actor, requestId } = work.sender;

@@ -142,12 +142,19 @@ const isShaped = (shape: LastShape, quantities: Quantities, unit: string | null)
   return true;
 };
 
+/** Where the charges of one wallet go; an organization has few. */
+interface WalletPlace {
+  readonly wallet: string;
+  place: number;
+  readonly next: WalletPlace | undefined;
+}
+
 /** Gathers consecutive charges and writes them as columns. Charges of one wallet must come in the wallet's order. */
 export class ChargeColumns {
   private readonly strings = new Dictionary();
   private readonly lotIds = new Dictionary();
   private readonly ratePlaces = new Map<AppliedRate, number>();
-  private readonly walletPlaces = new Map<string, Map<string, number>>();
+  private readonly walletPlaces = new Map<string, WalletPlace>();
   private readonly shapePlaces = new Map<string, number>();
   /** The shape of the charge before: nearly always that of the next one, too. */
   private lastShape: LastShape | null = null;
@@ -287,12 +294,10 @@ export class ChargeColumns {
   private walletPlace(charge: Charge): number {
     const { organizationId } = charge.usage;
     const { wallets } = this.columns;
-    let places = this.walletPlaces.get(organizationId);
-    if (places === undefined) {
-      places = new Map();
-      this.walletPlaces.set(organizationId, places);
-    }
-    let place = places.get(charge.wallet);
+    const first = this.walletPlaces.get(organizationId);
+    let known = first;
+    while (known !== undefined && known.wallet !== charge.wallet) known = known.next;
+    let place = known?.place;
     // Numbers and balances are worked out when it is read: a charge that does not follow on begins anew.
     if (
       place === undefined ||
@@ -301,7 +306,8 @@ export class ChargeColumns {
       this.lastSequence[place] !== charge.sequence - 1
     ) {
       place = wallets.organization.length;
-      places.set(charge.wallet, place);
+      if (known !== undefined) known.place = place;
+      else this.walletPlaces.set(organizationId, { wallet: charge.wallet, place, next: first });
       const before = format(charge.balanceBefore);
       wallets.organization.push(organizationId);
       wallets.wallet.push(this.strings.placeOf(charge.wallet));

@@ -77,16 +77,26 @@ const isOtherUnicode = (body: Buffer): boolean =>
   startsWith(body, 0xfe, 0xff) ||
   (body.length > 1 && (body[0] === 0 || body[1] === 0));
 
-/** The bytes as JSON, or why they are none. `unlimited` leaves out the look at their limits. */
-export const parseJsonBytes = (body: Buffer, unlimited = false): { readonly json: unknown } | JsonFault => {
+/** The bytes as text, or why they are none. */
+export const textOf = (body: Buffer): { readonly text: string } | JsonFault => {
   if (isOtherUnicode(body)) return fault('malformed_json', 'the body begins with a byte order mark or is not UTF-8');
   if (!isUtf8(body)) return fault('invalid_encoding', 'the body contains bytes that are not UTF-8');
-  const exceeded = unlimited ? null : exceededLimit(body);
-  if (exceeded !== null) return exceeded;
+  return { text: body.toString() };
+};
+
+/** A text as JSON, or why it is none. Its limits are the caller's business. */
+export const parseJsonText = (text: string): { readonly json: unknown } | JsonFault => {
   try {
-    return { json: JSON.parse(body.toString()) as unknown };
+    return { json: JSON.parse(text) as unknown };
   } catch {
     // V8's message quotes the input, and says little without an editor.
     return fault('malformed_json', 'the body is no JSON, or more than one value');
   }
+};
+
+/** The bytes as JSON, or why they are none. `unlimited` leaves out the look at their limits. */
+export const parseJsonBytes = (body: Buffer, unlimited = false): { readonly json: unknown } | JsonFault => {
+  const read = textOf(body);
+  if ('code' in read) return read;
+  return (unlimited ? null : exceededLimit(body)) ?? parseJsonText(read.text);
 };

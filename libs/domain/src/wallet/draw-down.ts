@@ -49,17 +49,20 @@ export const spendable = (lot: Lot, charge: ChargeScope, now: Instant): Credits 
 
 /** Slices in draw order, worth `amount` or, where the lots hold less, everything that is spendable for this charge. */
 export const drawDown = (wallet: Wallet, amount: Credits, charge: ChargeScope, now: Instant): Slice[] => {
-  const slices: Slice[] = [];
+  let slices: Slice[] | null = null;
   let left: bigint = amount;
   for (const lot of wallet.live) {
     if (left <= 0n) break;
     const from = spendable(lot, charge, now);
     if (from <= 0n) continue;
     const part = from < left ? from : credits(left);
-    slices.push({ lotId: lot.id, amount: part });
+    const slice = { lotId: lot.id, amount: part };
+    // Nearly always there is one: a list that was pushed to has room for 16 more.
+    if (slices === null) slices = [slice];
+    else slices.push(slice);
     left -= part;
   }
-  return slices;
+  return slices ?? [];
 };
 
 /** What this charge could draw now: spendable lots, less debt and what open holds may overdraw. */

@@ -77,8 +77,9 @@ export const bookingViolations = (wallet: Wallet, booking: Booking): string[] =>
 
 const walletViolations = (organization: Organization, wallet: Wallet): string[] => {
   const found: string[] = [];
-  const inOrder = drawOrder(wallet.policy.drawOrder);
-  let [remaining, held] = [0n, 0n];
+  const inOrder = wallet.live.length > 1 ? drawOrder(wallet.policy.drawOrder) : null;
+  let remaining = 0n;
+  let held = 0n;
   let before: Lot | undefined;
   for (const lot of wallet.live) {
     const wrong = lotViolations(lot);
@@ -89,7 +90,7 @@ const walletViolations = (organization: Organization, wallet: Wallet): string[] 
       found.push(`INV-LOT-2: ${wallet.key}: live lot ${lot.id} is not one of its lots`);
     }
     if (lot.remaining <= 0n) found.push(`INV-LOT-2: ${wallet.key}: lot ${lot.id} is live with nothing left`);
-    if (before !== undefined && inOrder(before, lot) >= 0) {
+    if (before !== undefined && inOrder !== null && inOrder(before, lot) >= 0) {
       found.push(`INV-LOT-3: ${wallet.key}: lot ${lot.id} is out of its place in the draw order`);
     }
     before = lot;

@@ -43,3 +43,9 @@ export const refuseMediaType = (kind: BodyKind, headers: IncomingHttpHeaders): v
     headers: { accept: READ[kind].join(', ') },
   });
 };
+
+/** A CloudEvent in binary mode: its attributes are headers, the body is its data. */
+export const isBinary = (headers: IncomingHttpHeaders): boolean => {
+  for (const name in headers) if (name.startsWith('ce-')) return true;
+  return false;
+};

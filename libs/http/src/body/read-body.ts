@@ -36,7 +36,9 @@ export const readBody = (stream: IncomingMessage): Promise<Buffer> =>
       else resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
     });
     stream.once('error', () => reject(brokenOff()));
-    stream.once('close', () => reject(brokenOff())); // after `end` it changes nothing
+    stream.once('close', () => {
+      if (!stream.readableEnded) reject(brokenOff()); // an error with its stack costs as much as the rest of this
+    });
   });
 
 const brokenOff = (): Problem => new Problem('request_timeout', 'the body broke off');

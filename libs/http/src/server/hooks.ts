@@ -3,15 +3,12 @@ import type { Gate } from '../access/gate';
 import { type RouteRights, ROUTES } from '../access/routes';
 import type { Caller } from '../access/caller'; // and what requests carry
 import { refuseMediaType } from '../body/media-type';
-import { parseBody } from '../body/parse-body';
+import { parseBody, parseEvents } from '../body/parse-body';
 import { readBody } from '../body/read-body';
 import { finding, notFound, Problem, quoted } from '../problems/problem';
 import { idempotencyKeyOf } from './idempotency';
 import type { HttpLog } from './http-log';
 import type { PrometheusMetrics } from './metrics';
-
-/** Bodies of usage larger than this are looked at before they are parsed, not only where an event is wrong. */
-const UNSEEN_BYTES_MAX = 512 * 1024;
 
 export interface HookParts {
   readonly gate: Gate;
@@ -121,7 +118,7 @@ const addParser = (server: FastifyInstance): void => {
     const body = await readBody(stream);
     if (kind === undefined || (kind === 'optional' && body.length === 0)) return undefined;
     request.rawBody = body;
-    return parseBody(body, kind === 'events' && body.length <= UNSEEN_BYTES_MAX);
+    return kind === 'events' ? parseEvents(body, request.headers) : parseBody(body);
   });
 };
 

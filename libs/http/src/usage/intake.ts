@@ -1,11 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { isRejection, parseUsageEvent, type Rejection, structuredOf, type UsageEvent } from '@drawdown/domain';
-import { CLOUD_EVENT_BATCH_TYPE, CLOUD_EVENT_TYPE, JSON_TYPE, mediaTypeOf } from '../body/media-type';
+import { CLOUD_EVENT_BATCH_TYPE, CLOUD_EVENT_TYPE, isBinary, JSON_TYPE, mediaTypeOf } from '../body/media-type';
+import { EVENTS_MAX, ReadUsages } from '../body/read-usages';
 import { isObject } from '../fields/field';
 import { finding, Problem } from '../problems/problem';
-
-/** Events of one request. */
-export const EVENTS_MAX = 1000;
 
 /** The events of a request: those that can be charged, and why the others cannot. */
 export interface Intake {
@@ -16,11 +14,6 @@ export interface Intake {
   readonly places: number[];
   readonly rejected: { readonly index: number; readonly id: string | null; readonly rejection: Rejection }[];
 }
-
-const isBinary = (headers: IncomingHttpHeaders): boolean => {
-  for (const name in headers) if (name.startsWith('ce-')) return true;
-  return false;
-};
 
 const DUE: Readonly<Record<string, string>> = {
   [JSON_TYPE]: 'an event or a list of events',
@@ -51,6 +44,7 @@ const NOT_FOUND: Rejection = {
  * structured, batch) and as plain JSON. `boundTo`: the organization of the key; events of any other do not exist for it.
  */
 export const readIntake = (headers: IncomingHttpHeaders, body: unknown, boundTo: string | null): Intake => {
+  if (body instanceof ReadUsages) return intakeOfRead(body, boundTo);
   const type = mediaTypeOf(headers['content-type']);
   const intake: Intake = { count: 1, usages: [], places: [], rejected: [] };
   if (type === JSON_TYPE && isBinary(headers)) {
@@ -68,6 +62,15 @@ export const readIntake = (headers: IncomingHttpHeaders, body: unknown, boundTo:
     take(intake, index, events[index], parseUsageEvent(events[index]), boundTo);
   }
   return { ...intake, count: events.length };
+};
+
+const intakeOfRead = ({ usages }: ReadUsages, boundTo: string | null): Intake => {
+  const intake: Intake = { count: usages.length, usages: [], places: [], rejected: [] };
+  for (let index = 0; index < usages.length; index++) {
+    const usage = usages[index];
+    if (usage !== undefined) take(intake, index, null, usage, boundTo);
+  }
+  return intake;
 };
 
 const take = (
