@@ -70,6 +70,24 @@ test.each([
   expect(forms.readList(text, 3)).toBeNull();
 });
 
+test.each(['a\\\\b', 'a\\tb', '\\u0061', 'a\\/b', 'a\\\\'])(
+  'a text with an escape (%s) is not taken as it is written',
+  (written) => {
+    for (const field of ['type', 'model', 'unit', 'region', 'source', 'id', 'workspace_id', 'traceparent']) {
+      const event = cloudEvent(
+        { traceparent: 'x' },
+        { quantities: undefined, quantity: '1', unit: 'h', dimensions: { region: 'eu' } },
+      );
+      const forms = new KnownForms();
+      const good = JSON.stringify([event]);
+      expect(forms.readList(good, 1)).toHaveLength(1);
+      const text = good.replace(new RegExp(`("${field}":")[^"]*`), (_, before: string) => before + written);
+      expect(text).not.toBe(good);
+      expect(forms.readList(text, 1)).toBeNull();
+    }
+  },
+);
+
 test('a form that was found is not asked to hold what its example happened to hold', () => {
   const forms = new KnownForms();
   const texts = WAYS.map((event) =>
