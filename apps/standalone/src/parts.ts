@@ -4,7 +4,7 @@ import { openFileSnapshots } from '@drawdown/adapters/embedded/file-snapshots';
 import { openSqliteEventStore } from '@drawdown/adapters/embedded/sqlite-event-store';
 import { systemClock } from '@drawdown/adapters/embedded/system-clock';
 import { ensureAdminKey } from '@drawdown/commands';
-import { watchDependencies } from '@drawdown/delivery';
+import { ClockWatch, watchDependencies } from '@drawdown/delivery';
 import { ledgerStream } from '@drawdown/domain';
 import { PrometheusMetrics, Readiness } from '@drawdown/http';
 import { LocalCatalogue, LocalLedger } from '@drawdown/ledger';
@@ -95,7 +95,10 @@ const openLedger = async (opened: Opened): Promise<Omit<Parts, 'close'>> => {
   const catalogue: LocalCatalogue = new LocalCatalogue(store, clock, (card, version) =>
     ledger.lastPriced(card, version),
   );
-  const ports = { store, snapshots, catalogue, clock, metrics, log };
+  let watch: ClockWatch | null = null;
+  // The embedded database has the clock of this machine; one elsewhere is asked before anything is settled by time.
+  const isClockRight = async (): Promise<boolean> => watch?.isRight() ?? settings.databaseUrl === null;
+  const ports = { store, snapshots, catalogue, clock, metrics, log, isClockRight };
   const ledger: LocalLedger = new LocalLedger(EMBEDDED_SHARDS, ports);
   await catalogue.start();
   await ledger.start();
@@ -109,6 +112,8 @@ const openLedger = async (opened: Opened): Promise<Omit<Parts, 'close'>> => {
     metrics,
     readiness,
   });
+  if (settings.databaseUrl !== null) watch = new ClockWatch({ clock, database, metrics, log });
+  readiness.register('clock', () => watch?.trouble ?? null);
   const unwatch = watchDependencies(
     { event_store: () => store.head(ledgerStream(0)), database: () => database.query('SELECT 1') },
     metrics,
@@ -116,6 +121,7 @@ const openLedger = async (opened: Opened): Promise<Omit<Parts, 'close'>> => {
   );
   const drain = async (): Promise<void> => {
     unwatch();
+    watch?.stop();
     await ledger.stop();
     await readSide.stop();
   };
