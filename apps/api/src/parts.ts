@@ -1,5 +1,5 @@
 import { ensureAdminKey } from '@drawdown/commands';
-import { CheckpointProgress, watchDependencies } from '@drawdown/delivery';
+import { CheckpointProgress, ClockWatch, watchDependencies } from '@drawdown/delivery';
 import { ledgerStream } from '@drawdown/domain';
 import {
   endingInTime,
@@ -40,6 +40,7 @@ export class Parts {
   private readonly followed: FollowedCatalogue;
   private readonly start: Start;
   private readonly unwatch: () => void;
+  private readonly clockWatch: ClockWatch;
   private readonly ending: RunningParts;
   private shards: number | null = null;
   private begun: Promise<unknown> = Promise.resolve();
@@ -80,6 +81,8 @@ export class Parts {
       return null;
     });
     this.unwatch = watchDependencies(dependencies, metrics, log);
+    this.clockWatch = new ClockWatch({ clock, database, metrics, log });
+    readiness.register('clock', () => this.clockWatch.trouble);
   }
 
   get catalogue(): FollowedCatalogue['catalogue'] {
@@ -126,6 +129,7 @@ export class Parts {
     this.start.stop();
     await this.begun.catch(() => undefined); // told to whoever began it
     this.unwatch();
+    this.clockWatch.stop();
     await this.ledger.stop();
     await this.followed.stop();
   }

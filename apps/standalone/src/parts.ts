@@ -4,11 +4,11 @@ import { openFileSnapshots } from '@drawdown/adapters/embedded/file-snapshots';
 import { systemClock } from '@drawdown/adapters/embedded/system-clock';
 import { openKafkaStream } from '@drawdown/adapters/kafka/kafka-stream';
 import { ensureAdminKey } from '@drawdown/commands';
-import { watchDependencies } from '@drawdown/delivery';
+import { ClockWatch, watchDependencies } from '@drawdown/delivery';
 import { ledgerStream } from '@drawdown/domain';
 import { PrometheusMetrics, Readiness } from '@drawdown/http';
 import { type LocalCatalogue, LocalLedger, USAGE_TOPIC } from '@drawdown/ledger';
-import type { Clock, Log, Metrics, Stream } from '@drawdown/ports';
+import type { Clock, Log, Metrics, Sql, Stream } from '@drawdown/ports';
 import type { ReadModels } from '@drawdown/projections';
 import { type OpenedCatalogue, openCatalogue } from './open-catalogue';
 import { type OpenedLog, openLog } from './open-log';
@@ -94,6 +94,8 @@ interface Core {
   readonly catalogue: LocalCatalogue;
   readonly clock: Clock;
   readonly readiness: Readiness;
+  /** Compares the clock with that of a database elsewhere from now on. */
+  readonly watchClock: (database: Sql) => void;
   readonly stop: () => Promise<void>;
 }
 
@@ -108,18 +110,27 @@ const openCore = async ({ settings, store, shards, log, metrics }: Opened): Prom
     settings.eventStoreUrl === null,
   );
   const { catalogue } = opened;
-  const ledger: LocalLedger = new LocalLedger(shards, { store, snapshots, catalogue, clock, metrics, log });
+  let watch: ClockWatch | null = null;
+  // The embedded database has the clock of this machine; one elsewhere is asked before anything is settled by time.
+  const isClockRight = async (): Promise<boolean> => watch?.isRight() ?? settings.databaseUrl === null;
+  const ports = { store, snapshots, catalogue, clock, metrics, log, isClockRight };
+  const ledger: LocalLedger = new LocalLedger(shards, ports);
   await opened.start();
   await ledger.start();
   readiness.register('ledger', () => ledger.trouble ?? opened.trouble());
   // An embedded log is as well as its ledger; one on a server may be away with nobody having asked it anything.
   if (settings.eventStoreUrl !== null)
     readiness.register('event_store', () => store.head(ledgerStream(0)).then(() => null));
+  readiness.register('clock', () => watch?.trouble ?? null);
+  const watchClock = (database: Sql): void => {
+    watch = new ClockWatch({ clock, database, metrics, log });
+  };
   const stop = async (): Promise<void> => {
+    watch?.stop();
     await ledger.stop();
     await opened.stop();
   };
-  return { ledger, catalogue, clock, readiness, stop };
+  return { ledger, catalogue, clock, readiness, watchClock, stop };
 };
 
 const openLedger = async (opened: Opened): Promise<Omit<Parts, 'close'>> => {
@@ -131,6 +142,7 @@ const openLedger = async (opened: Opened): Promise<Omit<Parts, 'close'>> => {
   await opening;
   const shardOf = (organizationId: string): number => ledger.shardOf(organizationId);
   const { readModels, database } = await openReadModels({ ...opened, shardOf, readiness });
+  if (settings.databaseUrl !== null) core.watchClock(database);
   const unwatch = watchDependencies(
     {
       event_store: () => store.head(ledgerStream(0)),

@@ -2,8 +2,10 @@ import 'reflect-metadata';
 import path from 'node:path';
 import { openFileSnapshots } from '@drawdown/adapters/embedded/file-snapshots';
 import { systemClock } from '@drawdown/adapters/embedded/system-clock';
+import { openPgDatabase } from '@drawdown/adapters/postgres/pg-database';
 import { readServerSettings, SERVER_VARIABLES } from '@drawdown/adapters/server-settings';
 import { openLogServers } from '@drawdown/adapters/servers';
+import { ClockWatch } from '@drawdown/delivery';
 import { ledgerStream } from '@drawdown/domain';
 import { runRole } from '@drawdown/http';
 import { FollowedCatalogue, owningShards, shardsOf, Worker } from '@drawdown/ledger';
@@ -24,20 +26,31 @@ runRole({
     const followed = new FollowedCatalogue({ store: servers.store, clock, log, lost: () => worker.stop() });
     const { catalogue } = followed;
     const shared = { ...servers, catalogue, clock, metrics, log, newTopics: settings.newTopics };
-    const worker: Worker = new Worker({ ...shared, owner: owningShards({ ...shared, snapshots }) });
+    // The database is asked for nothing but the time: without one the clock is not compared.
+    const database =
+      settings.databaseUrl === null ? null : openPgDatabase(settings.databaseUrl, { log, metrics, poolSize: 1 });
+    const watch = database === null ? null : new ClockWatch({ clock, database, metrics, log });
+    readiness.register('clock', () => watch?.trouble ?? null);
+    const isClockRight = async (): Promise<boolean> => watch?.isRight() ?? true;
+    const worker: Worker = new Worker({ ...shared, owner: owningShards({ ...shared, snapshots, isClockRight }) });
     const drain = async (): Promise<void> => {
+      watch?.stop();
       await worker.stop();
       await followed.stop();
+    };
+    const close = async (): Promise<void> => {
+      await database?.close();
+      await servers.close();
     };
     try {
       await until('event_store', () => followed.start());
       readiness.register('catalogue', () => followed.trouble);
       readiness.register('shards', () => worker.trouble);
       await until('kafka', () => worker.start());
-      return { drain, close: servers.close };
+      return { drain, close };
     } catch (error) {
       await drain();
-      await servers.close();
+      await close();
       throw error;
     }
   },

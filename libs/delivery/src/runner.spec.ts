@@ -34,9 +34,14 @@ afterEach(async () => {
 
 type Some = readonly Projector<unknown, Counted>[];
 
-const runnerOf = (projectors: Some = [counting('sums')], on = database, from = store): ProjectorRunner<Counted> => {
+const runnerOf = (
+  projectors: Some = [counting('sums')],
+  on = database,
+  from = store,
+  reads = decode,
+): ProjectorRunner<Counted> => {
   const runner = new ProjectorRunner<Counted>({
-    ...{ store: from, database: on, projectors, shards: 1, decode, log: NO_LOG, metrics },
+    ...{ store: from, database: on, projectors, shards: 1, decode: reads, log: NO_LOG, metrics },
     stream: () => STREAM,
     weigh: () => 1,
     batch: { events: 7, weight: 7 },
@@ -195,6 +200,45 @@ test('stops at an event it cannot read, says where, and applies nothing after it
   await write(store, many(3));
   expect(await checkpoint()).toBe(2);
   expect(await sumsIn(database, 'sums_v1_g1')).toEqual({ a: 3 });
+});
+
+describe('FLT-12: two releases side by side, and an event that only the new one knows', () => {
+  /** The next release: `odd` is an event like others to it. */
+  const newer: typeof decode = (shard, stored) => {
+    if (stored.type !== 'odd') return decode(shard, stored);
+    return { revision: stored.revision, key: 'odd', amount: 1 };
+  };
+  const older = decode;
+  const runs = async (reads: typeof decode): Promise<ProjectorRunner<Counted>> => {
+    const runner = runnerOf(undefined, undefined, undefined, reads);
+    await runner.start();
+    return runner;
+  };
+  const haltedAt = (runner: ProjectorRunner<Counted>) => runner.health().map(({ at }) => at?.revision ?? null);
+
+  test('the old one stops before it, the new one goes on; rolled back before it, nothing is lost or counted twice', async () => {
+    const old = await runs(older);
+    await write(store, [...many(3), 'odd', ...many(3)]);
+    await until(() => haltedAt(old)[0] === 3);
+    expect(counted['consumer_halted']).toBe(1);
+    expect(await sumsIn(database, 'sums_v1_g1')).toEqual({ a: 3 });
+    const next = await runs(newer);
+    await level(next);
+    expect(await sumsIn(database, 'sums_v1_g1')).toEqual({ a: 6, odd: 1 });
+    expect(haltedAt(next)).toEqual([null]);
+    // Rolled back: what the new one carried forward stays, and the old one goes on after it until the next such event.
+    await Promise.all([old.stop(), next.stop()]);
+    const back = await runs(older);
+    expect(counted['consumer_halted']).toBe(0);
+    await write(store, [...many(2), 'odd', ...many(2)]);
+    await until(() => haltedAt(back)[0] === 9);
+    expect(await checkpoint()).toBe(8);
+    expect(await sumsIn(database, 'sums_v1_g1')).toEqual({ a: 8, odd: 1 });
+    expect(counted['consumer_halted']).toBe(1);
+    const again = await runs(newer);
+    await level(again);
+    expect(await sumsIn(database, 'sums_v1_g1')).toEqual({ a: 10, odd: 2 });
+  });
 });
 
 test('one projector that fails at an event stops alone, with everything before it saved (INV-DEL-7)', async () => {

@@ -34,6 +34,8 @@ export interface ShardPorts {
   readonly log: Log;
   /** How the ledger waits; real time unless given. */
   readonly sleep?: Sleep;
+  /** Whether the clock can be trusted; without it, it is. While it cannot, nothing is settled by time alone (FLT-70). */
+  readonly isClockRight?: () => Promise<boolean>;
 }
 
 /** Works, and usage events within them, that may wait; what comes on top is refused with 503. */
@@ -111,6 +113,7 @@ export class LedgerShard {
       await this.sleep(SETTLE_EVERY_MS, { signal: this.stopping.signal, ref: false });
       const due = this.state?.due.get('')?.peek();
       if (this.draining || due === undefined || due.due > this.ports.clock.now()) continue;
+      if ((await this.ports.isClockRight?.()) === false) continue;
       this.submit({ kind: 'settle', clock: '', resolve: () => undefined, reject: this.logFailure });
     }
   }

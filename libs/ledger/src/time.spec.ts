@@ -188,6 +188,37 @@ describe('INV-TIM-1: booking times never go back', () => {
   });
 });
 
+describe('FLT-70: the clock steps', () => {
+  test('+3 days and −2 hours: no booking time goes back, and none is before what was booked already', async () => {
+    const world = await openLedger();
+    await withOrganization(world);
+    world.clock.moveTo(at(3));
+    await world.charge(used('ahead'));
+    world.clock.moveTo(later(START, { days: 3, hours: -2 }));
+    await world.charge(used('back'));
+    await mustBeAccepted(world.run(grant('1')));
+    const restarted = await world.again();
+    await restarted.charge(used('restarted'));
+    const booked = (await recorded(world.store)).map(({ bookedAt }) => bookedAt);
+    expect(booked).toEqual([...booked].sort());
+    expect(booked.slice(-4)).toEqual([at(3), at(3), at(3), at(3)]);
+    expect(await restarted.available()).toBe('98');
+  });
+
+  test('while it is known to be wrong nothing is settled by time alone; once it is right, what is due is', async () => {
+    let isRight = false;
+    const world = await openLedger({ isClockRight: async () => isRight });
+    await withOrganization(world, { credits: '0' });
+    await mustBeAccepted(world.run(grant('5', { expiresAt: at(2) })));
+    world.clock.moveTo(at(3));
+    await world.time.pass(10_000);
+    expect((await settledIn(world)).what).toEqual([]);
+    isRight = true;
+    await world.time.pass(10_000);
+    expect((await settledIn(world)).what).toMatchObject([{ due: at(2) }]);
+  });
+});
+
 describe('test clocks', () => {
   const tested = async (start: Instant) => {
     const world = await openLedger();

@@ -32,7 +32,8 @@
 - name: DRAWDOWN_NEW_TOPICS
   value: {{ join "," $values.newTopics | quote }}
 {{- end }}
-{{- if or (eq .name "api") (hasSuffix "-projector" .name) }}
+{{- /* The worker only compares its clock with the database's. */}}
+{{- if or (eq .name "api") (eq .name "worker") (hasSuffix "-projector" .name) }}
 - name: DATABASE_URL
   valueFrom:
     secretKeyRef: {{ dict "name" $values.database.urlSecret.name "key" $values.database.urlSecret.key | toJson }}

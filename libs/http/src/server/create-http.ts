@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { CALLER_ID } from '@drawdown/kernel';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -53,6 +54,17 @@ const createAdapter = (requestTimeoutMs: number): FastifyAdapter =>
     skipMiddie: true, // no middleware: everything around a controller is a hook
   });
 
+/** Open ones, whatever they are doing: many that do nothing are an attack, or a caller that never closes (FLT-82). */
+const countConnections = (server: Server, metrics: PrometheusMetrics): void => {
+  let open = 0;
+  const count = (by: number): void => metrics.gauge('http_connections', (open += by));
+  count(0);
+  server.on('connection', (socket: Socket) => {
+    count(1);
+    socket.once('close', () => count(-1));
+  });
+};
+
 /**
  * The HTTP side of a composition as a Nest application that is ready to listen, or to be asked by `inject`. The
  * module must import {@link HttpModule}. `requestTimeoutMs`: from a request's first byte to its last.
@@ -77,6 +89,7 @@ export const createHttp = async (
     isStopping: () => stopping.begun,
     isStarting: app.get(HttpSettings).isStarting,
   });
+  countConnections(app.getHttpServer() as Server, app.get(PrometheusMetrics));
   app.get(OpenApi).describe(app);
   await app.init();
   await app.getHttpAdapter().getInstance().ready();

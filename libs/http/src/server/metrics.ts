@@ -1,5 +1,5 @@
-import { performance } from 'node:perf_hooks';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { LoopLag } from './loop-lag';
 import { describeProcess } from './process-metrics';
 
 type Labels = Readonly<Record<string, string>>;
@@ -12,9 +12,6 @@ const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 /** Counts and sizes: one to a full batch. */
 const SIZES = [1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000, 1_000_000];
 
-/** How often the event loop is asked how late it is. */
-const LAG_EVERY_MS = 500;
-
 /**
  * The process's metrics for Prometheus, and the implementation of the port `Metrics`: a metric comes to be at its
  * first use, with the labels of that use. Labels it does not know are left out, since a metric is no reason to fail.
@@ -22,16 +19,11 @@ const LAG_EVERY_MS = 500;
 export class PrometheusMetrics {
   private readonly registry = new Registry();
   private readonly metrics = new Map<string, { readonly metric: Metric; readonly labels: readonly string[] }>();
-  private readonly lagTimer: NodeJS.Timeout;
+  /** How late the event loop is. */
+  readonly loopLag = new LoopLag((seconds) => this.gauge('event_loop_lag_seconds', seconds));
 
   constructor() {
     describeProcess(this.registry);
-    let due = performance.now() + LAG_EVERY_MS;
-    this.lagTimer = setInterval(() => {
-      const now = performance.now();
-      this.gauge('event_loop_lag_seconds', Math.max(0, now - due) / 1000);
-      due = now + LAG_EVERY_MS;
-    }, LAG_EVERY_MS).unref();
   }
 
   count(name: string, labels: Labels = {}, by = 1): void {
@@ -60,7 +52,7 @@ export class PrometheusMetrics {
   }
 
   close(): void {
-    clearInterval(this.lagTimer);
+    this.loopLag.stop();
   }
 
   private metric(

@@ -12,7 +12,9 @@ export class ProbesController {
   constructor(
     private readonly readiness: Readiness,
     private readonly metrics: PrometheusMetrics,
-  ) {}
+  ) {
+    readiness.register('event_loop', () => metrics.loopLag.trouble);
+  }
 
   /** The process runs and its event loop turns. */
   @Get('livez')

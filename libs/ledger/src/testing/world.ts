@@ -42,12 +42,15 @@ export interface LedgerWorld {
   again(): Promise<LedgerWorld>;
 }
 
-type Given = Partial<Pick<LedgerWorld, 'store' | 'snapshots' | 'clock' | 'time'>> & { readonly shards?: number };
+type Given = Partial<Pick<LedgerWorld, 'store' | 'snapshots' | 'clock' | 'time'>> & {
+  readonly shards?: number;
+  readonly isClockRight?: () => Promise<boolean>;
+};
 
 /** A ledger in memory, started. What is not given is fresh: an empty store, a clock that stands at {@link START}. */
 export const openLedger = async (given: Given = {}): Promise<LedgerWorld> => {
   const { store = inMemoryEventStore(), snapshots = inMemorySnapshots(), clock = manualClock(START) } = given;
-  const { time = new VirtualTime(), shards = 1 } = given;
+  const { time = new VirtualTime(), shards = 1, isClockRight = async () => true } = given;
   const metrics = new CountedMetrics();
   const catalogue: LocalCatalogue = new LocalCatalogue(
     store,
@@ -63,6 +66,7 @@ export const openLedger = async (given: Given = {}): Promise<LedgerWorld> => {
     metrics,
     log: NO_LOG,
     sleep: time.sleep,
+    isClockRight,
   });
   await catalogue.start();
   await ledger.start();
