@@ -24,7 +24,11 @@ const packages = {
   ports: [],
   ledger: [],
   delivery: [],
-  adapters: ['libsql', '@electric-sql/pglite', 'pg', '@eventstore/db-client', 'kafkajs'],
+  adapters: [
+    ...['libsql', '@electric-sql/pglite', 'pg', 'kafkajs'],
+    // The client's own message classes are made of these.
+    ...['@eventstore/db-client', '@grpc/grpc-js', 'google-protobuf'],
+  ],
   commands: ['@nestjs/common', '@nestjs/core', '@nestjs/cqrs', 'rxjs'],
   projections: [],
   http: [

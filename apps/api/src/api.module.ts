@@ -9,9 +9,9 @@ import type { Parts } from './parts';
 @Module({})
 export class ApiModule {
   static of(parts: Parts, settings: ApiSettings, logger: Logger): DynamicModule {
-    const { metrics, readiness, clock } = parts;
+    const { metrics, readiness, clock, isStarting } = parts;
     const tokens = settings.oidc === null ? {} : { tokens: new OidcTokens({ ...settings.oidc, log: logger }) };
-    const http = new HttpSettings(settings.testClocks, () => clock.now(), false);
+    const http = new HttpSettings(settings.testClocks, () => clock.now(), false, isStarting);
     const providers = [
       { provide: Ledger, useValue: parts.ledger },
       { provide: Catalogue, useValue: parts.catalogue },

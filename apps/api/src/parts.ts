@@ -1,19 +1,29 @@
 import { ensureAdminKey } from '@drawdown/commands';
 import { CheckpointProgress, watchDependencies } from '@drawdown/delivery';
 import { ledgerStream } from '@drawdown/domain';
-import { type ApiSettings, organizationReads, type PrometheusMetrics, type Readiness } from '@drawdown/http';
-import { COMMANDS_TOPIC, FollowedCatalogue, RemoteLedger, shardOf } from '@drawdown/ledger';
-import type { Clock, EventStore, Log, Sql, Stream } from '@drawdown/ports';
+import {
+  endingInTime,
+  organizationReads,
+  type PrometheusMetrics,
+  type Readiness,
+  type RunningParts,
+  Start,
+  StoppedBefore,
+} from '@drawdown/http';
+import { COMMANDS_TOPIC, FollowedCatalogue, LedgerUnavailable, RemoteLedger, shardOf } from '@drawdown/ledger';
+import type { Clock, EventStore, Sql, Stream } from '@drawdown/ports';
 import { projectors, type ReadModels, readModels } from '@drawdown/projections';
+import type { Logger } from 'pino';
 
-/** The servers and what else an API process stands on. */
+/** The servers and what else an API process stands on; nothing of it need be there yet. */
 export interface ApiPorts {
   readonly store: EventStore;
   readonly stream: Stream;
   readonly database: Sql;
-  readonly shards: number;
+  /** The store's shard count, once it was found fit. */
+  readonly fit: () => Promise<number>;
   readonly clock: Clock;
-  readonly log: Log;
+  readonly log: Logger;
   readonly metrics: PrometheusMetrics;
   readonly readiness: Readiness;
   /** Closes the servers. */
@@ -21,60 +31,114 @@ export interface ApiPorts {
 }
 
 /** An API that owns nothing: it asks the owners of shards over the stream, and shows read models. */
-export interface Parts {
+export class Parts {
   readonly ledger: RemoteLedger;
-  readonly catalogue: FollowedCatalogue['catalogue'];
   readonly readModels: ReadModels;
   readonly clock: Clock;
   readonly metrics: PrometheusMetrics;
   readonly readiness: Readiness;
-  /** Secret of the admin key, where it was generated just now. */
-  readonly newAdminKey: string | null;
-  readonly drain: () => Promise<void>;
-  readonly close: () => Promise<void>;
-}
+  private readonly followed: FollowedCatalogue;
+  private readonly start: Start;
+  private readonly unwatch: () => void;
+  private readonly ending: RunningParts;
+  private shards: number | null = null;
+  private begun: Promise<unknown> = Promise.resolve();
 
-/** Starts it on servers that are open; these stay open where that fails. */
-export const openParts = async (settings: Pick<ApiSettings, 'adminKey'>, ports: ApiPorts): Promise<Parts> => {
-  const { store, stream, database, clock, log, metrics, readiness, close } = ports;
-  const lastPriced = (card: string, version: number) => ledger.lastPriced(card, version);
-  const followed = new FollowedCatalogue({ store, clock, log, lastPriced });
-  const { catalogue } = followed;
-  const progress = new CheckpointProgress(database, projectors, log);
-  const models = readModels({ ...{ database, store, progress }, shardOf: (id) => shardOf(id, ports.shards) });
-  const now = () => clock.now();
-  const read = organizationReads({
-    ...{ models, catalogue, now },
-    head: (organizationId) => ledger.head(organizationId),
-    settledAt: (clock) => ledger.settledAt(clock),
-  });
-  const ledger: RemoteLedger = new RemoteLedger({ ...ports, catalogue, read, takesUsage: takesUsageOf(models, log) });
-  await followed.start();
-  const newAdminKey = await ensureAdminKey(catalogue, settings.adminKey);
-  await ledger.start();
-  const dependencies = {
-    kafka: () => stream.boundsOf(COMMANDS_TOPIC),
-    database: () => database.query('SELECT 1'),
-    event_store: () => store.head(ledgerStream(0)),
-  };
-  readiness.register('catalogue', () => followed.trouble);
-  for (const [name, ask] of Object.entries(dependencies)) readiness.register(name, () => ask().then(() => null));
-  readiness.register('read_models', async () => {
-    for (const { name } of projectors) await progress.serving(name);
-    return null;
-  });
-  const unwatch = watchDependencies(dependencies, metrics, log);
-  const drain = async (): Promise<void> => {
-    unwatch();
-    await ledger.stop();
-    await followed.stop();
-  };
-  return { ledger, catalogue, readModels: models, clock, metrics, readiness, newAdminKey, drain, close };
-};
+  constructor(private readonly ports: ApiPorts) {
+    const { store, stream, database, clock, log, metrics, readiness } = ports;
+    this.clock = clock;
+    this.metrics = metrics;
+    this.readiness = readiness;
+    this.start = new Start({ log, metrics, readiness });
+    this.ending = endingInTime({ drain: () => this.end(), close: ports.close }, log);
+    const lastPriced = (card: string, version: number) => this.ledger.lastPriced(card, version);
+    this.followed = new FollowedCatalogue({ store, clock, log, lastPriced });
+    const progress = new CheckpointProgress(database, projectors, log);
+    this.readModels = readModels({ database, store, progress, shardOf: (id) => shardOf(id, this.shardCount) });
+    const count = (): number => this.shardCount;
+    const read = organizationReads({
+      ...{ models: this.readModels, catalogue: this.catalogue, now: () => clock.now() },
+      head: (organizationId) => this.ledger.head(organizationId),
+      settledAt: (clockId) => this.ledger.settledAt(clockId),
+    });
+    this.ledger = new RemoteLedger({
+      ...{ store, stream, clock, log, catalogue: this.catalogue, read },
+      takesUsage: takesUsageOf(this.readModels, log),
+      get shards() {
+        return count();
+      },
+    });
+    const dependencies = {
+      kafka: () => stream.boundsOf(COMMANDS_TOPIC),
+      database: () => database.query('SELECT 1'),
+      event_store: () => store.head(ledgerStream(0)),
+    };
+    readiness.register('catalogue', () => this.followed.trouble);
+    for (const [name, ask] of Object.entries(dependencies)) readiness.register(name, () => ask().then(() => null));
+    readiness.register('read_models', async () => {
+      for (const { name } of projectors) await progress.serving(name);
+      return null;
+    });
+    this.unwatch = watchDependencies(dependencies, metrics, log);
+  }
+
+  get catalogue(): FollowedCatalogue['catalogue'] {
+    return this.followed.catalogue;
+  }
+
+  /** Until then requests are answered 503. */
+  readonly isStarting = (): boolean => !this.start.isOver;
+
+  /**
+   * Waits for the servers and begins; resolves with the secret of the admin key where it was generated just now. Rejects
+   * where a server is not fit, or where the admin key is refused.
+   */
+  begin(adminKey: string | undefined): Promise<string | null> {
+    const begun = this.open(adminKey).catch((error: unknown) => {
+      if (error instanceof StoppedBefore) return null;
+      throw error;
+    });
+    this.begun = begun;
+    return begun;
+  }
+
+  private async open(adminKey: string | undefined): Promise<string | null> {
+    const { until } = this.start;
+    this.shards = await until('event_store', this.ports.fit);
+    await until('event_store', () => this.followed.start());
+    await until('kafka', () => this.ledger.start());
+    const newAdminKey = await until('event_store', () => ensureAdminKey(this.catalogue, adminKey));
+    this.start.done();
+    return newAdminKey;
+  }
+
+  /** Callers are told; nothing is begun afterwards. */
+  drain(): Promise<void> {
+    return this.ending.drain();
+  }
+
+  /** Closes the servers. */
+  close(): Promise<void> {
+    return this.ending.close();
+  }
+
+  private async end(): Promise<void> {
+    this.start.stop();
+    await this.begun.catch(() => undefined); // told to whoever began it
+    this.unwatch();
+    await this.ledger.stop();
+    await this.followed.stop();
+  }
+
+  private get shardCount(): number {
+    if (this.shards === null) throw new LedgerUnavailable('the event store has not answered yet; send it again');
+    return this.shards;
+  }
+}
 
 /** What the read model cannot say for certain, the organization's owner is asked about. */
 const takesUsageOf =
-  (models: ReadModels, log: Log) =>
+  (models: ReadModels, log: Logger) =>
   async (organizationId: string): Promise<boolean> => {
     try {
       const read = await models.organizationFigures({ organizationId });

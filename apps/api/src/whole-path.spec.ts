@@ -11,7 +11,7 @@ import { startProjectors } from '@drawdown/projections';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { randomUUID } from 'node:crypto';
 import { ApiModule } from './api.module';
-import { openParts } from './parts';
+import { Parts } from './parts';
 
 const KEY = 'test-admin-key-0123456789';
 const PROJECTORS = [['balances'], ['breakdown'], ['burn_rate'], ['transactions', 'quarantine']];
@@ -40,7 +40,9 @@ beforeAll(async () => {
 
   const settings = readApiSettings({ DRAWDOWN_ADMIN_KEY: KEY, DRAWDOWN_LOG_LEVEL: 'silent' });
   const own = { metrics: new PrometheusMetrics(), readiness: new Readiness(), close: async () => undefined };
-  const parts = await openParts(settings, { ...shared, database, ...own });
+  const fit = async () => shared.shards;
+  const parts = new Parts({ ...shared, log: createLogger('silent'), database, fit, ...own });
+  await parts.begin(settings.adminKey);
   api = await createHttp(ApiModule.of(parts, settings, createLogger('silent')));
   await api.listen(0, '127.0.0.1');
   url = await api.getUrl();

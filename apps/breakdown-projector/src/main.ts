@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { readServerSettings } from '@drawdown/adapters/server-settings';
+import { readServerSettings, SERVER_VARIABLES } from '@drawdown/adapters/server-settings';
 import { openServers } from '@drawdown/adapters/servers';
 import { ledgerStream } from '@drawdown/domain';
 import { runRole } from '@drawdown/http';
@@ -11,9 +11,10 @@ const name = 'breakdown-projector';
 runRole({
   name,
   port: 3012,
-  open: async ({ environment, log, metrics, readiness }) => {
+  settings: SERVER_VARIABLES,
+  open: async ({ environment, log, metrics, readiness, until }) => {
     const ports = { name, log, metrics, shardsOf, streamOf: ledgerStream };
-    const servers = await openServers(readServerSettings(environment), ports);
+    const servers = await openServers(readServerSettings(environment), ports, until);
     const register = readiness.register.bind(readiness);
     const projectors = startProjectors(['breakdown'], { ...servers, log, metrics, register });
     return { drain: projectors.stop, close: servers.close };

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { readServerSettings } from '@drawdown/adapters/server-settings';
+import { readServerSettings, SERVER_VARIABLES } from '@drawdown/adapters/server-settings';
 import { openLogServers } from '@drawdown/adapters/servers';
 import { startRelay } from '@drawdown/delivery';
 import { ledgerStream } from '@drawdown/domain';
@@ -11,11 +11,10 @@ const name = 'relay';
 runRole({
   name,
   port: 3010,
-  open: async ({ environment, log, metrics, readiness }) => {
-    const servers = await openLogServers(readServerSettings(environment), {
-      ...{ name, log, metrics, shardsOf },
-      streamOf: ledgerStream,
-    });
+  settings: SERVER_VARIABLES,
+  open: async ({ environment, log, metrics, readiness, until }) => {
+    const ports = { name, log, metrics, shardsOf, streamOf: ledgerStream };
+    const servers = await openLogServers(readServerSettings(environment), ports, until);
     const register = readiness.register.bind(readiness);
     const relay = startRelay({ ...servers, streamOf: ledgerStream, log, metrics, register });
     return { drain: relay.stop, close: servers.close };

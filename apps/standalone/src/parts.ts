@@ -160,7 +160,12 @@ const openStream = async (opened: Opened, { ledger, catalogue, clock, readiness 
   if (settings.kafka === null) return { stream: null, streamSide: null };
   const stream = openKafkaStream({ ...settings.kafka, clientId: 'drawdown', log, metrics });
   onClose(() => stream.close());
-  const streamSide = new StreamSide({ stream, store, ledger, catalogue, clock, metrics, log });
+  const streamSide = new StreamSide({
+    ...{ stream, store, ledger, catalogue, clock },
+    newTopics: settings.newTopics,
+    metrics,
+    log,
+  });
   onClose(() => streamSide.stop());
   readiness.register('kafka', () => stream.boundsOf(USAGE_TOPIC).then(() => null));
   readiness.register('consumption', () => streamSide.consumptionTrouble);

@@ -27,7 +27,7 @@ const opened = async (stream: Stream, store: EventStore): Promise<StreamSide> =>
   const ledger = new LocalLedger(SHARDS, { ...ports, snapshots: inMemorySnapshots() });
   await catalogue.start();
   await ledger.start();
-  const side = new StreamSide({ ...ports, stream, ledger });
+  const side = new StreamSide({ ...ports, stream, ledger, newTopics: new Set() });
   stops.push(
     () => ledger.stop(),
     () => side.stop(),

@@ -23,6 +23,8 @@ export interface StreamSidePorts {
   readonly store: EventStore;
   readonly ledger: LocalLedger;
   readonly catalogue: LocalCatalogue;
+  /** Topics that somebody has said to be made anew, `topic@identity`. */
+  readonly newTopics: ReadonlySet<string>;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly log: Log;

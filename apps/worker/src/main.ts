@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import path from 'node:path';
 import { openFileSnapshots } from '@drawdown/adapters/embedded/file-snapshots';
 import { systemClock } from '@drawdown/adapters/embedded/system-clock';
-import { readServerSettings } from '@drawdown/adapters/server-settings';
+import { readServerSettings, SERVER_VARIABLES } from '@drawdown/adapters/server-settings';
 import { openLogServers } from '@drawdown/adapters/servers';
 import { ledgerStream } from '@drawdown/domain';
 import { runRole } from '@drawdown/http';
@@ -13,30 +13,30 @@ const name = 'worker';
 runRole({
   name,
   port: 3015,
-  open: async ({ environment, log, metrics, readiness }) => {
-    const servers = await openLogServers(readServerSettings(environment), {
-      ...{ name, log, metrics, shardsOf },
-      streamOf: ledgerStream,
-    });
+  settings: SERVER_VARIABLES,
+  open: async ({ environment, log, metrics, readiness, until }) => {
+    const settings = readServerSettings(environment);
+    // Losing them changes what taking a shard over costs, never what it means.
+    const snapshots = await openFileSnapshots(path.join(environment['DRAWDOWN_DATA'] || '.drawdown', 'snapshots'), log);
+    const ports = { name, log, metrics, shardsOf, streamOf: ledgerStream };
+    const servers = await openLogServers(settings, ports, until);
+    const clock = systemClock();
+    const followed = new FollowedCatalogue({ store: servers.store, clock, log, lost: () => worker.stop() });
+    const { catalogue } = followed;
+    const shared = { ...servers, catalogue, clock, metrics, log, newTopics: settings.newTopics };
+    const worker: Worker = new Worker({ ...shared, owner: owningShards({ ...shared, snapshots }) });
+    const drain = async (): Promise<void> => {
+      await worker.stop();
+      await followed.stop();
+    };
     try {
-      const clock = systemClock();
-      // Losing them changes what taking a shard over costs, never what it means.
-      const folder = path.join(environment['DRAWDOWN_DATA'] || '.drawdown', 'snapshots');
-      const snapshots = await openFileSnapshots(folder, log);
-      const followed = new FollowedCatalogue({ store: servers.store, clock, log, lost: () => worker.stop() });
-      const { catalogue } = followed;
-      await followed.start();
-      const shared = { ...servers, catalogue, clock, metrics, log };
-      const worker: Worker = new Worker({ ...shared, owner: owningShards({ ...shared, snapshots }) });
+      await until('event_store', () => followed.start());
       readiness.register('catalogue', () => followed.trouble);
       readiness.register('shards', () => worker.trouble);
-      await worker.start();
-      const drain = async (): Promise<void> => {
-        await worker.stop();
-        await followed.stop();
-      };
+      await until('kafka', () => worker.start());
       return { drain, close: servers.close };
     } catch (error) {
+      await drain();
       await servers.close();
       throw error;
     }

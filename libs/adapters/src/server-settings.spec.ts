@@ -3,6 +3,7 @@ import { BadServerSettings, readServerSettings } from './server-settings';
 test('without variables every part is embedded', () => {
   expect(readServerSettings({ KAFKA_BROKERS: '', DATABASE_URL: '' })).toEqual({
     ...{ eventStoreUrl: null, kafka: null, databaseUrl: null, databaseConnections: 10, shards: null },
+    newTopics: new Set(),
   });
 });
 
@@ -17,6 +18,7 @@ test('each server is named by itself', () => {
       KAFKA_TLS: '1',
       DATABASE_URL: 'postgres://localhost/db',
       DRAWDOWN_SHARDS: '8',
+      DRAWDOWN_NEW_TOPICS: 'drawdown.usage.v1@AbC-_1, other@2',
     }),
   ).toEqual({
     eventStoreUrl: 'esdb://localhost:2113?tls=false',
@@ -28,11 +30,13 @@ test('each server is named by itself', () => {
     databaseUrl: 'postgres://localhost/db',
     databaseConnections: 10,
     shards: 8,
+    newTopics: new Set(['drawdown.usage.v1@AbC-_1', 'other@2']),
   });
 });
 
 test.each([
   [{ EVENTSTORE_URL: 'http://secret' }, 'EVENTSTORE_URL'],
+  [{ DRAWDOWN_NEW_TOPICS: 'drawdown.usage.v1' }, 'DRAWDOWN_NEW_TOPICS'],
   [{ KAFKA_BROKERS: 'secret' }, 'KAFKA_BROKERS'],
   [{ KAFKA_BROKERS: 'a:1,' }, 'KAFKA_BROKERS'],
   [{ KAFKA_BROKERS: 'a:1', KAFKA_SASL_MECHANISM: 'secret' }, 'KAFKA_SASL_MECHANISM'],

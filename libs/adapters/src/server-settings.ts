@@ -13,6 +13,7 @@ export const SERVER_VARIABLES = {
   DATABASE_URL: 'PostgreSQL for the read models',
   DRAWDOWN_DATABASE_CONNECTIONS: 'how many connections to that PostgreSQL there are at most, 2 to 100 (default 10)',
   DRAWDOWN_SHARDS: 'number of shards of a new store, 1 to 1024; of one that exists it must be the same, or absent',
+  DRAWDOWN_NEW_TOPICS: 'topics made anew that may be read from their beginning: NAME@IDENTITY, separated by commas',
 } as const;
 
 /** A store cannot have more shards than a topic may sensibly have partitions. */
@@ -26,6 +27,8 @@ export interface ServerSettings {
   readonly databaseConnections: number;
   /** Null: as many as the store has. */
   readonly shards: number | null;
+  /** Topics with their identities, as `topic@identity`. */
+  readonly newTopics: ReadonlySet<string>;
 }
 
 /** A setting of the servers is wrong; the message names the variable, never its value. */
@@ -46,7 +49,14 @@ export const readServerSettings = (environment: Environment): ServerSettings => 
   databaseUrl: addressOf(environment, 'DATABASE_URL', /^postgres(ql)?:\/\//, 'postgres://'),
   databaseConnections: numberOf(environment, 'DRAWDOWN_DATABASE_CONNECTIONS', 2, 100) ?? CONNECTIONS_USUALLY,
   shards: numberOf(environment, 'DRAWDOWN_SHARDS', 1, SHARDS_MAX),
+  newTopics: newTopicsOf(given(environment, 'DRAWDOWN_NEW_TOPICS')),
 });
+
+const newTopicsOf = (text = ''): ReadonlySet<string> => {
+  const topics = text.split(',').flatMap((topic) => topic.trim() || []);
+  if (topics.every((topic) => /^[\w.-]{1,249}@[\w-]{1,64}$/.test(topic))) return new Set(topics);
+  throw new BadServerSettings('DRAWDOWN_NEW_TOPICS must be NAME@IDENTITY, several separated by commas');
+};
 
 const addressOf = (
   environment: Environment,

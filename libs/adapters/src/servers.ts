@@ -33,40 +33,70 @@ const needed = <T>(value: T | null, variable: string, name: string): T => {
   throw new BadServerSettings(`${name} needs ${variable}`);
 };
 
-/**
- * Opens log and fan-out. Rejects with {@link BadServerSettings}, EventStoreDbUnfit and what `shardsOf` throws; the brokers
- * need not be there yet.
- */
-export const openLogServers = async (settings: ServerSettings, ports: ServerPorts): Promise<LogServers> => {
+/** The same before the store was asked how many shards it has; nothing of it need be there yet. */
+export interface LogConnections extends Omit<LogServers, 'shards'> {
+  /**
+   * The number of shards, once the store was found fit. Rejects with EventStoreDbUnfit and what `shardsOf` throws; with
+   * StoreUnavailable while the store is away.
+   */
+  readonly fit: () => Promise<number>;
+}
+
+/** Connects with the first call. Throws {@link BadServerSettings}. */
+export const connectLogServers = (settings: ServerSettings, ports: ServerPorts): LogConnections => {
   const { name, log, metrics } = ports;
   const url = needed(settings.eventStoreUrl, 'EVENTSTORE_URL', name);
   const kafka = needed(settings.kafka, 'KAFKA_BROKERS', name);
-  await checkEventStoreDb(url, { streams: [], log }); // before a new store is written to
   const store = openEventStoreDb(url, { log, metrics });
-  try {
+  const stream = openKafkaStream({ ...kafka, clientId: `drawdown-${name}`, log, metrics });
+  const fit = async (): Promise<number> => {
+    await checkEventStoreDb(url, { streams: [], log }); // before a new store is written to
     const shards = await ports.shardsOf(store, settings.shards);
     await checkEventStoreDb(url, { streams: Array.from({ length: shards }, (_, shard) => ports.streamOf(shard)), log });
-    const stream = openKafkaStream({ ...kafka, clientId: `drawdown-${name}`, log, metrics });
-    const close = async (): Promise<void> => {
-      await stream.close();
-      await store.close();
-    };
-    return { store, stream, shards, close };
-  } catch (error) {
+    return shards;
+  };
+  const close = async (): Promise<void> => {
+    await stream.close();
     await store.close();
-    throw error;
-  }
+  };
+  return { store, stream, fit, close };
 };
 
-/** The same with the database of the read models, which need not be there yet either. */
-export const openServers = async (settings: ServerSettings, ports: ServerPorts): Promise<Servers> => {
+/** The same with the database of the read models. */
+export const connectServers = (
+  settings: ServerSettings,
+  ports: ServerPorts,
+): LogConnections & Pick<Servers, 'database'> => {
   const { log, metrics, name } = ports;
   const url = needed(settings.databaseUrl, 'DATABASE_URL', name);
-  const opened = await openLogServers(settings, ports);
+  const connected = connectLogServers(settings, ports);
   const database = openPgDatabase(url, { log, metrics, poolSize: settings.databaseConnections });
   const close = async (): Promise<void> => {
     await database.close();
-    await opened.close();
+    await connected.close();
   };
-  return { ...opened, database, close };
+  return { ...connected, database, close };
+};
+
+/** What waits for a server, by the name that it has in `dependency_up`. */
+export type Until = <T>(dependency: string, ask: () => Promise<T>) => Promise<T>;
+
+/** Log and fan-out, once the store is there and fit; closed again where it is not. The brokers need not be there yet. */
+export const openLogServers = async (settings: ServerSettings, ports: ServerPorts, until: Until): Promise<LogServers> =>
+  opened(connectLogServers(settings, ports), until);
+
+/** The same with the database of the read models, which need not be there yet either. */
+export const openServers = async (settings: ServerSettings, ports: ServerPorts, until: Until): Promise<Servers> =>
+  opened(connectServers(settings, ports), until);
+
+const opened = async <T extends LogConnections>(
+  connected: T,
+  until: Until,
+): Promise<T & { readonly shards: number }> => {
+  try {
+    return { ...connected, shards: await until('event_store', connected.fit) };
+  } catch (error) {
+    await connected.close();
+    throw error;
+  }
 };

@@ -1,4 +1,4 @@
-import { openPgliteDatabase } from '@drawdown/adapters/embedded/pglite-database';
+import { openTestDatabase } from '@drawdown/adapters/testing';
 import { type EventStore, NO_LOG, NO_METRICS, type ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import { CheckpointProgress } from './checkpoint-progress';
@@ -14,7 +14,7 @@ let store: EventStore;
 let runners: ProjectorRunner<Counted>[];
 
 beforeAll(async () => {
-  database = await openPgliteDatabase(undefined);
+  database = await openTestDatabase();
 });
 afterAll(() => database.close());
 beforeEach(async () => {

@@ -1,6 +1,7 @@
 import { derivedTransactionId, type JsonObject } from '@drawdown/kernel';
 import type { StoredEvent, StreamRecord } from '@drawdown/ports';
 import * as fc from 'fast-check';
+import { describedLedger } from './described';
 import { eventOf, NotAnEvent, recordOf } from './event-record';
 
 const name = fc
@@ -84,3 +85,14 @@ test.each([
   const record = { key, value: change.value === null ? null : value, headers: { ...headers, ...change.headers } };
   expect(() => eventOf(record)).toThrow(NotAnEvent);
 });
+
+test('the published description names the headers that a record has, and a schema for each type', () => {
+  const { messages } = describedLedger([{ type: 'CreditsGranted', version: 2 }]);
+  const { headers, payload } = messages['CreditsGranted'] ?? fail('not described');
+  expect(Object.keys(headers.properties).sort()).toEqual(Object.keys(recordOf(3, SAMPLE).headers).sort());
+  expect(payload).toEqual({ $ref: 'events/CreditsGranted.v2.json' });
+});
+
+const fail = (why: string): never => {
+  throw new Error(why);
+};

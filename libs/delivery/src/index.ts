@@ -1,5 +1,6 @@
 export { type BatchLimits, UnreadableAt } from './batch';
 export { CheckpointProgress } from './checkpoint-progress';
+export { describedLedger } from './described';
 export { eventOf, LEDGER_TOPIC, NotAnEvent, recordOf } from './event-record';
 export { type FanOutOptions, fannedOut } from './fanned-out';
 export type { FollowerHealth } from './follower';

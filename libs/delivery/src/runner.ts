@@ -21,7 +21,7 @@ import type { ProgressReport } from './progress-report';
 /** Pauses while the tables cannot be prepared or switched. */
 const PREPARE_RETRY_MS = { first: 100, longest: 3_000 };
 /** A batch that is not done by then is left to the database, which finishes it or not: the checkpoint knows. */
-const DRAIN_MS = 10_000;
+const DRAIN_MS = 4_000;
 
 export interface ProjectorRunnerOptions<E> {
   readonly store: EventReader;

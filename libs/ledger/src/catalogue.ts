@@ -60,9 +60,12 @@ export interface Catalogue {
 
   /** The key with this secret (hashed and compared in constant time), unless it was revoked. */
   findApiKey(secret: string): ApiKey | undefined;
-  /** Makes a key; its secret is answered here and never again. */
+  /**
+   * Makes a key; its secret is answered here and never again. Under an `id` that is given it is made once, however many
+   * processes try. Refused with the pointer `/secret` where there is, or was, a key with that secret.
+   */
   createApiKey(
-    key: { name: string; scopes: readonly ApiScope[]; organizationId: string | null; secret?: string },
+    key: { name: string; scopes: readonly ApiScope[]; organizationId: string | null; secret?: string; id?: string },
     sender: Sender,
   ): Promise<CatalogueResult<ApiKey & { readonly secret: string }>>;
   revokeApiKey(id: string, sender: Sender): Promise<CatalogueResult<null>>;

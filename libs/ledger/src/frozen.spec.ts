@@ -1,4 +1,4 @@
-import type { Organization } from '@drawdown/domain';
+import { type Organization, organizationView } from '@drawdown/domain';
 import { later, START } from '@drawdown/domain/testing';
 import { ONE_CREDIT } from '@drawdown/kernel';
 import { LedgerUnavailable } from './ledger';
@@ -68,6 +68,8 @@ describe('a violated invariant', () => {
     const { outcomes } = await world.charge(used('1'), used('2', '1', { organizationId: 'other' }));
     expect(outcomes).toMatchObject([{ outcome: 'refused', code: 'unavailable' }, { outcome: 'charged' }]);
     expect(await world.available()).toBe('10');
+    const shown = await world.ledger.read(ACME, null, organizationView);
+    expect(shown?.value).toMatchObject({ status: 'suspended' });
   });
 
   test.each(['the log', 'a snapshot'])('stays, also after a restart from %s, and is recorded once', async (from) => {

@@ -269,18 +269,18 @@ export class LocalCatalogue implements Catalogue {
   }
 
   async createApiKey(
-    key: { name: string; scopes: readonly ApiScope[]; organizationId: string | null; secret?: string },
+    key: { name: string; scopes: readonly ApiScope[]; organizationId: string | null; secret?: string; id?: string },
     sender: Sender,
   ): Promise<CatalogueResult<ApiKey & { readonly secret: string }>> {
     const secret = key.secret ?? `ddk_${randomBytes(SECRET_BYTES).toString('base64url')}`;
-    const id = `key_${randomUUID()}`;
+    const id = key.id ?? `key_${randomUUID()}`;
     const { name, scopes, organizationId } = key;
     const record = { id, name, scopes, organizationId, secretHash: hashOf(secret) };
     const known = this.keys.all().find(({ secretHash }) => secretHash === record.secretHash);
     if (known !== undefined) {
       // A secret that was revoked must not come back with the next start.
       const detail = `a key with this secret ${known.revoked ? 'was revoked' : 'exists already'}; choose another secret`;
-      return { accepted: false, refusal: { code: 'already_exists', detail } };
+      return { accepted: false, refusal: { code: 'already_exists', pointer: '/secret', detail } };
     }
     const written = await this.keys.write(id, (existing) => createApiKey(existing, record), sender, this.clock.now());
     return this.plain(written, () => ({ id, name, scopes, organizationId, secret }));

@@ -4,6 +4,7 @@ import type { CommandResult, Idempotency, Sender, UsageOutcome, UsageResult } fr
 
 /** Where a work came from, if from a stream: taken in together with it (INV-INT-10). */
 export interface SourceOffset {
+  /** The topic as the log calls it: with its identity, where it has one. */
   readonly topic: string;
   readonly partition: number;
   /** Of the last record that is part of it. */

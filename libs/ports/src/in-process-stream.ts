@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Group } from './in-process-group';
 import { Partition } from './in-process-partition';
 import { type Log, NO_LOG } from './log';
@@ -20,6 +21,7 @@ export const inProcessStream = (log: Log = NO_LOG): Stream => new InProcessStrea
 
 class InProcessStream implements Stream {
   private readonly topics = new Map<string, readonly Partition[]>();
+  private readonly identities = new Map<string, string>();
   /** By name and topics: all consumers of a group name the same topics. */
   private readonly groups = new Map<string, Group>();
   private readonly groupsOf = new Map<string, Group[]>();
@@ -34,10 +36,16 @@ class InProcessStream implements Stream {
     if (this.topics.has(name)) return;
     const made = Array.from({ length: partitions }, (_, number) => new Partition(name, number));
     this.topics.set(name, made);
+    this.identities.set(name, randomUUID());
   }
 
   async partitionsOf(topic: string): Promise<number> {
     return this.topic(topic).length;
+  }
+
+  async identityOf(topic: string): Promise<string | null> {
+    this.topic(topic); // throws where there is none
+    return this.identities.get(topic) ?? null;
   }
 
   async boundsOf(topic: string): Promise<readonly PartitionBounds[]> {

@@ -33,6 +33,19 @@ export const following = (stream: () => Stream, open: () => Promise<Stream>): vo
   );
 
   test(
+    'a topic has an identity that stays, and that no other topic has',
+    async () => {
+      const [one, other] = [await newTopic(stream(), 1), await newTopic(stream(), 1)];
+      const identity = await stream().identityOf(one);
+      expect(identity).toMatch(/^[\w-]{8,64}$/);
+      await stream().ensureTopic(one, 1);
+      expect(await stream().identityOf(one)).toBe(identity);
+      expect(await stream().identityOf(other)).not.toBe(identity);
+    },
+    WAIT_MS,
+  );
+
+  test(
     'who follows gets all from an offset on, in order, what comes later too, until it aborts',
     async () => {
       const topic = await newTopic(stream(), 1);

@@ -57,6 +57,11 @@ export interface Stream {
   /** Makes the topic where it does not exist; its records are kept for as long as is usual there, or for ever. */
   ensureTopic(topic: string, partitions: number, kept?: 'as usual' | 'for ever'): Promise<void>;
   partitionsOf(topic: string): Promise<number>;
+  /**
+   * What tells the topic from any other of its name, before or after it: a topic that is made anew has another one. Of
+   * letters, digits, - and _. Null where the stream has none to tell (Kafka before 2.8).
+   */
+  identityOf(topic: string): Promise<string | null>;
   /** Of each partition, by number; for lag, and for whoever begins to follow. */
   boundsOf(topic: string): Promise<readonly PartitionBounds[]>;
   /**

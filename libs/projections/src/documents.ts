@@ -1,4 +1,4 @@
-import type { Role, TransactionKind } from '@drawdown/domain/events';
+import type { OrganizationStatus, Role, TransactionKind } from '@drawdown/domain/events';
 import type { Instant, Json, JsonObject, Position } from '@drawdown/kernel';
 
 /** Whose data is read, at which time, and what the caller has already seen. */
@@ -176,7 +176,7 @@ export type OrganizationDocument = {
   readonly name: string;
   readonly preset: string;
   readonly plan: string;
-  readonly status: 'active' | 'closed';
+  readonly status: OrganizationStatus;
   readonly test_clock: string | null;
   readonly rate_card: string | null;
   /** Keys, in the preset's order. */

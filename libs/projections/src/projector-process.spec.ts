@@ -1,4 +1,4 @@
-import { openPgliteDatabase } from '@drawdown/adapters/embedded/pglite-database';
+import { openTestDatabase } from '@drawdown/adapters/testing';
 import { CheckpointProgress, startRelay } from '@drawdown/delivery';
 import { later } from '@drawdown/domain/testing';
 import { inProcessStream, NO_LOG, NO_METRICS, type EventStore, type ReadDatabase, type Stream } from '@drawdown/ports';
@@ -17,7 +17,7 @@ let stream: Stream;
 const stops: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
-  database = await openPgliteDatabase(undefined);
+  database = await openTestDatabase();
   store = inMemoryEventStore();
   stream = inProcessStream();
 });

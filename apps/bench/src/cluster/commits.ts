@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ledgerStream } from '@drawdown/domain';
+import type { JsonObject } from '@drawdown/kernel';
 import { USAGE_TOPIC } from '@drawdown/ledger';
 import type { ReadDatabase, Row } from '@drawdown/ports';
 import type { ClusterWorld } from './cluster-world';
@@ -44,13 +45,19 @@ export const untilTrue = async (
   }
 };
 
+/** Up to which offset an event's append has taken in its shard's partition of the usage topic, whose name has its identity. */
+export const usageOffsetIn = (metadata: JsonObject | undefined, shard: number): number | undefined => {
+  const { offsets = {} } = (metadata ?? {}) as { readonly offsets?: Record<string, Record<string, number>> };
+  const source = Object.keys(offsets).find((name) => name.split('@')[0] === USAGE_TOPIC);
+  return source === undefined ? undefined : offsets[source]?.[String(shard)];
+};
+
 /** How many usage events the log has taken in after these offsets of the topic, by the offsets that it records itself. */
 const takenSince = async ({ store, shards }: ClusterWorld, from: readonly number[]): Promise<number> => {
   let taken = 0;
   for (let shard = 0; shard < shards; shard++) {
     const [last] = await store.read(ledgerStream(shard), await store.head(ledgerStream(shard)), 1);
-    const { offsets } = (last?.metadata ?? {}) as { readonly offsets?: Record<string, Record<string, number>> };
-    const offset = offsets?.[USAGE_TOPIC]?.[String(shard)];
+    const offset = usageOffsetIn(last?.metadata, shard);
     if (offset !== undefined) taken += Math.max(0, offset + 1 - (from[shard] ?? 0));
   }
   return taken;

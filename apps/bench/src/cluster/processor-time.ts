@@ -30,14 +30,15 @@ const everyProcess = (): Map<number, Seen> => {
   return seen;
 };
 
-/** Processor seconds so far by name, of processes and their children. */
+/** Processor seconds so far by name, of processes and their children that have no name of their own. */
 export const processorTimes = (pids: Readonly<Record<string, number>>): Map<string, number> => {
   const all = everyProcess();
+  const named = new Set(Object.values(pids));
   return new Map(
     Object.entries(pids).map(([name, pid]) => {
       const own = all.get(pid);
       let seconds = (own?.seconds ?? NaN) + (own?.ofChildren ?? 0);
-      for (const { parent, seconds: more } of all.values()) if (parent === pid) seconds += more;
+      for (const [child, { parent, seconds: more }] of all) if (parent === pid && !named.has(child)) seconds += more;
       return [name, seconds];
     }),
   );

@@ -1,10 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ledgerStream } from '@drawdown/domain';
-import { USAGE_TOPIC } from '@drawdown/ledger';
 import type { Row } from '@drawdown/ports';
 import { quantile } from '../rounds';
 import type { ClusterWorld } from './cluster-world';
-import { untilCommitted } from './commits';
+import { untilCommitted, usageOffsetIn } from './commits';
 import { uniform, type UsageLoad } from './usage-load';
 
 /** Usage is sent so often, whether or not what was sent before has arrived (open loop). */
@@ -100,8 +99,7 @@ const follow = async (
   const stream = ledgerStream(shard);
   for await (const page of store.follow(stream, (await store.head(stream)) + 1, signal)) {
     for (const { revision, metadata } of page) {
-      const { offsets } = metadata as { readonly offsets?: Readonly<Record<string, Readonly<Record<string, number>>>> };
-      const offset = offsets?.[USAGE_TOPIC]?.[String(shard)];
+      const offset = usageOffsetIn(metadata, shard);
       if (offset !== undefined) saw(revision, offset);
     }
   }

@@ -30,6 +30,7 @@ const run = async (...words: readonly string[]): Promise<Ran> => {
   const openStream = (): Stream => ({
     ensureTopic: (...call) => stream.ensureTopic(...call),
     partitionsOf: (...call) => stream.partitionsOf(...call),
+    identityOf: (...call) => stream.identityOf(...call),
     boundsOf: (...call) => stream.boundsOf(...call),
     send: (...call) => stream.send(...call),
     consume: (...call) => stream.consume(...call),

@@ -3,10 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { prepareFolder } from '@drawdown/adapters/embedded/testing/prepared-folder';
 import { createHttp, createLogger } from '@drawdown/http';
-import { NO_LOG } from '@drawdown/ports';
+import { NO_LOG, NO_METRICS } from '@drawdown/ports';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { openParts, type Parts } from '../parts';
+import { ReadSide } from './read-side';
 import { readSettings } from '../settings';
 import { StandaloneModule } from '../standalone.module';
 import { must, send } from '../testing/api';
@@ -31,6 +33,7 @@ const open = async (): Promise<void> => {
 
 beforeAll(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'drawdown-read-side-'));
+  await prepareFolder(path.join(folder, 'read-models'));
   await open();
   await must(`${url}/v1/organizations`, 'POST', { id: 'acme', name: 'Acme', preset: 'enterprise' });
   const built = async (): Promise<boolean> =>
@@ -95,3 +98,17 @@ test('drained, it still answers; what its last batches left out follows at the n
   const after = await transactionsAfter(last);
   expect((after['data'] as unknown[]).length).toBe(stored + 20);
 }, 60_000);
+
+test('an engine that hangs holds up no shutdown: what it has not done is read again (FLT-09)', async () => {
+  const warn = jest.fn();
+  const dataFolder = mkdtempSync(path.join(tmpdir(), 'drawdown-hanging-'));
+  const data = { log: { folder: dataFolder }, database: { folder: path.join(dataFolder, 'read-models') } };
+  await prepareFolder(data.database.folder);
+  const readSide = new ReadSide(data, NO_METRICS, { ...NO_LOG, warn }, { stopMs: 100, closeMs: 100 });
+  await readSide.start();
+  const hanging = readSide.database.query('SELECT pg_sleep(2)');
+  await readSide.close();
+  expect(warn).toHaveBeenCalledWith(expect.anything(), expect.stringContaining('not closed'));
+  await hanging; // the thread ends by itself after that, as it was told to
+  rmSync(dataFolder, { recursive: true, force: true });
+}, 90_000);

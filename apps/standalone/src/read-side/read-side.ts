@@ -8,6 +8,12 @@ import type { Log, Metrics, Row, Sql } from '@drawdown/ports';
 import type { ReadSideCalls, ReadSideData, ReadSideTells, ReadSideTold } from './read-side-calls';
 
 /**
+ * The process stops within 10 s, and the thread is only one part of it. What is not done by then is read from the log
+ * again: the checkpoints know, and a database that was not closed is looked at when it is opened.
+ */
+const LIMITS = { stopMs: 4_000, closeMs: 3_000 };
+
+/**
  * The read side, which works in a thread of its own, as the main thread has it. A thread that dies is started again and
  * goes on from its checkpoints; until then nothing here can be read, and everything else works.
  */
@@ -20,7 +26,12 @@ export class ReadSide {
   private shards: number | undefined;
   private stopped: Promise<void> | undefined;
 
-  constructor(data: ReadSideData, metrics: Metrics, log: Log) {
+  constructor(
+    data: ReadSideData,
+    metrics: Metrics,
+    private readonly log: Log,
+    private readonly limits = LIMITS,
+  ) {
     this.thread = new RevivedThread(threadFile(__dirname, 'read-side.thread'), data, {
       ...{ what: 'the read side', log },
       begin: async (thread) => {
@@ -74,11 +85,27 @@ export class ReadSide {
   /** Closes the database, after the questions under way. */
   async close(): Promise<void> {
     await this.stop();
-    await this.thread.close();
+    await this.within(this.limits.closeMs, this.thread.close(), 'the read models are not closed');
   }
 
   private async end(): Promise<void> {
     this.progress.giveUp();
-    if (this.thread.isUp && this.shards !== undefined) await this.thread.call('stop', null);
+    if (!this.thread.isUp || this.shards === undefined) return;
+    await this.within(this.limits.stopMs, this.thread.call('stop', null), 'a batch of the read models is not finished');
+  }
+
+  /** Waits no longer for the thread, which may hang in the engine; a failure is not the shutdown's failure either. */
+  private async within(ms: number, work: Promise<void>, otherwise: string): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`not within ${String(ms)} ms`)), ms);
+    });
+    try {
+      await Promise.race([work, late]);
+    } catch (error) {
+      this.log.warn({ error: String(error) }, `${otherwise}; the next start goes on from the checkpoints`);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }

@@ -28,6 +28,10 @@
   value: {{ $values.shards | quote }}
 - name: DRAWDOWN_LOG_LEVEL
   value: {{ $values.logLevel }}
+{{- if and (eq .name "worker") $values.newTopics }}
+- name: DRAWDOWN_NEW_TOPICS
+  value: {{ join "," $values.newTopics | quote }}
+{{- end }}
 {{- if or (eq .name "api") (hasSuffix "-projector" .name) }}
 - name: DATABASE_URL
   valueFrom:

@@ -81,6 +81,12 @@ export const isRefusal = (thrown: unknown): boolean =>
   isCommand(thrown) &&
   [ErrorType.ACCESS_DENIED, ErrorType.STREAM_DELETED, ErrorType.INVALID_ARGUMENT].includes(thrown.type);
 
+/** The same of what comes from the server as it is. */
+export const isRefused = (thrown: unknown): boolean =>
+  thrown instanceof AppendRefused
+    ? thrown.failure === 'nothing stored' || thrown.failure === 'never'
+    : isRefusal(thrown instanceof Error ? convertToCommandError(thrown) : thrown);
+
 const isCommand = (thrown: unknown): thrown is Error & { readonly type: ErrorType; readonly code?: number } =>
   thrown instanceof Error && isCommandError(thrown);
 

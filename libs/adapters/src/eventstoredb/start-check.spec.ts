@@ -62,7 +62,19 @@ test.each([-2_500, 2_500])('a clock that is %d ms apart is refused', async (skew
   await checkEventStoreDb(url, { streams, now: () => Date.now() + Math.sign(skew) * 1_500 });
 });
 
-test('a server that cannot be asked is refused, with the reason and all that is wrong at once', async () => {
+test('a server that is away, or has trouble, is not unfit: it is asked again later', async () => {
+  const { url, faults, stop } = await double();
+  faults.readsFail = status.UNAVAILABLE;
+  const troubled = checkEventStoreDb(url, { streams });
+  await expect(troubled).rejects.toMatchObject({ code: 'store_unavailable' });
+  await expect(troubled).rejects.toThrow(/ledger-0 cannot be read/);
+  faults.readsFail = undefined;
+  await checkEventStoreDb(url, { streams });
+  await stop();
+  await expect(checkEventStoreDb(url, { streams })).rejects.toMatchObject({ code: 'store_unavailable' });
+}, 20_000);
+
+test('a server that refuses to be asked is unfit, with the reason and all that is wrong at once', async () => {
   const { url, faults } = await double({ version: '24.10.1' });
   faults.readsFail = status.UNAUTHENTICATED;
   const message = await problems(checkEventStoreDb(url, { streams }));

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { type Log, type NewEvent, NO_LOG } from '@drawdown/ports';
+import { type Log, type NewEvent, NO_LOG, StoreUnavailable } from '@drawdown/ports';
 import { BACKWARDS, END, EventStoreDBClient, type StreamMetadata } from '@eventstore/db-client';
 import { closeChannel } from './append-client';
 import { BatchStream, sentAppend } from './batch-stream';
-import { isNotFound, reason } from './failures';
+import { isNotFound, isRefused, reason } from './failures';
 import { StreamNames } from './stored-events';
 
 /** Appends carry a point in time of our clock as their deadline; at 10 s apart every one of them fails. */
@@ -51,7 +51,7 @@ export class EventStoreDbUnfit extends Error {
 /**
  * To be awaited before anything else uses the server. Rejects with {@link EventStoreDbUnfit} where its version is one to
  * avoid, where events of `streams` are or will be hidden, where its clock and ours differ by more than 2 s, or where it
- * cannot be asked.
+ * refuses to be asked; with {@link StoreUnavailable} where nothing is known against it, and it does not answer at the moment.
  */
 export const checkEventStoreDb = async (url: string, check: EventStoreDbCheck): Promise<void> => {
   const client = EventStoreDBClient.connectionString(url);
@@ -62,23 +62,29 @@ export const checkEventStoreDb = async (url: string, check: EventStoreDbCheck): 
       ...check.streams.map((stream) => asked(stream, metadataProblems(client, names.onServer(stream)))),
       asked('its clock', clockProblems(client, names.onServer(PROBE_STREAM), check.now ?? Date.now)),
     ]);
-    const problems = found.flat();
-    if (problems.length > 0) throw new EventStoreDbUnfit(problems);
+    const problems = found.flatMap((answer) => ('problems' in answer ? answer.problems : []));
+    const silences = found.flatMap((answer) => ('silence' in answer ? [answer.silence] : []));
+    if (problems.length > 0) throw new EventStoreDbUnfit([...problems, ...silences]);
+    if (silences.length > 0) throw new StoreUnavailable(`the event store cannot be asked: ${silences.join('; ')}`);
   } finally {
     closeChannel(client);
   }
 };
 
-/** The problems, or as one of them that nobody answered. */
-const asked = async (what: string, answer: Promise<string[]>): Promise<string[]> => {
+/** What is wrong, or why that is not known. */
+type Answer = { readonly problems: readonly string[] } | { readonly silence: string };
+
+const asked = async (what: string, answer: Promise<string[]>): Promise<Answer> => {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<string[]>((resolve) => {
-    timer = setTimeout(() => resolve([`${what}: no answer in ${String(CHECK_TIMEOUT_MS)} ms`]), CHECK_TIMEOUT_MS);
+  const late = new Promise<Answer>((resolve) => {
+    const silence = `${what}: no answer in ${String(CHECK_TIMEOUT_MS)} ms`;
+    timer = setTimeout(() => resolve({ silence }), CHECK_TIMEOUT_MS);
   });
   try {
-    return await Promise.race([answer, late]);
+    return await Promise.race([answer.then((problems): Answer => ({ problems })), late]);
   } catch (error) {
-    return [`${what} cannot be read: ${reason(error)}`];
+    const text = `${what} cannot be read: ${reason(error)}`;
+    return isRefused(error) ? { problems: [text] } : { silence: text };
   } finally {
     clearTimeout(timer);
   }
@@ -121,8 +127,7 @@ const clockProblems = async (client: EventStoreDBClient, stream: string, now: ()
   }
   const created = await createdAt(client, stream, id);
   const after = now();
-  if (created === undefined)
-    return ['the event written to read its clock is not there; another start may be under way'];
+  if (created === undefined) throw new Error('the event written for it is not there; others may be starting');
   const skew = created < before ? before - created : created > after ? created - after : 0;
   if (skew <= CLOCK_SKEW_MAX_MS) return [];
   return [`its clock and ours differ by ${String(Math.round(skew))} ms; let both keep time by NTP (2,000 ms at most)`];

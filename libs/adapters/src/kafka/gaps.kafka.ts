@@ -22,6 +22,7 @@ afterAll(async () => {
 });
 beforeEach(() => void errors.splice(0));
 
+const numbers = (count: number): string[] => Array.from({ length: count }, (_, n) => String(n));
 const topicWith = async (count: number): Promise<string> => {
   const topic = newName('gaps');
   await stream.ensureTopic(topic, 1);
@@ -63,6 +64,31 @@ describe('FLT-37: records that are gone before they were read', () => {
     expect(await undisturbed).toBe('on');
     await stream.send(topic, 0, [record('anew')]);
     expect(await textsOf(stream, topic, 0)).toEqual(['anew']);
+  });
+
+  test('a topic that is made anew has another identity, the one that Kafka’s own tools print', async () => {
+    const topic = await topicWith(1);
+    const identity = await stream.identityOf(topic);
+    expect(identity).toMatch(/^[\w-]{22}$/);
+    await makeAnew(topic);
+    expect(await stream.identityOf(topic)).toMatch(/^[\w-]{22}$/);
+    expect(await stream.identityOf(topic)).not.toBe(identity);
+  });
+
+  test('a reader is told where the topic was made anew and has grown past what it wants next', async () => {
+    const topic = await topicWith(3);
+    const reader = stream.follow(topic, 0, 0, new AbortController().signal)[Symbol.asyncIterator]();
+    for (let last = -1; last < 2;) {
+      const page = await reader.next();
+      if (page.done === true) throw new Error('it ends');
+      last = page.value.records.at(-1)?.offset ?? last;
+    }
+    const busySince = performance.now();
+    await makeAnew(topic);
+    for (const text of numbers(9)) await stream.send(topic, 0, [record(text)]);
+    await until('nobody can be sure any more', () => performance.now() - busySince > 1_100);
+    await expect(reader.next()).rejects.toMatchObject({ code: 'stream_gap', from: 3, bounds: { oldest: 0, end: 9 } });
+    expect(await first(topic, 3)).toBe('3');
   });
 
   test('a group goes on with the oldest, and says so as an error', async () => {

@@ -4,7 +4,7 @@ import type { KafkaDesk } from './kafka-desk';
 import type { KafkaOptions } from './kafka-client';
 import { Membership } from './membership';
 import { type Group, OwnedPartition } from './owned-partition';
-import type { TopicReader } from './topic-source';
+import type { TopicReader } from './topic-reader';
 
 /** What is consumed is committed at most so often: it is a hint, and costs a request. */
 const COMMIT_EVERY_MS = 20;

@@ -1,9 +1,10 @@
 /** Questions to the cluster that are no reading and no writing. */
 import { type PartitionBounds, StreamUnavailable } from '@drawdown/ports';
-import type { Admin } from 'kafkajs';
+import type { Admin, Cluster } from 'kafkajs';
 import { GrowingPause } from './growing-pause';
 import { inTime } from './in-time';
-import { type Client, type Health, type KafkaOptions, openClient } from './kafka-client';
+import { type Client, clusterOf, type Health, type KafkaOptions, openClient } from './kafka-client';
+import { topicIdFrom } from './topic-identity';
 
 /** Topics are made, and groups looked up, within milliseconds; a broker that is restarted is back within 3 s. */
 const ANSWER_MAX_MS = 10_000;
@@ -20,8 +21,15 @@ const FOR_EVER = [
   { name: 'retention.bytes', value: '-1' },
 ];
 
+interface Connection {
+  readonly client: Client;
+  readonly admin: Promise<Admin>;
+  /** Made when it is first asked for: it has connections of its own. */
+  cluster?: Promise<Cluster>;
+}
+
 export class KafkaDesk {
-  private connection: { readonly client: Client; readonly admin: Promise<Admin> } | undefined;
+  private connection: Connection | undefined;
   private readonly closing = new AbortController();
 
   constructor(
@@ -48,6 +56,13 @@ export class KafkaDesk {
     });
   }
 
+  identityOf(topic: string): Promise<string | null> {
+    return this.ask(async (_, connection) => {
+      const cluster = await (connection.cluster ??= connectedCluster(connection.client));
+      return topicIdFrom(await cluster.findControllerBroker(), topic);
+    });
+  }
+
   async boundsOf(topic: string): Promise<readonly PartitionBounds[]> {
     const found = await this.ask((admin) => admin.fetchTopicOffsets(topic));
     return found
@@ -68,14 +83,15 @@ export class KafkaDesk {
   }
 
   /** All questions may be asked twice: a topic that was just made may be unknown for a moment, which kafkajs takes ill. */
-  private async ask<T>(question: (admin: Admin) => Promise<T>): Promise<T> {
+  private async ask<T>(question: (admin: Admin, connection: Connection) => Promise<T>): Promise<T> {
     const again = new GrowingPause(AGAIN_FIRST_MS, AGAIN_LONGEST_MS);
     for (const end = performance.now() + ANSWER_MAX_MS; ; await again.pause(this.closing.signal)) {
       if (this.closing.signal.aborted) throw new StreamUnavailable('the stream is closed');
       const connection = (this.connection ??= this.connect());
       try {
         const left = end - performance.now();
-        const answer = await inTime(connection.admin.then(question), left, () => new Error('no answer in time'));
+        const asked = connection.admin.then((admin) => question(admin, connection));
+        const answer = await inTime(asked, left, () => new Error('no answer in time'));
         this.health.up();
         return answer;
       } catch (error) {
@@ -89,11 +105,18 @@ export class KafkaDesk {
     }
   }
 
-  private connect() {
+  private connect(): Connection {
     const client = openClient(this.options, RETRY);
     const admin = client.kafka.admin();
     return { client, admin: admin.connect().then(() => admin) };
   }
 }
+
+const connectedCluster = async (client: Client): Promise<Cluster> => {
+  const cluster = clusterOf(client.kafka);
+  await cluster.connect();
+  await cluster.refreshMetadata();
+  return cluster;
+};
 
 class NoSuchTopic extends Error {}

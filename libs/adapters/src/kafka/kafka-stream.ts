@@ -13,7 +13,8 @@ import { KafkaConsumption } from './kafka-consumption';
 import { KafkaDesk } from './kafka-desk';
 import { outgoingRecord } from './kafka-records';
 import { TopicProducer } from './topic-producer';
-import { type TopicReader, TopicSource } from './topic-source';
+import type { TopicReader } from './topic-reader';
+import { TopicSource } from './topic-source';
 
 /** Apache Kafka (2.1 or later). Connects when first used, so that a start does not depend on it. */
 export const openKafkaStream = (options: KafkaOptions): Stream => new KafkaStream(options);
@@ -42,6 +43,10 @@ class KafkaStream implements Stream {
     const partitions = await this.desk.partitionsOf(topic);
     this.partitions.set(topic, partitions);
     return partitions;
+  }
+
+  identityOf(topic: string): Promise<string | null> {
+    return this.desk.identityOf(topic);
   }
 
   boundsOf(topic: string): Promise<readonly PartitionBounds[]> {

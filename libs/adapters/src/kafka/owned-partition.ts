@@ -10,7 +10,7 @@ import {
   StreamGap,
 } from '@drawdown/ports';
 import { GrowingPause } from './growing-pause';
-import type { TopicReader } from './topic-source';
+import { TopicMadeAnew, type TopicReader } from './topic-reader';
 
 /** Pause before what was rejected is tried again. */
 const AGAIN_FIRST_MS = 50;
@@ -122,7 +122,8 @@ export class OwnedPartition {
 
   /** Past records that are gone, to the oldest there is. */
   private overGap(error: unknown): number {
-    if (error instanceof StreamGap && error.from < error.bounds.oldest) return this.skip(error);
+    const isAnother = error instanceof TopicMadeAnew;
+    if (error instanceof StreamGap && !isAnother && error.from < error.bounds.oldest) return this.skip(error);
     throw error;
   }
 
@@ -135,6 +136,7 @@ export class OwnedPartition {
   /** True once they are; false where it ends before. */
   private async handled(topic: string, records: readonly ConsumedRecord[], signal: AbortSignal): Promise<boolean> {
     const again = new GrowingPause(AGAIN_FIRST_MS, AGAIN_LONGEST_MS);
+    let said = '';
     while (records.length > 0) {
       while (!this.group.mayHand() && !signal.aborted) await sleep(GATE_MS);
       if (signal.aborted) return false;
@@ -144,7 +146,9 @@ export class OwnedPartition {
         await untilAborted(handing, signal);
         return true;
       } catch (error) {
-        this.say(error, 'a consumer rejected a batch; it is given again');
+        // A reason that stays is said once.
+        if (said !== String(error)) this.say(error, 'a consumer rejected a batch; it is given again');
+        said = String(error);
       } finally {
         handing.finally(() => this.inHand.delete(handing)).catch(() => undefined); // reported above
       }

@@ -2,12 +2,14 @@
  * The records of a topic, from any offset of any partition. kafkajs' own consumer reads only within a group and takes
  * up again wherever it thinks best; here the reader says which offset comes next, or is told that it is not there.
  */
-import { type ConsumedRecord, type PartitionBounds, StreamGap, StreamUnavailable } from '@drawdown/ports';
+import { type PartitionBounds, StreamGap, StreamUnavailable } from '@drawdown/ports';
 import type { Broker, Cluster } from 'kafkajs';
 import { GrowingPause } from './growing-pause';
 import { inTime } from './in-time';
 import { type Client, clusterOf, type Health, type KafkaOptions, openClient } from './kafka-client';
 import { type AbortedTransaction, type FetchedMessage, recordsFrom } from './kafka-records';
+import { topicIdFrom } from './topic-identity';
+import { TopicMadeAnew, TopicReader, type Want } from './topic-reader';
 
 /** How long the broker holds a request for which it has nothing. */
 const WAIT_MS = 250;
@@ -21,18 +23,16 @@ const ANSWER_MAX_MS = 15_000;
 /** Of one partition in one answer (a larger batch of its producer comes whole), and of all. */
 const PARTITION_BYTES = 1024 * 1024;
 const ANSWER_BYTES = 8 * 1024 * 1024;
+/**
+ * A topic that answered so recently is still the same one: to delete one and make it anew fails the requests that are out
+ * to it, and takes longer than from one of them to the next.
+ */
+const SURE_MS = 1_000;
 const READ_COMMITTED = 1;
 const RECONNECT_FIRST_MS = 50;
 const RECONNECT_LONGEST_MS = 1_000;
 /** Few: a connection that fails is replaced whole. */
 const RETRY = { initialRetryTime: 50, maxRetryTime: 200, retries: 2 };
-
-interface Want {
-  readonly partition: number;
-  from: number;
-  resolve(records: readonly ConsumedRecord[]): void;
-  reject(error: Error): void;
-}
 
 interface FetchedPartition {
   readonly partition: number;
@@ -52,6 +52,10 @@ export class TopicSource {
   private connection: { readonly client: Client; readonly cluster: Cluster } | undefined;
   private readonly closing = new AbortController();
   private readonly pause = new GrowingPause(RECONNECT_FIRST_MS, RECONNECT_LONGEST_MS);
+  private identity: string | null = null;
+  /** How many topics of this name were seen before. */
+  private era = 0;
+  private answeredAt = -Infinity;
   private dealing = false;
   private dealAgain = false;
 
@@ -62,7 +66,7 @@ export class TopicSource {
   ) {}
 
   reader(partition: number): TopicReader {
-    const reader = new TopicReader(this, partition);
+    const reader = new TopicReader(this, partition, this.era);
     this.readers.add(reader);
     return reader;
   }
@@ -105,6 +109,7 @@ export class TopicSource {
 
   private async dealOnce(): Promise<void> {
     const cluster = await inTime(this.connected(), ANSWER_MAX_MS, silent);
+    await inTime(this.rejectReadersOfAnother(cluster), ANSWER_MAX_MS, silent);
     for (const [node, wants] of this.byLeader(cluster)) {
       if (this.asked.has(node)) continue;
       this.asked.add(node);
@@ -118,6 +123,20 @@ export class TopicSource {
         this.deal();
       };
       answered().catch((error: unknown) => this.health.down(error));
+    }
+  }
+
+  /** A topic that was made anew may have grown past what is wanted of the old one: its offsets look as before. */
+  private async rejectReadersOfAnother(cluster: Cluster): Promise<void> {
+    if (performance.now() - this.answeredAt > SURE_MS) {
+      const identity = await topicIdFrom(await cluster.findControllerBroker(), this.topic);
+      if (this.identity !== null && identity !== null && identity !== this.identity) this.era += 1;
+      this.identity = identity ?? this.identity;
+    }
+    for (const want of [...this.wants].filter(({ era }) => era < this.era)) {
+      const { partition, from } = want;
+      const bounds = await boundsOf(cluster, this.topic, partition);
+      if (this.wants.delete(want)) want.reject(new TopicMadeAnew(this.topic, partition, from, bounds));
     }
   }
 
@@ -140,6 +159,7 @@ export class TopicSource {
     const broker = await cluster.findBroker({ nodeId: node });
     try {
       for (const fetched of await this.fetch(broker, from)) this.hand(fetched, from.get(fetched.partition) ?? 0);
+      this.answeredAt = performance.now();
       this.health.up();
       this.pause.reset();
     } catch (error) {
@@ -214,6 +234,7 @@ export class TopicSource {
     if (this.connection !== undefined && this.connection.cluster === failed) {
       this.connection.client.destroy();
       this.connection = undefined;
+      this.answeredAt = -Infinity;
       this.health.down(error);
     }
     await this.pause.pause(this.closing.signal);
@@ -224,42 +245,6 @@ export class TopicSource {
 const silent = (): Error => new Error(`no answer within ${String(ANSWER_MAX_MS)} ms`);
 
 const closed = (): StreamUnavailable => new StreamUnavailable('the stream is closed');
-
-/** One who reads a partition, batch after batch. */
-export class TopicReader {
-  /** Since when it has had records without asking for more. */
-  busySince: number | undefined;
-
-  constructor(
-    private readonly source: TopicSource,
-    private readonly partition: number,
-  ) {}
-
-  /** The records from an offset on, at least one; none where the signal aborts. Rejects with {@link StreamGap}. */
-  async next(from: number, signal: AbortSignal): Promise<readonly ConsumedRecord[]> {
-    if (signal.aborted) return [];
-    this.busySince = undefined;
-    let give = (): void => undefined;
-    try {
-      return await new Promise<readonly ConsumedRecord[]>((resolve, reject) => {
-        const want: Want = { partition: this.partition, from, resolve, reject };
-        give = () => {
-          this.source.unwant(want);
-          resolve([]);
-        };
-        signal.addEventListener('abort', give);
-        this.source.want(want);
-      });
-    } finally {
-      signal.removeEventListener('abort', give);
-      this.busySince = performance.now();
-    }
-  }
-
-  close(): void {
-    this.source.drop(this);
-  }
-}
 
 export const boundsOf = async (cluster: Cluster, topic: string, partition: number): Promise<PartitionBounds> => {
   const at = async (fromBeginning: boolean): Promise<number> => {

@@ -40,6 +40,7 @@ export const faultyStream = (): FaultyStream => {
     sends: 0,
     ensureTopic: async (topic: string, partitions: number) => reachable().ensureTopic(topic, partitions),
     partitionsOf: async (topic: string) => reachable().partitionsOf(topic),
+    identityOf: async (topic: string) => reachable().identityOf(topic),
     boundsOf: async (topic: string) => reachable().boundsOf(topic),
     send: async (topic: string, partition: number, records: readonly StreamRecord[]) => {
       stream.sends += 1;

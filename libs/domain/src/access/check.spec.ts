@@ -22,6 +22,7 @@ import {
   wallet,
 } from '../testing';
 import type { CompiledCard } from '../rating/compiled-card';
+import { organizationView } from '../wallet/views';
 import { type AccessRequest, accessView, checkAccess } from './check';
 
 const asked = (changes: Partial<AccessRequest> = {}): AccessRequest => ({
@@ -153,6 +154,17 @@ describe('an access decision', () => {
     const scenario = given(granted('lot', '10'));
     expect(code(scenario, estimate('10'), null)).toBe('ok');
     expect(code(scenario, estimate('10.1'), null)).toBe('out_of_credits');
+  });
+
+  test('is `suspended` for an organization that is frozen, whatever it has, and the organization says so', () => {
+    const scenario = given(granted('lot', '10'));
+    const { organization, now } = scenario.ledger;
+    expect(organizationView(organization, now)).toMatchObject({ status: 'active' });
+    organization.frozen = true;
+    const refused = { allowed: false, code: 'suspended', next_steps: [{ action: 'contact_owner' }] };
+    expect(accessView(check(scenario, estimate('1')))).toMatchObject(refused);
+    expect(accessView(check(scenario))).toMatchObject(refused);
+    expect(organizationView(organization, now)).toMatchObject({ status: 'suspended' });
   });
 
   test('is `closed` for a closed organization, whatever it kept', () => {

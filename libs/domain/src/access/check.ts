@@ -30,7 +30,8 @@ export interface AccessRequest {
 /** A decision about access; fail-closed: what cannot be priced or has no wallet is refused with a reason (INV-TEN-6). */
 export interface AccessDecision {
   readonly allowed: boolean;
-  readonly code: 'ok' | 'out_of_credits' | 'cap_reached' | 'scope_mismatch' | 'closed' | 'no_rate' | 'no_rate_card';
+  readonly code:
+    'ok' | 'out_of_credits' | 'cap_reached' | 'scope_mismatch' | 'suspended' | 'closed' | 'no_rate' | 'no_rate_card';
   readonly wallet: string | null;
   readonly available: Credits;
   readonly required: Credits;
@@ -92,6 +93,8 @@ export const checkAccess = (
   const asked = request.estimate !== null && 'credits' in request.estimate ? request.estimate.credits : null;
   const refused = (code: AccessDecision['code']): AccessDecision => refusedWith(code, asked ?? credits(0n));
   if (organization.status === 'closed') return refused('closed');
+  // Frozen: usage of it is refused, too.
+  if (organization.frozen) return refused('suspended');
   if (card === undefined) {
     // Without prices only an estimate in credits can be judged.
     const wallet = asked === null ? undefined : presetWallet(organization, request.serviceType);

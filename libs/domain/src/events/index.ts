@@ -36,7 +36,7 @@ export {
   writeCatalogueEvent,
   writeLedgerEvent,
 } from './ledger-events';
-export type { OrganizationFigures } from './organization-figures';
+export type { OrganizationFigures, OrganizationStatus } from './organization-figures';
 export { type NewWallet, type OrganizationEvent, type Role, ROLES } from './organization-events';
 export {
   AT_ZERO,

@@ -3,6 +3,9 @@ import type { HoldFigures, LotFigures } from './documents';
 import type { Role } from './organization-events';
 import type { WalletPolicy } from './policy';
 
+/** `suspended` is one that is frozen: its books did not add up, and until somebody has looked nothing is decided for it. */
+export type OrganizationStatus = 'active' | 'suspended' | 'closed';
+
 /** What is shown of an organization, and what access is decided by: as much of it as the balance read model keeps. */
 export interface OrganizationFigures {
   readonly id: string;
@@ -13,7 +16,7 @@ export interface OrganizationFigures {
   readonly testClock: string | null;
   readonly modelTiers: Readonly<Record<string, readonly string[]>>;
   readonly createdAt: Instant;
-  readonly status: 'active' | 'closed';
+  readonly status: OrganizationStatus;
   readonly rateCard: string | null;
   readonly members: readonly (readonly [userId: string, role: Role])[];
   /** In the preset's order. */

@@ -20,7 +20,8 @@ export const organizationOf = (figures: OrganizationFigures, now: Instant): Orga
     holds: new Map(holds.map((hold) => [hold.id, holdOf(hold, own.createdAt)])),
     members: new Map(members),
     refunded: new Map(),
-    frozen: false, // only decisions ask
+    status: own.status === 'closed' ? 'closed' : 'active',
+    frozen: own.status === 'suspended',
     lastBookedAt: own.createdAt,
   };
 };

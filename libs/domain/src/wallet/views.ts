@@ -1,5 +1,12 @@
 import { credits, type Instant, type JsonObject } from '@drawdown/kernel';
-import { type Balances, balancesOf, walletDocument, type WalletFigures, writePolicy } from '../events';
+import {
+  type Balances,
+  balancesOf,
+  type OrganizationStatus,
+  walletDocument,
+  type WalletFigures,
+  writePolicy,
+} from '../events';
 import type { Organization, Wallet } from './state';
 
 /** A wallet as the documents take it. */
@@ -30,13 +37,16 @@ export const policyView = (wallet: Wallet): JsonObject => ({
   ...(writePolicy(wallet.policy) as unknown as JsonObject),
 });
 
+const statusOf = ({ status, frozen }: Organization): OrganizationStatus =>
+  frozen && status === 'active' ? 'suspended' : status;
+
 export const organizationView = (organization: Organization, now: Instant): JsonObject => ({
   id: organization.id,
   name: organization.name,
   preset: organization.preset,
   preset_version: organization.presetVersion,
   plan: organization.plan,
-  status: organization.status,
+  status: statusOf(organization),
   rate_card: organization.rateCard,
   test_clock: organization.testClock,
   created_at: organization.createdAt,

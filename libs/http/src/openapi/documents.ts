@@ -23,7 +23,7 @@ export const Organization = {
   preset: Text,
   preset_version: Count,
   plan: Text,
-  status: oneOf(['active', 'closed']),
+  status: oneOf(['active', 'suspended', 'closed']),
   rate_card: orNull(Text),
   test_clock: orNull(Text),
   created_at: Instant,

@@ -12,23 +12,34 @@ const EXPECTED: ReadonlySet<unknown> = new Set([
   'topics_of_another_store',
 ]);
 
-/** Runs a process of its own until it is asked to stop, with exit code 0 at the end; `said` is printed once it listens. */
+/** A process that listens, and may still be waiting for what it needs. */
+export interface StartedApp {
+  readonly app: NestFastifyApplication;
+  /** Resolves when it has all, or was stopped before; rejects where something does not fit. */
+  readonly opened: Promise<void>;
+}
+
+/**
+ * Runs a process of its own until it is asked to stop, with exit code 0 at the end; `said` is printed once it listens.
+ * What does not fit ends it with exit code 1, before or after that.
+ */
 export const runApp = (
   name: string,
-  start: () => Promise<NestFastifyApplication>,
+  start: () => Promise<NestFastifyApplication | StartedApp>,
   said: (app: NestFastifyApplication) => Promise<string>,
 ): void => {
-  start().then(
-    async (app) => {
-      app.enableShutdownHooks([], { useProcessExit: true });
-      process.stdout.write(await said(app));
-    },
-    (error: unknown) => {
-      process.stderr.write(`drawdown ${name} cannot start: ${textOf(error)}\n`);
-      // Threads and connections that are still open would keep the process alive.
-      process.exit(1);
-    },
-  );
+  const run = async (): Promise<void> => {
+    const started = await start();
+    const app = 'opened' in started ? started.app : started;
+    app.enableShutdownHooks([], { useProcessExit: true });
+    process.stdout.write(await said(app));
+    if ('opened' in started) await started.opened;
+  };
+  run().catch((error: unknown) => {
+    process.stderr.write(`drawdown ${name} cannot start: ${textOf(error)}\n`);
+    // Threads and connections that are still open would keep the process alive.
+    process.exit(1);
+  });
 };
 
 const textOf = (error: unknown): string => {

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { startRole, type RoleContext } from './run-role';
+import { type Role, type RoleContext, startRole } from './run-role';
 
 const environment = { PORT: '0', DRAWDOWN_LOG_LEVEL: 'silent' };
 
@@ -11,10 +11,11 @@ const probed = async (url: string, path: string): Promise<{ status: number; text
 test('a process without an API answers probes and scrapers, and stops in order', async () => {
   const steps: string[] = [];
   let reason: string | null = 'the broker is away';
-  const app = await startRole(
+  const { app, opened } = await startRole(
     {
       name: 'relay',
       port: 1,
+      settings: {},
       open: async ({ metrics, readiness }: RoleContext) => {
         readiness.register('relay', () => reason);
         metrics.count('relay_published_total', { shard: '0' }, 3);
@@ -26,6 +27,7 @@ test('a process without an API answers probes and scrapers, and stops in order',
     },
     environment,
   );
+  await opened;
   const url = await app.getUrl();
   expect(await probed(url, '/livez')).toEqual({ status: 200, text: '{"status":"alive"}' });
   expect(await probed(url, '/readyz')).toMatchObject({
@@ -39,25 +41,91 @@ test('a process without an API answers probes and scrapers, and stops in order',
   expect(steps).toEqual(['drained', 'closed']);
 });
 
-test('what was opened is closed again where the probes cannot listen', async () => {
-  const steps: string[] = [];
-  const role = {
-    name: 'relay',
-    port: 1,
-    open: async () => ({
-      drain: async () => void steps.push('drained'),
-      close: async () => void steps.push('closed'),
-    }),
-  };
-  await expect(startRole(role, { ...environment, HOST: '192.0.2.1' })).rejects.toThrow();
-  expect(steps).toEqual(['drained', 'closed']);
+test('nothing is opened where the probes cannot listen', async () => {
+  const open = () => Promise.reject(new Error('opened'));
+  const role = { name: 'relay', port: 1, settings: {}, open };
+  await expect(startRole(role, { ...environment, HOST: '192.0.2.1' })).rejects.toThrow('EADDRNOTAVAIL');
 });
 
-test.each([{ PORT: '70000' }, { DRAWDOWN_LOG_LEVEL: 'loud' }])(
+describe('a server that is away at the start', () => {
+  const gone = Object.assign(new Error('nobody listens there'), { code: 'store_unavailable' });
+  const away = () => Promise.reject(gone);
+  const roleThat = (open: Role['open']): Role => ({ name: 'relay', port: 1, settings: {}, open });
+  const nothing = async (): Promise<void> => undefined;
+
+  test('is named at /readyz and waited for, while the other probes answer', async () => {
+    let isThere = false;
+    const steps: string[] = [];
+    const { app, opened } = await startRole(
+      roleThat(async ({ until }) => {
+        steps.push(await until('event_store', () => (isThere ? Promise.resolve('found') : away())));
+        return { drain: nothing, close: nothing };
+      }),
+      environment,
+    );
+    const url = await app.getUrl();
+    const said = await until(async () => (await probed(url, '/readyz')).text, 'nobody listens');
+    expect(JSON.parse(said)).toMatchObject({
+      status: 'not_ready',
+      checks: { start: { ok: false, reason: 'waits for event_store: nobody listens there' } },
+    });
+    expect((await probed(url, '/livez')).status).toBe(200);
+    expect((await probed(url, '/metrics')).text).toContain('drawdown_dependency_up{dependency="event_store"} 0');
+    isThere = true;
+    await opened;
+    expect(steps).toEqual(['found']);
+    expect((await probed(url, '/readyz')).status).toBe(200);
+    expect((await probed(url, '/metrics')).text).toContain('drawdown_dependency_up{dependency="event_store"} 1');
+    await app.close();
+  });
+
+  test.each([
+    ['that is asked again', away],
+    ['that does not answer at all', () => new Promise<never>(() => undefined)],
+  ])('keeps no process from stopping: one %s', async (_, ask) => {
+    const steps: string[] = [];
+    const { app, opened } = await startRole(
+      roleThat(async (context) => {
+        try {
+          return await context.until('kafka', ask);
+        } finally {
+          steps.push('closed');
+        }
+      }),
+      environment,
+    );
+    await app.close();
+    await opened;
+    expect(steps).toEqual(['closed']);
+  });
+
+  test('is told from one that does not fit, which ends the start', async () => {
+    const unfit = Object.assign(new Error('the wrong version'), { code: 'event_store_unfit' });
+    const { app, opened } = await startRole(
+      roleThat(({ until }) => until('event_store', () => Promise.reject(unfit))),
+      environment,
+    );
+    await expect(opened).rejects.toBe(unfit);
+    await app.close();
+  });
+});
+
+/** The first answer with a text in it, within 10 s. */
+const until = async (ask: () => Promise<string>, text: string): Promise<string> => {
+  for (const end = performance.now() + 10_000; performance.now() < end;) {
+    const answer = await ask();
+    if (answer.includes(text)) return answer;
+  }
+  throw new Error(`nobody said ${text}`);
+};
+
+test.each([{ PORT: '70000' }, { DRAWDOWN_LOG_LEVEL: 'loud' }, { DRAWDOWN_SHARD: '4' }])(
   'refuses %j before anything is opened',
   async (wrong) => {
     const open = () => Promise.reject(new Error('opened'));
-    await expect(startRole({ name: 'relay', port: 1, open }, { ...environment, ...wrong })).rejects.toMatchObject({
+    await expect(
+      startRole({ name: 'relay', port: 1, settings: {}, open }, { ...environment, ...wrong }),
+    ).rejects.toMatchObject({
       code: 'bad_settings',
     });
   },

@@ -2,11 +2,15 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Logger } from 'pino';
 import { createLogger, LOG_LEVELS } from '../server/http-log';
+import { refuseUnknownSettings } from '../server/known-settings';
 import { PrometheusMetrics } from '../server/metrics';
 import type { RunningParts } from '../server/parts.module';
 import { Readiness } from '../server/readiness';
+import { Opening } from './opening';
 import { RoleModule } from './role.module';
-import { runApp } from './run-app';
+import { runApp, type StartedApp } from './run-app';
+import { endingInTime } from './shutdown';
+import { Start } from './start';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -16,6 +20,8 @@ export interface RoleContext {
   readonly log: Logger;
   readonly metrics: PrometheusMetrics;
   readonly readiness: Readiness;
+  /** Asks a server until it is there; see {@link Start}. */
+  readonly until: Start['until'];
 }
 
 export interface Role {
@@ -23,6 +29,9 @@ export interface Role {
   readonly name: string;
   /** Where PORT does not say otherwise. */
   readonly port: number;
+  /** What it can be told beside its place and its log level, by variable. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** Closes what it has opened where it rejects. */
   readonly open: (context: RoleContext) => Promise<RunningParts>;
 }
 
@@ -35,26 +44,28 @@ export const runRole = (role: Role): void => {
   );
 };
 
-/** The role opened and its probes listening. What it opened is closed again where that fails. */
-export const startRole = async (role: Role, environment: Environment): Promise<NestFastifyApplication> => {
+/**
+ * The role's probes listening, and the role being opened. Rejects with settings that are wrong, and where the probes
+ * cannot listen; then nothing was opened.
+ */
+export const startRole = async (role: Role, environment: Environment): Promise<StartedApp> => {
+  refuseUnknownSettings(environment, role.settings);
   const log = createLogger(logLevelOf(environment));
   const [metrics, readiness] = [new PrometheusMetrics(), new Readiness()];
   const port = portOf(environment['PORT'] || String(role.port));
-  const running = await role.open({ environment, log, metrics, readiness });
+  const start = new Start({ log, metrics, readiness });
+  const opening = new Opening(start);
+  const adapter = new FastifyAdapter({ logger: false });
+  const module = RoleModule.of({ running: endingInTime(opening, log), metrics, readiness, log });
+  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: false, abortOnError: false });
   try {
-    const adapter = new FastifyAdapter({ logger: false });
-    const module = RoleModule.of({ running, metrics, readiness, log });
-    const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
-      logger: false,
-      abortOnError: false,
-    });
     await app.listen(port, environment['HOST'] || '127.0.0.1');
-    return app;
   } catch (error) {
-    await running.drain();
-    await running.close();
+    await app.close();
     throw error;
   }
+  const { until } = start;
+  return { app, opened: opening.begin(() => role.open({ environment, log, metrics, readiness, until })) };
 };
 
 class BadRoleSettings extends Error {

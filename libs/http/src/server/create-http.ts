@@ -14,6 +14,7 @@ import { answerClientError, answerUnroutable } from '../problems/socket-problems
 import { addHooks } from './hooks';
 import { HttpLog } from './http-log';
 import { PrometheusMetrics } from './metrics';
+import { HttpSettings } from './settings';
 import { Stopping } from './stopping';
 
 /** All headers of a request together; bad-input rule 5. */
@@ -74,6 +75,7 @@ export const createHttp = async (
     log: app.get<HttpLog>(HttpLog),
     metrics: app.get(PrometheusMetrics),
     isStopping: () => stopping.begun,
+    isStarting: app.get(HttpSettings).isStarting,
   });
   app.get(OpenApi).describe(app);
   await app.init();

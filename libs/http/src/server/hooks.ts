@@ -19,6 +19,8 @@ export interface HookParts {
   readonly metrics: PrometheusMetrics;
   /** True once the process has begun to stop. */
   readonly isStopping: () => boolean;
+  /** True until the process has what it needs. */
+  readonly isStarting: () => boolean;
 }
 
 /** Everything that happens to every request around its controller. Added before Nest registers its routes. */
@@ -64,13 +66,16 @@ const letIn = (
   request: FastifyRequest,
   reply: FastifyReply,
   routes: RouteList,
-  { gate, isStopping }: HookParts,
+  { gate, isStopping, isStarting }: HookParts,
 ): Promise<void> | undefined => {
   reply.header('x-request-id', request.id);
   const { rights } = request.routeOptions.config;
   if (rights === 'public') return undefined;
   if (isStopping()) {
     throw new Problem('unavailable', 'shutting down', { headers: { 'retry-after': '1', connection: 'close' } });
+  }
+  if (isStarting()) {
+    throw new Problem('unavailable', 'starting: /readyz says what it waits for', { headers: { 'retry-after': '1' } });
   }
   if (rights === undefined) return refuseUnrouted(request, routes, gate);
   const caller = gate.identify(request);

@@ -46,12 +46,12 @@ export class PartsModule implements BeforeApplicationShutdown, OnApplicationShut
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    await this.doing('finishing what was accepted', this.running.drain);
+    await this.doing('finishing what was accepted', () => this.running.drain());
     this.shutdown.begin('closing the HTTP server'); // Nest's own step, which comes next
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.doing('closing what the process uses', this.running.close);
+    await this.doing('closing what the process uses', () => this.running.close());
     this.shutdown.end();
   }
 

@@ -9,6 +9,8 @@ export class HttpSettings {
     readonly now: () => Instant = machineTime,
     /** Whether organizations are read from the memory of their ledger; without it, from read models. */
     readonly ownsLedger = true,
+    /** Whether the process still waits for what it needs: requests are answered 503, probes as they are. */
+    readonly isStarting: () => boolean = () => false,
   ) {}
 }
 

@@ -39,6 +39,7 @@ const debitedIn = (outcome: UsageOutcome | undefined): string | undefined =>
 const streamLike = (inner: Stream, changes: Partial<Stream>): Stream => ({
   ensureTopic: (...args) => inner.ensureTopic(...args),
   partitionsOf: (topic) => inner.partitionsOf(topic),
+  identityOf: (topic) => inner.identityOf(topic),
   boundsOf: (topic) => inner.boundsOf(topic),
   send: (...args) => inner.send(...args),
   consume: (...args) => inner.consume(...args),
@@ -239,6 +240,14 @@ describe('where nobody answers', () => {
     await expect(one.ledger.take([used('1')], SENDER)).rejects.toThrow(LedgerUnavailable);
     await expect(time.until(other.run(grant('1'), ACME))).rejects.toThrow(LedgerUnavailable);
     await expect(time.until(other.ledger.take([used('1')], SENDER))).rejects.toThrow(LedgerUnavailable);
+  });
+
+  test('a database that hangs does not hold up usage: its owners are asked', async () => {
+    const { world } = await running();
+    const api = await world.api({ takesUsage: () => new Promise(() => undefined) });
+    const usages = ORGANIZATIONS.map((organizationId) => used('1', '2', { organizationId }));
+    const { outcomes } = await api.ledger.take(usages, SENDER);
+    expect(outcomes).toMatchObject(usages.map(() => ({ outcome: 'charged' })));
   });
 
   test('replies go on being followed after they could not be', async () => {

@@ -32,6 +32,12 @@ const ANSWER_MS = 5_000;
  */
 const POSITION_MS = 500;
 
+/**
+ * So long the read models are asked which organizations of a request are open; a database that hangs must not hold up
+ * usage, about which its owners can be asked.
+ */
+const KNOWN_MS = 1_000;
+
 /** Settling a clock that was moved far books thousands of facts; a request may take 30 s. */
 const SETTLE_MS = 20_000;
 
@@ -111,10 +117,7 @@ export class RemoteLedger implements Ledger {
 
   /** Usage of an organization that is known to be open is only made durable; about the rest its owner is asked. */
   async take(usages: readonly UsageEvent[], sender: Sender): Promise<TakenResult> {
-    const open = new Set<string>();
-    for (const id of new Set(usages.map(({ organizationId }) => organizationId))) {
-      if (await this.ports.takesUsage(id)) open.add(id);
-    }
+    const open = await this.openOf(new Set(usages.map(({ organizationId }) => organizationId)));
     const known = usages.filter(({ organizationId }) => open.has(organizationId));
     const unknown = usages.filter(({ organizationId }) => !open.has(organizationId));
     const [{ outcomes, position }, kept] = await Promise.all([this.charge(unknown, sender), this.keep(known, sender)]);
@@ -123,6 +126,22 @@ export class RemoteLedger implements Ledger {
       outcomes: usages.map((usage) => answered.get(usage) ?? { outcome: 'taken' }),
       position: kept === null ? null : coverBoth(position, kept),
     };
+  }
+
+  /** Those that are known to be open within a moment. */
+  private async openOf(ids: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+    const open = new Set<string>();
+    let isOver = false;
+    const look = async (): Promise<void> => {
+      for (const id of ids) if (!isOver && (await this.ports.takesUsage(id))) open.add(id);
+    };
+    try {
+      await this.replies.inTime(KNOWN_MS, look());
+    } catch (error) {
+      if (!(error instanceof LedgerUnavailable)) throw error;
+    }
+    isOver = true;
+    return new Set(open); // what comes later must not change it
   }
 
   /** Resolves once the stream has acknowledged the usage, with the position that covers it where that is known by then. */

@@ -1,5 +1,6 @@
 import { RECORD_BYTES_MAX, type StreamRecord } from '@drawdown/ports';
 import { readDeadLetter, writeDeadLetter } from './dead-letter';
+import { DESCRIBED_TOPICS } from './described';
 
 const place = { topic: 'drawdown.usage.v1', partition: 5, offset: 42 };
 const rejection = { rejected: 'malformed_json', pointer: '/data', detail: 'no JSON' };
@@ -34,4 +35,13 @@ test('where the original is too large for the topic, the letter says where it li
 
 test('what is no dead letter is recognised as such', () => {
   expect(readDeadLetter({ key: null, value: null, headers: { reason: 'x', topic: 't', offset: '1' } })).toBeNull();
+});
+
+test('the published description names the headers of a letter', () => {
+  const whole = writeDeadLetter({ key: null, value: null, headers: {} }, place, rejection);
+  const cut = writeDeadLetter({ key: null, value: Buffer.alloc(RECORD_BYTES_MAX), headers: {} }, place, rejection);
+  const { properties, required } = DESCRIBED_TOPICS.messages.DeadLetter.headers;
+  const names = new Set([...Object.keys(whole.headers), ...Object.keys(cut.headers)]);
+  expect(Object.keys(properties).sort()).toEqual([...names].sort());
+  for (const name of required) expect(whole.headers).toHaveProperty(name);
 });

@@ -1,6 +1,6 @@
 import { preset, START } from '@drawdown/domain/testing';
 import type { OrganizationCommand } from '@drawdown/domain';
-import { type EventStore, inProcessStream, NO_LOG, type Stream, type StreamRecord } from '@drawdown/ports';
+import { type EventStore, inProcessStream, type Log, NO_LOG, type Stream, type StreamRecord } from '@drawdown/ports';
 import { inMemoryEventStore, inMemorySnapshots, type ManualClock, manualClock } from '@drawdown/ports/testing';
 import { viewAsOf } from '../as-of';
 import type { CommandResult } from '../ledger';
@@ -38,9 +38,15 @@ export interface DistributedWorld {
     readonly joined?: boolean;
     readonly store?: EventStore;
     readonly sleep?: Sleep;
+    readonly newTopics?: ReadonlySet<string>;
+    readonly log?: Log;
   }): Promise<WorkerProcess>;
   /** Another api process, which reads organizations by folding the log. */
-  api(options?: { readonly stream?: Stream; readonly sleep?: Sleep }): Promise<ApiProcess>;
+  api(options?: {
+    readonly stream?: Stream;
+    readonly sleep?: Sleep;
+    readonly takesUsage?: (organizationId: string) => Promise<boolean>;
+  }): Promise<ApiProcess>;
   /** Everything that a partition of a topic holds. */
   recordsOf(topic: string): Promise<readonly StreamRecord[]>;
   close(): Promise<void>;
@@ -81,23 +87,30 @@ export const openDistributed = (given: Given = {}): DistributedWorld => {
   const world: DistributedWorld = {
     ...{ store, stream, clock, shards },
     shardOf: (organizationId) => shardOf(organizationId, shards),
-    worker: async ({ joined = true, store: own = store, sleep = realSleep } = {}) => {
+    worker: async ({ joined = true, store: own = store, sleep = realSleep, newTopics, log = NO_LOG } = {}) => {
       const metrics = new CountedMetrics();
       const catalogue = await catalogueOf(own, () => null);
-      const shared = { store: own, catalogue, clock, metrics, log: NO_LOG };
+      const shared = { store: own, catalogue, clock, metrics, log };
       const owner = owningShards({ ...shared, snapshots, sleep });
-      const worker = new Worker({ ...shared, stream, owner, shards });
+      const worker = new Worker({
+        ...shared,
+        stream,
+        owner,
+        shards,
+        ...(newTopics === undefined ? {} : { newTopics }),
+      });
       if (joined) await worker.start();
       closers.push(() => worker.stop());
       return { worker, catalogue, metrics, stop: () => worker.stop() };
     },
-    api: async ({ stream: own = stream, sleep = realSleep } = {}) => {
+    api: async ({ stream: own = stream, sleep = realSleep, takesUsage: given } = {}) => {
       let ledger: RemoteLedger | null = null;
       const catalogue = await catalogueOf(store, () => ledger);
       const read: RemoteLedger['read'] = (id, _, view) =>
         viewAsOf(store, world.shardOf(id), id, { instant: clock.now() }, view);
-      const takesUsage = async (id: string): Promise<boolean> =>
+      const isActive = async (id: string): Promise<boolean> =>
         (await read(id, null, ({ status }) => status === 'active'))?.value ?? false;
+      const takesUsage = given ?? isActive;
       const asking = new RemoteLedger({
         ...{ stream: own, store, catalogue, clock, log: NO_LOG, shards, sleep, read, takesUsage },
       });

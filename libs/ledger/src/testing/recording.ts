@@ -2,20 +2,26 @@ import { ledgerStream, type LedgerEvent, readRecorded, type Recorded } from '@dr
 import type { JsonObject } from '@drawdown/kernel';
 import { appendBytes, type EventStore, type Metrics, type NewEvent } from '@drawdown/ports';
 
-/** Counts by name and labels: `append_total{outcome=stored}`. */
+/** Counts and gauges by name and labels: `append_total{outcome=stored}`. */
 export class CountedMetrics implements Metrics {
   private readonly counts = new Map<string, number>();
   count(name: string, labels: Readonly<Record<string, string>> = {}, by = 1): void {
-    const text = Object.entries(labels).map(([label, value]) => `${label}=${value}`);
-    const key = text.length === 0 ? name : `${name}{${text.join()}}`;
+    const key = keyOf(name, labels);
     this.counts.set(key, (this.counts.get(key) ?? 0) + by);
   }
   observe(): void {}
-  gauge(): void {}
+  gauge(name: string, value: number, labels: Readonly<Record<string, string>> = {}): void {
+    this.counts.set(keyOf(name, labels), value);
+  }
   of(key: string): number {
     return this.counts.get(key) ?? 0;
   }
 }
+
+const keyOf = (name: string, labels: Readonly<Record<string, string>>): string => {
+  const text = Object.entries(labels).map(([label, value]) => `${label}=${value}`);
+  return text.length === 0 ? name : `${name}{${text.join()}}`;
+};
 
 export interface Append {
   readonly stream: string;

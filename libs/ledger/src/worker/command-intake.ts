@@ -48,8 +48,11 @@ export class CommandIntake {
     this.search = new RefundSearch(ports.store);
   }
 
-  /** Resolves when all commands of the batch are answered; rejects where a part of them is left to the next owner. */
-  async take(shard: LedgerShard, batch: RecordBatch): Promise<void> {
+  /**
+   * Resolves when all commands of the batch are answered; rejects where a part of them is left to the next owner.
+   * `topic` is what the shard's log calls the topic.
+   */
+  async take(shard: LedgerShard, batch: RecordBatch, topic: string): Promise<void> {
     const own = await this.sort(batch);
     // What an answer rejects with waits here: the commands behind it are still being submitted when it comes.
     const left: unknown[] = [];
@@ -57,7 +60,7 @@ export class CommandIntake {
     const add = (answer: Promise<void>): number => answers.push(answer.catch((error: unknown) => left.push(error)));
     for (const received of own) {
       const { asked, reply, afterCatalogue, record } = received;
-      const source = { topic: batch.topic, partition: batch.partition, offset: record.offset };
+      const source = { topic, partition: batch.partition, offset: record.offset };
       if (this.isTooLate(asked, reply.deadline)) this.count('expired');
       else if (await this.catalogue.waitFor([afterCatalogue])) {
         // One after the other into the queue: a later offset must never be taken in before an earlier one.

@@ -130,6 +130,7 @@ describe('FLT-08: a worker is frozen, another takes over, the first wakes', () =
   test('what it had stored before it froze is known to who takes over, though nobody was told', async () => {
     const { store, world, asleep, awake } = await frozen();
     const usage = { topic: USAGE_TOPIC, partition: SHARD, records: [at(0, usageOf('1'))] };
+    await world.stream.send(USAGE_TOPIC, SHARD, [usageOf('1')]); // else the topic were shorter than what was read of it
     store.failNext('answer lost');
     const late = asleep.worker.handle(usage);
     await eventually(async () => (await chargesIn(world)).length === 1);

@@ -56,18 +56,21 @@ export class UsageIntake {
     private readonly metrics: Metrics,
   ) {}
 
-  /** Resolves when all records of the batch are decided and kept, so that they count as consumed. */
-  async take(shard: LedgerShard, batch: RecordBatch): Promise<void> {
+  /**
+   * Resolves when all records of the batch are decided and kept, so that they count as consumed. `source` is what the
+   * shard's log calls the topic.
+   */
+  async take(shard: LedgerShard, batch: RecordBatch, source: string): Promise<void> {
     const sorted = await this.sort(batch);
     await this.outbox.forward(batch.topic, batch.partition, sorted.elsewhere);
     await this.outbox.bury(batch, sorted.refused);
     this.count('rejected', 'kafka', sorted.refused.length);
     await this.catalogue.waitFor(batch.records.map(({ headers }) => readCatalogueSeen(headers)));
     try {
-      await this.decide(shard, batch, sorted.taken, batch.records.at(-1)?.offset ?? -1);
+      await this.decide(shard, batch, source, sorted.taken, batch.records.at(-1)?.offset ?? -1);
     } catch (error) {
       if (!(error instanceof DecisionFailed)) throw error;
-      await this.decideSingly(shard, batch, sorted.taken);
+      await this.decideSingly(shard, batch, source, sorted.taken);
     }
   }
 
@@ -107,10 +110,15 @@ export class UsageIntake {
   }
 
   /** The program fails on one of the records: the others are decided, and that one is kept for whoever corrects it. */
-  private async decideSingly(shard: LedgerShard, batch: RecordBatch, taken: readonly Taken[]): Promise<void> {
+  private async decideSingly(
+    shard: LedgerShard,
+    batch: RecordBatch,
+    source: string,
+    taken: readonly Taken[],
+  ): Promise<void> {
     for (const one of taken) {
       try {
-        await this.decide(shard, batch, [one], one.record.offset);
+        await this.decide(shard, batch, source, [one], one.record.offset);
       } catch (error) {
         if (!(error instanceof DecisionFailed)) throw error;
         await this.outbox.bury(batch, [{ record: one.record, rejection: FAILED }]);
@@ -119,14 +127,20 @@ export class UsageIntake {
     }
   }
 
-  private async decide(shard: LedgerShard, batch: RecordBatch, taken: readonly Taken[], offset: number): Promise<void> {
-    const { topic, partition } = batch;
+  private async decide(
+    shard: LedgerShard,
+    batch: RecordBatch,
+    source: string,
+    taken: readonly Taken[],
+    offset: number,
+  ): Promise<void> {
+    const { partition } = batch;
     const result = await submitUsages(shard, {
       usages: taken.map(({ usage }) => usage),
       sender: PRODUCER,
       senders: taken.map(({ sender }) => sender),
       redrive: null,
-      source: { topic, partition, offset, each: taken.map(({ record }) => record.offset) },
+      source: { topic: source, partition, offset, each: taken.map(({ record }) => record.offset) },
     });
     this.countOutcomes(taken, result);
     await this.outbox.reply(repliesOf(taken, result));

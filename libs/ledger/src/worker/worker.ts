@@ -8,6 +8,8 @@ import { USAGE_TOPIC, WORKERS } from '../stream/topics';
 import { CommandIntake } from './command-intake';
 import { Outbox } from './outbox';
 import { SeenCatalogue } from './seen-catalogue';
+import { ShortTopics } from './short-topics';
+import { type RecordedOffsets, type Start, startIn, TopicRefused } from './sources';
 import { UsageIntake } from './usage-intake';
 
 /** Cut by shard, and read together by its owner. */
@@ -35,9 +37,19 @@ export interface WorkerPorts {
   readonly owner: ShardOwner;
   readonly catalogue: Pick<LocalCatalogue, 'reached'>;
   readonly shards: number;
+  /** Sources (`topic@identity`) that an operator has said to be new; none unless given. */
+  readonly newTopics?: ReadonlySet<string>;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly log: Log;
+}
+
+/** A shard whose partition is this worker's, and what its topics are in its log. */
+interface Owned {
+  readonly shard: LedgerShard;
+  readonly sources: ReadonlyMap<string, Start>;
+  /** Why nothing is consumed; null where it is. */
+  readonly refused: TopicRefused | null;
 }
 
 /** A topic is cut otherwise than the store: records would be decided by the wrong shards, or by none (INV-LED-14). */
@@ -60,18 +72,22 @@ export const ensureTopics = async (stream: Stream, shards: number): Promise<void
 
 /**
  * Owns the shards of the partitions that the group gives it, and decides what their topics bring. The offsets in the log
- * say where to begin (INV-INT-10); what the group knows is a hint.
+ * say where to begin (INV-INT-10); what the group knows is a hint. A topic that is not what the log has read is refused.
  */
 export class Worker implements Consumer {
-  private readonly owned = new Map<number, LedgerShard>();
+  private readonly owned = new Map<number, Owned>();
+  /** What was said of refused topics, by partition: once, however often the partition is taken up. */
+  private readonly said = new Map<number, string>();
+  private readonly short: ShortTopics;
   private readonly usage: UsageIntake;
   private readonly commands: CommandIntake;
   private consumption: Consumption | null = null;
 
   constructor(private readonly ports: WorkerPorts) {
-    const { shards, catalogue, log, metrics } = ports;
+    const { shards, catalogue, store, log, metrics } = ports;
     const outbox = new Outbox(ports);
     const seen = new SeenCatalogue(catalogue, log);
+    this.short = new ShortTopics(store);
     this.usage = new UsageIntake(shards, outbox, seen, metrics);
     this.commands = new CommandIntake(shards, outbox, seen, ports);
   }
@@ -91,40 +107,88 @@ export class Worker implements Consumer {
 
   /** Why some shard of this worker cannot work at the moment; null where all can. */
   get trouble(): string | null {
-    return [...this.owned.values()].map((shard) => shard.trouble).find((trouble) => trouble !== null) ?? null;
+    const troubles = [...this.owned.values()].map(({ shard, refused }) => refused?.message ?? shard.trouble);
+    return troubles.find((trouble) => trouble !== null) ?? null;
   }
 
   async assigned(partition: number): Promise<Readonly<Record<string, number>>> {
     const shard = await this.ports.owner.take(partition);
-    const taken = await shard
-      .read(({ offsets }) => TOPICS.map((topic) => [topic, offsets.get(topic)?.get(String(partition))] as const))
-      .catch(async (error: unknown) => {
+    try {
+      const sources = await this.startsOf(shard, partition);
+      this.own(partition, { shard, sources, refused: null });
+      return Object.fromEntries(
+        [...sources].flatMap(([topic, { from }]) => (from === undefined ? [] : [[topic, from]])),
+      );
+    } catch (error) {
+      try {
+        if (!(error instanceof TopicRefused)) throw error;
+        const starts = await this.oldestIn(partition);
+        this.own(partition, { shard, sources: new Map(), refused: error });
+        return starts;
+      } catch (failure) {
         await this.ports.owner.drop(shard);
-        throw error;
-      });
-    this.owned.set(partition, shard);
-    this.gaugeOwned();
-    this.ports.log.info(
-      { partition, revision: shard.revision, offsets: Object.fromEntries(taken) },
-      'shard taken over',
-    );
-    return Object.fromEntries(taken.flatMap(([topic, offset]) => (offset === undefined ? [] : [[topic, offset + 1]])));
+        throw failure;
+      }
+    }
+  }
+
+  /** Where to begin without consuming anything: what the group knows may lie past the end. */
+  private async oldestIn(partition: number): Promise<Readonly<Record<string, number>>> {
+    const starts: Record<string, number> = {};
+    for (const topic of TOPICS) starts[topic] = (await this.ports.stream.boundsOf(topic))[partition]?.oldest ?? 0;
+    return starts;
+  }
+
+  private async startsOf(shard: LedgerShard, partition: number): Promise<ReadonlyMap<string, Start>> {
+    const { stream, newTopics = new Set<string>() } = this.ports;
+    const recorded = await shard.read(({ offsets }): RecordedOffsets => {
+      const own = [...offsets].map(([source, ofSource]) => [source, ofSource.get(String(partition))] as const);
+      return new Map(own.flatMap(([source, offset]) => (offset === undefined ? [] : [[source, offset]])));
+    });
+    const starts = new Map<string, Start>();
+    for (const topic of TOPICS) {
+      starts.set(topic, await startIn(topic, partition, recorded, { stream, newTopics, short: this.short }));
+    }
+    return starts;
   }
 
   async handle(batch: RecordBatch): Promise<void> {
-    const shard = this.owned.get(batch.partition);
-    if (shard === undefined) throw new ShardStopping(`shard ${String(batch.partition)} is not owned here any more`);
-    await (batch.topic === USAGE_TOPIC ? this.usage : this.commands).take(shard, batch);
+    const { topic, partition } = batch;
+    const owned = this.owned.get(partition);
+    if (owned === undefined) throw new ShardStopping(`shard ${String(partition)} is not owned here any more`);
+    if (owned.refused !== null) throw owned.refused;
+    const source = owned.sources.get(topic)?.source ?? topic;
+    await (topic === USAGE_TOPIC ? this.usage : this.commands).take(owned.shard, batch, source);
   }
 
   async revoked(partition: number): Promise<void> {
-    const shard = this.owned.get(partition);
+    const owned = this.owned.get(partition);
     this.owned.delete(partition);
-    this.gaugeOwned();
-    if (shard !== undefined) await this.ports.owner.drop(shard);
+    this.gauge();
+    if (owned !== undefined) await this.ports.owner.drop(owned.shard);
   }
 
-  private gaugeOwned(): void {
-    this.ports.metrics.gauge('shards_owned', this.owned.size);
+  private own(partition: number, owned: Owned): void {
+    this.owned.set(partition, owned);
+    this.gauge();
+    const { shard, sources, refused } = owned;
+    const { log } = this.ports;
+    if (refused === null) {
+      this.said.delete(partition);
+      const starts = Object.fromEntries([...sources.values()].map(({ source, from }) => [source, from]));
+      log.info({ partition, revision: shard.revision, starts }, 'shard taken over');
+    } else if (this.said.get(partition) !== refused.message) {
+      this.said.set(partition, refused.message);
+      log.error({ topic: refused.topic, partition, error: refused.message }, 'a topic is refused; its shard waits');
+    }
+  }
+
+  private gauge(): void {
+    const { metrics } = this.ports;
+    metrics.gauge('shards_owned', this.owned.size);
+    for (const topic of TOPICS) {
+      const refused = [...this.owned.values()].filter((owned) => owned.refused?.topic === topic);
+      metrics.gauge('topics_refused', refused.length, { topic });
+    }
   }
 }

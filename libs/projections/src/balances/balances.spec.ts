@@ -1,6 +1,6 @@
 import { openTestDatabase } from '@drawdown/adapters/testing';
 import type { LedgerEvent } from '@drawdown/domain/events';
-import { lotDocument, walletView } from '@drawdown/domain';
+import { checkAccess, lotDocument, organizationOf, organizationView, walletView } from '@drawdown/domain';
 import { amount, granted, later, refundCharge, setRole, START, TestLedger, used } from '@drawdown/domain/testing';
 import type { EventStore, ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
@@ -164,6 +164,21 @@ test('knows organizations and who belongs to them', async () => {
   expect(await read.models.hold(READING, 'none')).toBeUndefined();
 });
 
+test('shows an organization that was frozen as suspended, for decisions about access, too', async () => {
+  const made = ledger();
+  await log.write(draftsOf(made));
+  const event: LedgerEvent = { type: 'OrganizationFrozen', data: { invariant: 'INV-WAL-1', violations: ['x'] } };
+  await log.write([{ event, organizationId: 'org_0', at: later(START, { days: 1 }) }]);
+  await read.level();
+  expect((await read.models.organization(READING))?.value).toMatchObject({ status: 'suspended' });
+  const figures = await read.models.organizationFigures({ organizationId: 'org_0' });
+  if (figures === undefined) throw new Error('the organization is not there');
+  const built = organizationOf(figures.value, READING.now);
+  expect(organizationView(built, READING.now)).toMatchObject({ status: 'suspended' });
+  const request = { serviceType: 'llm_call', model: null, workspaceId: null, userId: null, estimate: null };
+  expect(checkAccess(built, undefined, request, READING.now)).toMatchObject({ allowed: false, code: 'suspended' });
+});
+
 test('answers once it has reached what the caller has seen, or says that it is behind (INV-DEL-5)', async () => {
   const made = ledger();
   used('1', { organizationId: 'org_0' })(made);
@@ -201,7 +216,7 @@ test('a change of what is not there stops the read model', async () => {
   used('4', { organizationId: 'org_0' })(made);
   await log.write(draftsOf(made).filter((draft) => 'charge' in draft || draft.event.type !== 'CreditsGranted'));
   await until(() => failure() !== null);
-  expect(failure()).toContain('lots_v2_g1 has 0 of 1 rows that events change');
+  expect(failure()).toContain('lots_v3_g1 has 0 of 1 rows that events change');
 });
 
 test('the check of the books sees what is wrong with them', async () => {
@@ -211,10 +226,10 @@ test('the check of the books sees what is wrong with them', async () => {
   await read.level();
   await assertBooks(database);
   const faults: readonly (readonly [sql: string, seen: string])[] = [
-    ['UPDATE lots_v2_g1 SET remaining = remaining + 1, consumed = consumed - 1', 'SQL-2'],
-    ['UPDATE wallets_v2_g1 SET held = 1', 'SQL-2'],
-    ['UPDATE wallets_v2_g1 SET settled = 7', 'SQL-4 wallets'],
-    ['UPDATE wallets_v2_g1 SET lifetime_spent = 3', 'SQL-4 wallets'],
+    ['UPDATE lots_v3_g1 SET remaining = remaining + 1, consumed = consumed - 1', 'SQL-2'],
+    ['UPDATE wallets_v3_g1 SET held = 1', 'SQL-2'],
+    ['UPDATE wallets_v3_g1 SET settled = 7', 'SQL-4 wallets'],
+    ['UPDATE wallets_v3_g1 SET lifetime_spent = 3', 'SQL-4 wallets'],
     ['UPDATE transactions_v1_g1 SET sequence = 9 WHERE sequence = 2', 'SQL-4'],
     ['UPDATE transactions_v1_g1 SET balance_before = 1, balance_after = 11 WHERE sequence = 1', 'SQL-4'],
     ['UPDATE breakdown_hours_v1_g1 SET credits = 3', 'SQL-5 cube'],

@@ -10,7 +10,8 @@ export interface BalanceDeltas {
 export interface OrganizationDeltas {
   created: CreatedOrganization | null;
   rateCard: string | null;
-  closed: boolean;
+  /** Null where it stays as it is. */
+  status: 'suspended' | 'closed' | null;
   readonly members: Map<string, Role>;
   readonly wallets: Map<string, WalletDelta>;
   readonly newLots: LotTerms[];
@@ -81,7 +82,7 @@ export const organizationIn = (deltas: BalanceDeltas, id: string): OrganizationD
     organization = {
       created: null,
       rateCard: null,
-      closed: false,
+      status: null,
       members: new Map(),
       wallets: new Map(),
       newLots: [],

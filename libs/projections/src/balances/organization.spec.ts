@@ -1,4 +1,4 @@
-import { openPgliteDatabase } from '@drawdown/adapters/embedded/pglite-database';
+import { openTestDatabase } from '@drawdown/adapters/testing';
 import {
   type AccessRequest,
   checkAccess,
@@ -18,7 +18,7 @@ import { emptyDatabase, happenings, projected, stopAll, TestLog, TestWorld } fro
 
 let database: ReadDatabase;
 beforeAll(async () => {
-  database = await openPgliteDatabase(undefined);
+  database = await openTestDatabase();
 });
 afterAll(async () => {
   await stopAll();

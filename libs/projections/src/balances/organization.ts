@@ -1,4 +1,4 @@
-import { type OrganizationFigures, readPolicy, type Role } from '@drawdown/domain/events';
+import { type OrganizationFigures, type OrganizationStatus, readPolicy, type Role } from '@drawdown/domain/events';
 import { NEVER, NO_CREDITS, storedCredits, storedInstant } from '@drawdown/kernel';
 import type { Row } from '@drawdown/ports';
 import type { ModelReader } from '../model-reader';
@@ -44,7 +44,7 @@ type Texts<Names extends string> = Readonly<Record<Names, string>>;
 
 interface OrganizationRow extends Row, Texts<'name' | 'preset' | 'plan' | 'created_at'> {
   readonly preset_version: number;
-  readonly status: 'active' | 'closed';
+  readonly status: OrganizationStatus;
   readonly test_clock: string | null;
   readonly model_tiers: OrganizationFigures['modelTiers'];
   readonly rate_card: string | null;

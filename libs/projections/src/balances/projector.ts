@@ -16,7 +16,7 @@ import { saveBalances } from './save';
 const tables = (suffix: string): readonly string[] => [
   `CREATE TABLE organizations${suffix} (
      organization_id text PRIMARY KEY, shard integer NOT NULL, name text NOT NULL, preset text NOT NULL,
-     preset_version integer NOT NULL, plan text NOT NULL, status text NOT NULL CHECK (status IN ('active', 'closed')),
+     preset_version integer NOT NULL, plan text NOT NULL, status text NOT NULL CHECK (status IN ('active', 'suspended', 'closed')),
      test_clock text, model_tiers json NOT NULL, rate_card text, created_at timestamptz NOT NULL)`,
   `CREATE TABLE members${suffix} (
      organization_id text NOT NULL, user_id text NOT NULL, role text NOT NULL, PRIMARY KEY (organization_id, user_id))`,
@@ -64,7 +64,7 @@ const tables = (suffix: string): readonly string[] => [
  */
 export const balances: LedgerProjector<BalanceDeltas> = {
   name: 'balances',
-  version: 2,
+  version: 3,
   tableNames: ['organizations', 'members', 'wallets', 'lots', 'lot_caps', 'holds'],
   tables,
   begin: () => ({ organizations: new Map(), shard: 0 }),
@@ -169,7 +169,10 @@ const applyOwn = (organization: OrganizationDeltas, event: OwnEvent, { bookedAt,
       return;
     }
     case 'OrganizationClosed':
-      organization.closed = true;
+      organization.status = 'closed';
+      return;
+    case 'OrganizationFrozen':
+      organization.status ??= 'suspended';
       return;
     case 'LotActivated':
     case 'LotExpired':
@@ -177,7 +180,6 @@ const applyOwn = (organization: OrganizationDeltas, event: OwnEvent, { bookedAt,
     case 'BalanceReduced':
     case 'ChargeRefunded':
     case 'CommandAnswered':
-    case 'OrganizationFrozen':
       return;
     default:
       unreachable(event);

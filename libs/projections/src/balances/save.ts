@@ -10,7 +10,7 @@ const ORGANIZATIONS = columns({
   ...{ plan: 'text', status: 'text', test_clock: 'text', model_tiers: 'json' },
   ...{ created_at: 'timestamptz' },
 });
-const ORGANIZATION_CHANGES = columns({ organization_id: 'text', rate_card: 'text', closed: 'boolean' });
+const ORGANIZATION_CHANGES = columns({ organization_id: 'text', rate_card: 'text', status: 'text' });
 const MEMBERS = columns({ organization_id: 'text', user_id: 'text', role: 'text' });
 const WALLETS = columns({
   ...{ organization_id: 'text', wallet: 'text', place: 'integer', unit: 'text', settled: 'numeric', held: 'numeric' },
@@ -53,7 +53,7 @@ export const saveBalances = async (tx: Sql, suffix: string, deltas: BalanceDelta
   await insert('lots', LOTS, newLots(deltas));
   await insert('holds', HOLDS, newHolds(deltas));
   const ORGANIZATION = `rate_card = coalesce(d.rate_card, t.rate_card),
-    status = CASE WHEN d.closed THEN 'closed' ELSE t.status END`;
+    status = CASE WHEN t.status = 'closed' THEN t.status ELSE COALESCE(d.status, t.status) END`;
   await update('organizations', ORGANIZATION, ORGANIZATION_CHANGES, organizationChanges(deltas), 'true');
   const members = rowsOf(
     deltas,
@@ -99,8 +99,8 @@ const newOrganizations = (deltas: BalanceDeltas): Cell[][] =>
 const organizationChanges = (deltas: BalanceDeltas): Cell[][] =>
   rowsOf(
     deltas,
-    (organization) => (organization.closed || organization.rateCard !== null ? [organization] : []),
-    (id, { rateCard, closed }) => [id, rateCard, closed],
+    (organization) => (organization.status !== null || organization.rateCard !== null ? [organization] : []),
+    (id, { rateCard, status }) => [id, rateCard, status],
   );
 
 const newWallets = (deltas: BalanceDeltas): Cell[][] =>

@@ -1,4 +1,4 @@
-import { openPgliteDatabase } from '@drawdown/adapters/embedded/pglite-database';
+import { openTestDatabase } from '@drawdown/adapters/testing';
 import { later, START } from '@drawdown/domain/testing';
 import { formatDecimal, type Instant, storedCredits } from '@drawdown/kernel';
 import type { ReadDatabase } from '@drawdown/ports';
@@ -20,7 +20,7 @@ import { PERSON_KEYS, type PersonKey, type PersonQuery, type PersonReading, type
 
 let database: ReadDatabase;
 beforeAll(async () => {
-  database = await openPgliteDatabase(undefined);
+  database = await openTestDatabase();
 });
 afterAll(async () => {
   await stopAll();

@@ -5,8 +5,6 @@ import { Empty } from 'google-protobuf/google/protobuf/empty_pb';
 import {
   allPosition,
   APPEND_SIZE_MAX,
-  asFailure,
-  clientEmpty,
   failure,
   identifier,
   inBand,
