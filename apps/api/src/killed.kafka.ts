@@ -101,7 +101,7 @@ const made = async (): Promise<string[]> => {
     const shards = Array.from({ length: SHARDS }, (_, shard) => log.read(ledgerStream(shard), 0, 1_000));
     const events = (await Promise.all(shards)).flat();
     const created = events.filter(({ type }) => type.startsWith('OrganizationCreated'));
-    return created.map(({ metadata }) => String(metadata['organization_id'])).sort();
+    return created.map(({ metadata }) => metadata['organization_id'] as string).sort();
   } finally {
     await log.close();
   }
