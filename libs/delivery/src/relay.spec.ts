@@ -242,3 +242,18 @@ test('reports how far it is behind the store', async () => {
   await arrived(3);
   await until(() => metrics.of['relay_lag_events 0'] === 0, 'there is no lag');
 });
+
+test('FLT-31: the lag grows while the broker is away, and is gone after it', async () => {
+  await write(store, many(3), streamOf(0));
+  started();
+  await arrived(2);
+  stream.away = true;
+  await write(store, many(50), streamOf(0));
+  await until(() => metrics.of['relay_lag_events 0'] === 50, 'the lag is measured without the broker');
+  await write(store, many(50), streamOf(0));
+  await until(() => metrics.of['relay_lag_events 0'] === 100, 'it has grown');
+  stream.away = false;
+  await arrived(102);
+  await until(() => metrics.of['relay_lag_events 0'] === 0, 'there is no lag');
+  expect(gapBefore(await revisions())).toBeUndefined();
+});

@@ -48,13 +48,14 @@ export class Relay {
   private async measure(): Promise<void> {
     try {
       const { stream, topic = LEDGER_TOPIC } = this.options;
+      await Promise.all(this.shards.map((shard) => shard.measure()));
       const bounds = await stream.boundsOf(topic);
-      await Promise.all(this.shards.map((shard, number) => shard.measure(bounds[number]?.end ?? 0)));
+      this.shards.forEach((shard, number) => shard.endsAt(bounds[number]?.end ?? 0));
     } catch (error) {
-      // What is away is reported by whoever needs it; the lag is then as old as that.
+      // What is away is reported by whoever needs it; without the store the lag is as old as that.
       this.options.metrics.count('relay_measure_errors_total');
       if (!this.stopping.signal.aborted)
-        this.options.log.warn({ error: String(error) }, 'the lag of the relay could not be measured');
+        this.options.log.warn({ error: String(error) }, 'the relay could not look at its lag and its topic');
     } finally {
       this.measuring = undefined;
     }

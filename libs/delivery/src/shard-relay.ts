@@ -67,19 +67,20 @@ export class ShardRelay {
     }
   }
 
-  /** Reports the lag; `end` is the partition's, and tells a topic that was made anew. Throws where the store is away. */
-  async measure(end: number): Promise<void> {
+  /** Reports the lag; it needs no broker, and grows while that is away (FLT-31). Rejects where the store is away. */
+  async measure(): Promise<void> {
     const { options, acknowledged } = this;
     const head = await options.store.head(this.stream);
     if (acknowledged !== undefined) {
       options.metrics.gauge('relay_lag_events', Math.max(0, head - acknowledged), this.labels);
     }
+  }
+
+  /** Takes in where the partition ends, which tells a topic that was made anew. */
+  endsAt(end: number): void {
     if (end < this.end) {
-      const { topic } = options;
-      options.log.error(
-        { topic, partition: this.shard, end, was: this.end },
-        'the topic was made anew: publishing again',
-      );
+      const { topic, log } = this.options;
+      log.error({ topic, partition: this.shard, end, was: this.end }, 'the topic was made anew: publishing again');
       this.isRemade = true;
       this.lookingAgain.abort();
     }

@@ -1,4 +1,4 @@
-import { Controller, Get, Res } from '@nestjs/common';
+import { Controller, Get, type OnModuleInit, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { OpenApi } from '../openapi/openapi';
@@ -8,12 +8,14 @@ import { Readiness } from './readiness';
 /** For probes and scrapers of any process; says nothing about anyone. */
 @ApiExcludeController()
 @Controller()
-export class ProbesController {
+export class ProbesController implements OnModuleInit {
   constructor(
     private readonly readiness: Readiness,
     private readonly metrics: PrometheusMetrics,
-  ) {
-    readiness.register('event_loop', () => metrics.loopLag.trouble);
+  ) {}
+
+  onModuleInit(): void {
+    this.readiness.register('event_loop', () => this.metrics.loopLag.trouble);
   }
 
   /** The process runs and its event loop turns. */
