@@ -11,6 +11,9 @@ const BEGUN_MAX_MS = 5_000;
 /** Pause before what could not begin is tried again. */
 const AGAIN_MS = 1_000;
 
+/** How long a stop waits for what is in hand while Kafka is away: the offsets in the log say what is taken in. */
+const HAND_MAX_MS = 4_000;
+
 /** How long a stop waits for what is being published: the topic itself says, at the next start, whether it is there. */
 const PUBLISH_MAX_MS = 2_000;
 
@@ -102,7 +105,7 @@ export class StreamSide {
     this.stopping.abort();
     if (!this.begun) await this.ports.stream.close(); // ends the questions that wait for an answer
     await this.beginning;
-    await Promise.all([this.worker.stop(), within(PUBLISH_MAX_MS, this.relay.stop())]);
+    await Promise.all([within(HAND_MAX_MS, this.worker.stop()), within(PUBLISH_MAX_MS, this.relay.stop())]);
   }
 
   private async begin(): Promise<void> {
