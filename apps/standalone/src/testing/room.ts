@@ -6,6 +6,7 @@ import path from 'node:path';
 const SIZE_BYTES = 512 * 1024 * 1024;
 /** What a full disk still has: a few pages. */
 const LEFT_BYTES = 64 * 1024;
+const TAKES_MAX = 50;
 /** With the limit on files instead of a small disk: every file of the server's is longer than that after some load. */
 const FILE_MAX_BYTES = 512 * 1024;
 
@@ -36,17 +37,27 @@ export const smallDisk = (parent: string): Room | undefined => {
   mkdirSync(folder);
   if (!mounted(folder)) return undefined;
   const resize = (bytes: number): void => {
-    execFileSync('mount', ['-o', `remount,size=${String(bytes)}`, folder]);
+    execFileSync('mount', ['-o', `remount,size=${String(bytes)}`, folder], { stdio: ['ignore', 'ignore', 'pipe'] });
   };
   return {
     folder,
-    take: () => {
-      const { blocks, bfree, bsize } = statfsSync(folder);
-      resize((blocks - bfree) * bsize + LEFT_BYTES);
-    },
+    take: () => takeAll(folder, resize),
     give: () => resize(SIZE_BYTES),
     remove: () => void execFileSync('umount', ['-l', folder]),
   };
+};
+
+/** The server writes on meanwhile, and a disk does not become smaller than what lies on it: then it is tried again. */
+const takeAll = (folder: string, resize: (bytes: number) => void): void => {
+  for (let attempt = 1; ; attempt++) {
+    const { blocks, bfree, bsize } = statfsSync(folder);
+    try {
+      resize((blocks - bfree) * bsize + LEFT_BYTES);
+      return;
+    } catch (error) {
+      if (attempt === TAKES_MAX) throw error;
+    }
+  }
 };
 
 const mounted = (folder: string): boolean => {
