@@ -53,9 +53,13 @@ test('usage from Kafka and from HTTP is charged once each, to the digit, and wha
   const [first = ''] = organizations;
   const usages = organizations.flatMap((name) => [1, 2, 3, 4].map((n) => usageOf(name, `k${String(n)}`, n)));
   await service.send(USAGE, usages.map(messageOf));
-  await service.send(USAGE, usages.slice(0, 7).map(messageOf)); // as any producer may
+  // Again, as from a producer that has lost an acknowledgement.
+  const again = usages.slice(0, 7);
+  await service.send(USAGE, again.map(messageOf));
   await service.send(USAGE, [{ key: first, value: 'no JSON' }, messageOf(usageOf('nobody-knows', 'k1', 1))]);
   for (const name of organizations) await charge(server.url, usageOf(name, 'h1', 30));
+  const repeated = 'intake_events_total{outcome="duplicate",channel="kafka"}';
+  await until('the repetitions are looked at', BACK_MAX_MS, async () => (await metric(repeated)) >= again.length);
   for (const name of organizations) {
     const wallet = await untilLeft(server.url, name, leftAfter(1 + 2 + 3 + 4 + 30));
     expect(await chargesIn(server.url, name, wallet)).toBe(5);

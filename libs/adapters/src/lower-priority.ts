@@ -2,8 +2,8 @@ import { readlinkSync } from 'node:fs';
 import os from 'node:os';
 
 /**
- * Added to the process's `nice` for a thread that others go before: of a core that it shares with one of them it gets a quarter, alone all of it.
- * At 10 it would get a tenth, and next to other busy processes too little to ever be level.
+ * Added to the process's `nice` for a thread that others go before: of a core that it shares with one of them it gets a
+ * quarter, alone all of it. With 10 it would get a tenth, and next to other busy processes too little to ever be level.
  */
 const NICE = 5;
 const NICEST = 19;
