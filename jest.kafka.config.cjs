@@ -5,5 +5,5 @@ module.exports = {
   globalSetup: '<rootDir>/scripts/kafka-setup.cjs',
   globalTeardown: '<rootDir>/scripts/kafka-teardown.cjs',
   maxWorkers: 1,
-  testTimeout: 60_000,
+  testTimeout: 180_000,
 };

@@ -11,5 +11,5 @@ module.exports = {
   ],
   globalSetup: '<rootDir>/scripts/jest-postgres.cjs',
   globalTeardown: '<rootDir>/scripts/jest-postgres-end.cjs',
-  testTimeout: 120_000,
+  testTimeout: 240_000,
 };

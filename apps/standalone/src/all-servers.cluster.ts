@@ -19,7 +19,7 @@ beforeAll(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'drawdown-forms-'));
   chmodSync(folder, 0o711); // PostgreSQL runs as somebody else where root starts it
   servers = await startServers({ folder, ...(REAL === undefined ? {} : { eventStoreUrl: REAL }) });
-}, 120_000);
+}, 240_000);
 afterEach(() => ServerProcess.endAll());
 afterAll(async () => {
   await stopServers(servers);
@@ -57,9 +57,10 @@ test('on all servers: killed while it consumes, it goes on, and usage from both 
   await untilLeft(second.url, other, leftAfter(5));
   const published = await service.read(
     'drawdown.ledger.v1',
-    (records) => records.flatMap(chargedIn).length >= USAGES + 3,
+    // Some may be there twice; the id `http` is used by both organizations.
+    (records) => new Set(records.flatMap(chargedIn)).size >= USAGES + 2,
   );
   expect(new Set(published.flatMap(chargedIn)).size).toBe(USAGES + 2);
   const exit: Exit = await second.stop();
   expect(exit).toEqual({ code: 0, signal: null });
-}, 60_000);
+}, 300_000);

@@ -9,8 +9,12 @@ import { until } from './testing/until';
 const BLOCKED_MS = 10_000;
 /** What a caller, and whoever asks whether it is ready, waits for. */
 const DEADLINE_MS = 2_000;
+/** Without an answer for so long it is blocked, and not only slow on a machine that others use. */
+const SLOW_MS = 1_000;
+const SLOW_MAX_MS = 5_000;
 const CALLERS = 20;
-const BACK_MAX_MS = 5_000;
+/** Until it has answered what has piled up. */
+const BACK_MAX_MS = 30_000;
 const PRELOADED = path.join(ROOT, 'dist/apps/standalone/src/testing/blocking-loop.js');
 
 let folder: string;
@@ -57,14 +61,14 @@ test('FLT-10: blocked for 10 s it is not ready, callers give up, and what they s
   await until('there is load', 60_000, () => generator.begun > begun + 40);
 
   process.kill(pid, 'SIGWINCH');
-  await until('it is blocked', DEADLINE_MS, async () => (await readiness(url, 200)) === 'no answer');
+  await until('it is blocked', SLOW_MAX_MS, async () => (await readiness(url, SLOW_MS)) === 'no answer');
   const [impatient, patient, ...callers] = await Promise.all([
     readiness(url, DEADLINE_MS),
     readiness(url, 3 * BLOCKED_MS),
     ...keys.map((key) => granted(url, key)),
   ]);
   expect(impatient).toBe('no answer');
-  expect(patient).toMatch(/^503 .*the event loop was blocked for (9|10)\.\d s/);
+  expect(patient).toMatch(/^503 .*the event loop was blocked for (9|1\d)\.\d s/);
   expect(callers).toEqual(keys.map(() => null));
   await server.ready(BACK_MAX_MS);
 

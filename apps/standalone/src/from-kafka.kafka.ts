@@ -13,6 +13,8 @@ const SHARDS = 4;
 const STOP_MAX_MS = 10_000;
 /** deploy/README.md says 45 s of a Kafka that comes back. */
 const BACK_MAX_MS = 45_000;
+/** A process has to load before it can refuse. */
+const REFUSED_MAX_MS = 60_000;
 const USAGE = 'drawdown.usage.v1';
 
 let folder: string;
@@ -33,7 +35,7 @@ beforeAll(async () => {
   service = new KafkaService(kafka.address);
   server = await start('one');
   await server.ready();
-}, 120_000);
+}, 240_000);
 afterAll(async () => {
   await ServerProcess.endAll();
   await kafka.stop();
@@ -41,6 +43,12 @@ afterAll(async () => {
 });
 
 const checks = async () => (await send(`${server.url}/readyz`, 'GET')).body['checks'] as Record<string, unknown>;
+/** Waits until these checks are as said: each has only a second to answer, which a busy machine may not give it. */
+const untilChecks = (wanted: Readonly<Record<string, boolean>>): Promise<number> =>
+  until(`readiness says ${JSON.stringify(wanted)}`, BACK_MAX_MS, async () => {
+    const found = (await checks()) as Readonly<Record<string, { readonly ok: boolean } | undefined>>;
+    return Object.entries(wanted).every(([name, ok]) => found[name]?.ok === ok);
+  });
 const metric = async (name: string): Promise<number> => {
   const lines = (await (await fetch(`${server.url}/metrics`)).text()).split('\n');
   return lines
@@ -82,16 +90,19 @@ test('usage from Kafka and from HTTP is charged once each, to the digit, and wha
     expect(revisions).toEqual(revisions.map((_, n) => n));
   }
   expect(await metric('shards_owned')).toBe(SHARDS);
-  expect(await metric('relay_published_total')).toBeGreaterThanOrEqual(published.length);
-  expect(await metric('dead_letters_total')).toBe(2);
-}, 60_000);
+  // Counted after the acknowledgement, which comes later than the record itself.
+  const count = 'what was sent is counted';
+  await until(count, BACK_MAX_MS, async () => (await metric('relay_published_total')) >= published.length);
+  await until(count, BACK_MAX_MS, async () => (await metric('dead_letters_total')) >= letters.length);
+  expect(await metric('dead_letters_total')).toBe(letters.length);
+}, 300_000);
 
 test('FLT-13: a second process elsewhere, with another store, is refused the topics and ends, saying whose they are', async () => {
   const other = await start('another');
-  expect((await other.withinTime(30_000)).code).toBe(1);
+  expect((await other.withinTime(REFUSED_MAX_MS)).code).toBe(1);
   expect(other.output).toMatch(/the topics on this Kafka belong to the store [0-9a-f-]{36}/);
-  expect(await checks()).toMatchObject({ consumption: { ok: true }, relay: { ok: true } });
-}, 60_000);
+  await untilChecks({ consumption: true, relay: true });
+}, 300_000);
 
 test('FLT-30: while Kafka is away HTTP goes on; afterwards what comes over Kafka is taken again, and nothing twice', async () => {
   const [name = ''] = await makeOrganizations(server.url, 1);
@@ -99,11 +110,7 @@ test('FLT-30: while Kafka is away HTTP goes on; afterwards what comes over Kafka
   await service.send(USAGE, [messageOf(before)]);
   await untilLeft(server.url, name, leftAfter(1));
   await kafka.kill();
-  await until('readiness names Kafka', BACK_MAX_MS, async () => {
-    const { kafka: check } = (await checks()) as { readonly kafka?: { readonly ok: boolean } };
-    return check?.ok === false;
-  });
-  expect(await checks()).toMatchObject({ ledger: { ok: true }, database: { ok: true }, kafka: { ok: false } });
+  await untilChecks({ ledger: true, database: true, kafka: false });
   expect(await charge(server.url, usageOf(name, 'meanwhile', 20))).toMatchObject({ outcome: 'charged' });
   await untilLeft(server.url, name, leftAfter(21));
   await kafka.restart();
@@ -112,7 +119,7 @@ test('FLT-30: while Kafka is away HTTP goes on; afterwards what comes over Kafka
   await server.ready(BACK_MAX_MS);
   const booked = ['before', 'meanwhile', 'after'];
   await service.read('drawdown.ledger.v1', (records) => booked.every((id) => records.flatMap(chargedIn).includes(id)));
-}, 120_000);
+}, 300_000);
 
 test('FLT-30: it starts without its Kafka and consumes once that is there; with Kafka away it stops in time, with code 0', async () => {
   const [name = ''] = await makeOrganizations(server.url, 1);
@@ -120,7 +127,7 @@ test('FLT-30: it starts without its Kafka and consumes once that is there; with 
   const first = await stopped(server);
   server = await start('one');
   await server.alive();
-  expect(await checks()).toMatchObject({ ledger: { ok: true }, kafka: { ok: false }, consumption: { ok: false } });
+  await untilChecks({ ledger: true, kafka: false, consumption: false });
   expect(await charge(server.url, usageOf(name, 'http', 20))).toMatchObject({ outcome: 'charged' });
   await kafka.restart();
   await server.ready(BACK_MAX_MS);
@@ -133,7 +140,7 @@ test('FLT-30: it starts without its Kafka and consumes once that is there; with 
     expect(exit).toEqual({ code: 0, signal: null });
     expect(tookMs).toBeLessThan(STOP_MAX_MS);
   }
-}, 120_000);
+}, 300_000);
 
 interface Stopped {
   readonly exit: Exit;

@@ -12,6 +12,8 @@ import { until } from './testing/until';
 const STOP_MAX_MS = 10_000;
 /** deploy/README.md says 30 s of an EventStoreDB that comes back. */
 const BACK_MAX_MS = 30_000;
+/** A process has to load before it can refuse. */
+const REFUSED_MAX_MS = 60_000;
 /** A real server that is there, which keeps what it has; else the double. */
 const REAL = process.env['EVENTSTORE_URL'];
 
@@ -20,7 +22,7 @@ let double: AppProcess;
 beforeAll(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'drawdown-forms-'));
   double = await startStoreProcess({ folder: path.join(folder, 'event-store') });
-}, 60_000);
+}, 120_000);
 afterEach(() => ServerProcess.endAll());
 afterAll(async () => {
   await double.stop();
@@ -34,7 +36,7 @@ const options = (name: string, url: string, environment: Readonly<Record<string,
 
 const refused = async (given: ServerOptions): Promise<string> => {
   const server = await ServerProcess.spawn(given);
-  expect((await server.withinTime(BACK_MAX_MS)).code).toBe(1);
+  expect((await server.withinTime(REFUSED_MAX_MS)).code).toBe(1);
   return server.output;
 };
 
@@ -51,14 +53,14 @@ test('the log on EventStoreDB: charged, shown, and all of it there for a process
   const second = await ServerProcess.start(options('second', url));
   expect(await untilLeft(second.url, name, leftAfter(210))).toMatchObject({ position: wallet.position });
   expect(await chargesIn(second.url, name, wallet)).toBe(20);
-}, 60_000);
+}, 240_000);
 
 test('FLT-13, INV-LED-14: a shard count that the store was not made with is refused, and so is a folder of another log', async () => {
   const url = REAL ?? storeUrl(double);
   expect(await refused(options('third', url, { DRAWDOWN_SHARDS: '1023' }))).toContain('this process is set to 1023');
   await (await ServerProcess.start(options('fourth', url))).stop();
   expect(await refused(options('fourth', ''))).toMatch(/belongs to the store .* set EVENTSTORE_URL/);
-}, 60_000);
+}, 240_000);
 
 test('FLT-20: without its event store it starts, says at /readyz what is missing, and goes on when it is there', async () => {
   await double.stop();
@@ -96,4 +98,4 @@ test('FLT-20: without its event store it starts, says at /readyz what is missing
   expect((await server.stop()).signal).toBeNull();
   expect(performance.now() - begun).toBeLessThan(STOP_MAX_MS + 2_000);
   double.start();
-}, 90_000);
+}, 240_000);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { must } from './testing/api';
+import { insist } from './testing/api';
 import { checkBooks } from './testing/real-input/check-books';
 import { type Fault, freezing, kills, restarts, shuffled } from './testing/real-input/cluster-faults';
 import { expectedOf, type Request, requestsOf } from './testing/real-input/oracle';
@@ -35,8 +35,6 @@ const CHUNK = 100;
 const FAULT_EVERY_MS = 1_200;
 /** What is left when the faults end, with everything to be started again. */
 const CATCH_UP_MAX_MS = 150_000;
-/** A request may meet a process that is being started again. */
-const ANSWER_MAX_MS = 60_000;
 /** Of each file; everything where nobody says so. */
 const ROWS = Number(process.env['CLUSTER_ROWS'] ?? (process.env['CI'] === undefined ? Infinity : 6_000));
 
@@ -112,17 +110,6 @@ const onCluster = async (name: string, run: (running: Cluster) => Promise<void>)
 };
 
 const seconds = (since: number): string => ((performance.now() - since) / 1000).toFixed(1);
-
-/** Does it again until it succeeds: what is asked of processes that are being killed. */
-const patiently = async <T>(act: () => Promise<T>): Promise<T> => {
-  for (const end = performance.now() + ANSWER_MAX_MS; ; await sleep(200)) {
-    try {
-      return await act();
-    } catch (error) {
-      if (performance.now() > end) throw error;
-    }
-  }
-};
 
 /** How many charges the read model of transactions shows; -1 where the database does not answer. */
 const charges = async ({ addresses }: Cluster): Promise<number> => {
@@ -201,21 +188,21 @@ const runThrough = async (running: Cluster, faults: readonly [Fault[], Fault[]])
   await advance(running.url, clock, FIRST_IMPORT_AT);
   say(`prepared in ${seconds(begun)} s`);
   await report(running, { source: 'conversation', requests: first, before: 0, faults: faults[0] });
-  await patiently(() => advance(running.url, clock, SECOND_IMPORT_AT));
+  await advance(running.url, clock, SECOND_IMPORT_AT);
   await report(running, { source: 'code', requests: second, before: first.length, faults: faults[1] });
   await running.ready();
   // Moved to where it stands: from here on reads show everything that there is.
-  await patiently(() => advance(running.url, clock, SECOND_IMPORT_AT));
+  await advance(running.url, clock, SECOND_IMPORT_AT);
   say(`everything is back and settled after ${seconds(begun)} s`);
 
-  const wallet = await patiently(() =>
-    must(`${running.url}/v1/organizations/${organization(1)}/wallets/credits`, 'GET'),
-  );
+  const wallet = await insist(`${running.url}/v1/organizations/${organization(1)}/wallets/credits`, 'GET');
   const { position } = wallet['as_of'] as { readonly position: string };
-  checkBooks(await patiently(() => readBooks(running.url, position)), expected, SECOND_IMPORT_AT);
+  checkBooks(await readBooks(running.url, position), expected, SECOND_IMPORT_AT);
   await advance(running.url, clock, LATER);
-  checkBooks(await patiently(() => readBooks(running.url, position)), expected, LATER);
-  expect(await charges(running)).toBe(first.length + second.length);
+  checkBooks(await readBooks(running.url, position), expected, LATER);
+  let shown = -1;
+  await until('the database answers', CATCH_UP_MAX_MS, async () => (shown = await charges(running)) >= 0);
+  expect(shown).toBe(first.length + second.length);
   expect(await deadLetters(running)).toBe(0);
   say(`${String(numbers.length)} organizations exact; ${seconds(begun)} s in all`);
 };

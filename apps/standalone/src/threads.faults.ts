@@ -46,7 +46,7 @@ test.each([
       const { begun } = generator;
       await until('there is load', 60_000, () => generator.begun > begun + LOAD);
       process.kill(pid, 'SIGWINCH');
-      await until('the thread has died', 10_000, () => said(server, message) >= death);
+      await until('the thread has died', BACK_MAX_MS, () => said(server, message) >= death);
       const goesOn = generator.begun + LOAD;
       const from = performance.now();
       await server.ready(BACK_MAX_MS);

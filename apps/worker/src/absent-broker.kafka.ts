@@ -6,6 +6,9 @@ import { startDouble } from '@drawdown/adapters/eventstoredb/testing/double';
 import { startKafkaBroker } from '@drawdown/adapters/kafka/testing/broker';
 import { freePorts } from '@drawdown/adapters/kafka/testing/ports';
 
+/** Long enough for the client to have given up once. */
+const ABSENT_MS = 10_000;
+
 test('a worker that was started before its broker is ready by itself once that is there', async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'drawdown-absent-'));
   const [port = 0, kafka = 0] = await freePorts(2);
@@ -22,7 +25,8 @@ test('a worker that was started before its broker is ready by itself once that i
   worker.start();
   const stops: (() => Promise<unknown>)[] = [() => worker.stop(), () => double.stop()];
   try {
-    await expect(worker.ready(12_000)).rejects.toThrow('waits for kafka');
+    await worker.says('waits for kafka');
+    await expect(worker.ready(ABSENT_MS)).rejects.toThrow('waits for kafka');
     const broker = await startKafkaBroker({ port: kafka });
     stops.push(() => broker.stop());
     await worker.ready(60_000);

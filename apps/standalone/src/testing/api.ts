@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { ADMIN_KEY } from './server-process';
 
 export interface Reply {
@@ -29,6 +31,15 @@ export const send = async (
 /** How long read models may be behind what was written, on a machine that others use at the same time. */
 const BEHIND_MAX_MS = 120_000;
 
+class UnexpectedAnswer extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
 /** The body of an answer that must be a success. A read of what is not shown yet is asked again, as its answer says. */
 export const must = async (...request: Parameters<typeof send>): Promise<Record<string, unknown>> => {
   const deadline = performance.now() + BEHIND_MAX_MS;
@@ -36,19 +47,35 @@ export const must = async (...request: Parameters<typeof send>): Promise<Record<
     const { status, body } = await send(...request);
     if (status < 300) return body;
     if (body['code'] === 'read_model_behind' && performance.now() < deadline) continue;
-    throw new Error(`${request[1]} ${request[0]}: ${String(status)} ${JSON.stringify(body)}`);
+    throw new UnexpectedAnswer(status, `${request[1]} ${request[0]}: ${String(status)} ${JSON.stringify(body)}`);
+  }
+};
+
+/** For an answer of processes of which some are being started again. */
+const ANSWER_MAX_MS = 60_000;
+
+/** Like {@link must}, and sent again, under one key, as long as nobody answers or the answer is 503: as clients are told to. */
+export const insist: typeof must = async (url, method, body, headers = {}) => {
+  const key = method === 'GET' ? {} : { 'idempotency-key': randomUUID() };
+  for (const end = performance.now() + ANSWER_MAX_MS; ; await pause(200)) {
+    try {
+      return await must(url, method, body, { ...key, ...headers });
+    } catch (error) {
+      const isOver = performance.now() > end;
+      if (isOver || (error instanceof UnexpectedAnswer && error.status !== 503)) throw error;
+    }
   }
 };
 
 /** All items of a list, page by page. */
-export const all = async (url: string): Promise<Record<string, unknown>[]> => {
+export const all = async (url: string, ask: typeof must = must): Promise<Record<string, unknown>[]> => {
   const items: Record<string, unknown>[] = [];
   let cursor: unknown = null;
   do {
     const next = new URL(url);
     next.searchParams.set('limit', '500');
     if (typeof cursor === 'string') next.searchParams.set('cursor', cursor);
-    const page = await must(next.href, 'GET');
+    const page = await ask(next.href, 'GET');
     items.push(...(page['data'] as Record<string, unknown>[]));
     cursor = page['next_cursor'];
   } while (typeof cursor === 'string');

@@ -13,6 +13,8 @@ import { eventually } from './testing/eventually';
 /** How often the server is killed, each time after so many events more. */
 const KILLS = 10;
 const EVENTS_BETWEEN = 40;
+/** A killed server has to load and to read its log, on a machine that others use. */
+const WAIT_MAX_MS = 60_000;
 
 const event = (): NewEvent => ({ id: randomUUID(), type: 'Tested', data: Buffer.alloc(5_000), metadata: {} });
 const ids = (list: readonly NewEvent[]): string[] => list.map(({ id }) => id);
@@ -45,7 +47,7 @@ test('FLT-20: a server that is killed again and again under load has lost nothin
   let running = true;
   const write = async (list: NewEvent[], stream: string): Promise<void> => {
     for (let next = 0; next < list.length; next += 2) {
-      await eventually(() => store.append(stream, next, list.slice(next, next + 2)));
+      await eventually(() => store.append(stream, next, list.slice(next, next + 2)), WAIT_MAX_MS);
     }
   };
   const kill = async (): Promise<void> => {
@@ -53,7 +55,7 @@ test('FLT-20: a server that is killed again and again under load has lost nothin
       const target = seen.length + EVENTS_BETWEEN;
       await eventually(async () => {
         if (seen.length < target && running) throw new Error('not yet');
-      });
+      }, WAIT_MAX_MS);
       server.child.kill('SIGKILL');
       await once(server.child, 'exit');
       server = await startProcess(folder, server.port);

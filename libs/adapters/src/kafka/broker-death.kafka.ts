@@ -8,6 +8,8 @@ const SENDERS = 4;
 const DEATHS = 2;
 /** From the catalogue of faults: everything is back by then. */
 const BACK_MS = 45_000;
+/** Twice the time that a send has, and some more. */
+const REFUSED_MAX_MS = 25_000;
 
 /** Sends its own numbers, one after the other, to one partition; goes on after what failed. */
 class Sender {
@@ -88,7 +90,8 @@ describe('FLT-30: a broker that is killed and comes back', () => {
     const logs = await Promise.all([0, 1].map((p) => textsOf(stream, topic, p)));
     await until(
       'all is consumed and followed',
-      () => received() >= logs.flat().length && followed.length === logs[0]?.length,
+      // Some may be given twice.
+      () => new Set(consumed.flat()).size >= logs.flat().length && followed.length === logs[0]?.length,
     );
     abort.abort();
     await following;
@@ -110,12 +113,22 @@ describe('FLT-30: a broker that is killed and comes back', () => {
     const large = { key: null, value: Buffer.alloc(900_000), headers: {} };
     const started = performance.now();
     const outcomes = await Promise.allSettled(Array.from({ length: 200 }, () => stream.send(topic, 0, [large])));
-    expect(performance.now() - started).toBeLessThan(25_000);
+    expect(performance.now() - started).toBeLessThan(REFUSED_MAX_MS);
     expect(new Set(outcomes.map(({ status }) => status))).toEqual(new Set(['rejected']));
     const reasons = outcomes.map((outcome) => (outcome.status === 'rejected' ? String(outcome.reason) : ''));
     expect(reasons.filter((reason) => reason.includes('too much waits')).length).toBeGreaterThan(100);
     await broker.restart();
-    await stream.send(topic, 0, [record('back')]);
+    // A send has ten seconds of its own, in which a slow machine may not get as far.
+    const back = async (): Promise<boolean> => {
+      try {
+        await stream.send(topic, 0, [record('back')]);
+        return true;
+      } catch (error) {
+        if (!(error instanceof StreamUnavailable)) throw error;
+        return false;
+      }
+    };
+    await until('it is back', back, BACK_MS);
     expect((await textsOf(stream, topic, 0)).at(-1)).toBe('back');
-  }, 120_000);
+  }, 240_000);
 });

@@ -7,6 +7,8 @@ import { sharedBroker } from './testing/shared-broker';
 const PARTITIONS = 4;
 /** Session timeout of our members. */
 const SESSION_MS = 6_000;
+/** FLT-09: so long a process that is asked to stop may take. */
+const STOP_MAX_MS = 10_000;
 
 class Counts implements Metrics {
   readonly counts = new Map<string, number>();
@@ -86,7 +88,7 @@ describe('members of a group', () => {
     await until('they share', () => there.owned() === 2 && here.owned.size === 2);
     const { code, tookMs } = await there.kill('SIGTERM');
     expect([code, there.owned()]).toEqual([0, 0]);
-    expect(tookMs).toBeLessThan(4_000);
+    expect(tookMs).toBeLessThan(STOP_MAX_MS);
     await until('it has all again', () => here.owned.size === PARTITIONS, 4_000);
   });
 
@@ -122,14 +124,19 @@ describe('members of a group', () => {
   test('a rebalance waits for what is in hand, though not for ever: then the next owner is given it', async () => {
     let finish = (): void => undefined;
     const finished = new Promise<void>((resolve) => (finish = resolve));
-    const stuck = member(() => finished);
+    let inHand = 0;
+    const stuck = member(async () => {
+      inHand += 1;
+      await finished;
+    });
     const first = await stream.consume([topic], group, stuck);
     await until('it has all', () => stuck.owned.size === PARTITIONS);
     await sendToAll('x');
+    await until('it is stuck on all of them', () => inHand === PARTITIONS);
     const next = member();
     await stream.consume([topic], group, next);
-    await until('the next owner was given its share', () => next.got.length === 2, 15_000);
-    expect([...next.owned, ...stuck.owned].sort()).toEqual([0, 1, 2, 3]);
+    await until('the next owner was given its share', () => next.got.length === 2);
+    await until('each has one owner', () => [...next.owned, ...stuck.owned].sort().join() === '0,1,2,3');
     finish();
     await until('the rest is handled', () => stuck.got.length === PARTITIONS);
     await first.stop();

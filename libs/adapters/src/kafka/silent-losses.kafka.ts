@@ -28,7 +28,7 @@ beforeAll(async () => {
   kafka = new Kafka({ ...through, retry, requestTimeout: 5_000, logLevel: logLevel.NOTHING });
   naive = kafka.producer({ idempotent: true, createPartitioner: Partitioners.DefaultPartitioner });
   await naive.connect();
-}, 120_000);
+}, 240_000);
 
 afterAll(async () => {
   proxy.cut();
@@ -36,7 +36,7 @@ afterAll(async () => {
   await Promise.all([direct.close(), stream.close()]);
   await broker.stop();
   await proxy.close();
-}, 30_000);
+}, 60_000);
 
 type Send = (topic: string, text: string) => Promise<unknown>;
 const sendNaively: Send = (topic, text) => naive.send({ topic, messages: [{ partition: 0, value: text }] });
@@ -70,13 +70,13 @@ describe('an acknowledgement that is lost (FLT-33)', () => {
       stored = await loseAnAck(sendNaively);
     expect(lost().length).toBe(1);
     expect(stored.length).toBe(1 + SENT.length);
-  }, 120_000);
+  }, 240_000);
 
   test('the adapter: all are there, once, in order', async () => {
     for (let round = 0; round < 5; round++) {
       expect(await loseAnAck(send)).toEqual(['warm-up', ...SENT]);
     }
-  }, 120_000);
+  }, 240_000);
 
   test('given up after ten seconds, the outcome is unknown, and nothing of it arrives later', async () => {
     const topic = newName('given-up');
@@ -93,7 +93,7 @@ describe('an acknowledgement that is lost (FLT-33)', () => {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     expect(await textsOf(direct, topic, 0)).toEqual(['warm-up', ...Array.from({ length: count }, (_, n) => String(n))]);
-  }, 60_000);
+  }, 240_000);
 });
 
 describe('a partition that the producer does not know', () => {
@@ -116,7 +116,7 @@ describe('a partition that the producer does not know', () => {
     await naive.send({ topic, messages: [{ partition: 1, value: 'x' }] });
     await naive.send({ topic, messages: [{ partition: 7, value: 'y' }] });
     expect(await textsOf(direct, topic, 1)).toEqual([]);
-  }, 60_000);
+  }, 240_000);
 
   test('the adapter: it is stored, together with what went to other partitions, or refused as a mistake', async () => {
     const topic = await grownTopic(send);
@@ -124,5 +124,5 @@ describe('a partition that the producer does not know', () => {
     await expect(stream.send(topic, 7, [record('z')])).rejects.toBeInstanceOf(RangeError);
     expect(await textsOf(direct, topic, 0)).toEqual(['warm-up', 'a']);
     expect(await textsOf(direct, topic, 1)).toEqual(['x', 'y']);
-  }, 60_000);
+  }, 240_000);
 });

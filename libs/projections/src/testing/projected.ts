@@ -6,6 +6,9 @@ import { ledgerRunner, projectors as all } from '../projectors';
 import { readModels } from '../read-models-of';
 import type { ReadModels } from '../read-models';
 
+/** For what a test has written, on a machine that others use at the same time. */
+const ARRIVAL_MAX_MS = 25_000;
+
 const running = new Set<ProjectorRunner<LedgerRecord>>();
 
 /** Stops whatever a test has left running, so that one that failed does not keep the process alive. */
@@ -67,7 +70,7 @@ const arrived = async (
   shard: number,
   revision: number,
 ): Promise<void> => {
-  const until = performance.now() + 10_000;
+  const until = performance.now() + ARRIVAL_MAX_MS;
   for (;;) {
     try {
       await runner.reached(name, shard, revision, 50);

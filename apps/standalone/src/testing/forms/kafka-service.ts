@@ -1,8 +1,8 @@
-import { type IHeaders, Kafka, logLevel, type Message } from 'kafkajs';
+import { type IHeaders, Kafka, logLevel, type Message, Partitioners } from 'kafkajs';
 import { until } from '../until';
 
-/** A broker that was killed needs seconds; so does a group that forms. */
-const READ_MAX_MS = 30_000;
+/** A broker that was killed needs seconds, and so does a group that forms; on a machine that others use several times that. */
+const READ_MAX_MS = 90_000;
 
 export interface ReadRecord {
   readonly partition: number;
@@ -19,13 +19,24 @@ export class KafkaService {
     this.kafka = new Kafka({ clientId: 'service', brokers: [broker], retry, logLevel: logLevel.NOTHING });
   }
 
-  /** Resolves when all are acknowledged. */
+  /** Resolves when all are acknowledged, by each partition: this client resolves without those that it does not know. */
   async send(topic: string, messages: Message[]): Promise<void> {
-    const producer = this.kafka.producer({ allowAutoTopicCreation: false });
+    const partitions = new Set<number>();
+    const noting = () => {
+      const usual = Partitioners.DefaultPartitioner();
+      return (choice: Parameters<typeof usual>[0]): number => {
+        const partition = usual(choice);
+        partitions.add(partition);
+        return partition;
+      };
+    };
+    const producer = this.kafka.producer({ allowAutoTopicCreation: false, createPartitioner: noting });
     await producer.connect();
     try {
       const answers = await producer.send({ topic, acks: -1, messages });
-      if (answers.some(({ errorCode }) => errorCode !== 0)) throw new Error(JSON.stringify(answers));
+      const stored = answers.filter(({ errorCode }) => errorCode === 0).map(({ partition }) => partition);
+      if (stored.length !== answers.length || new Set(stored).size < partitions.size)
+        throw new Error(`of partitions ${[...partitions].join(', ')}: ${JSON.stringify(answers)}`);
     } finally {
       await producer.disconnect();
     }

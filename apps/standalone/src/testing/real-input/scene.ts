@@ -1,4 +1,4 @@
-import { all, forEach, must } from '../api';
+import { all, forEach, insist } from '../api';
 import { type CliEnd, type CliProcess, startCli } from '../cli-process';
 import { FIRST_EXPIRY, lotsOf, MODELS, ORGANIZATIONS, PREFIX, SEED, text, WORKSPACES } from './oracle';
 
@@ -17,25 +17,25 @@ export const organization = (n: number): string => `${PREFIX}${String(n)}`;
 
 /** A card with three models, 200 organizations with three lots each, all on one test clock; answers the clock's id. */
 export const prepare = async (url: string): Promise<string> => {
-  const { id } = await must(`${url}/v1/test-clocks`, 'POST', { now: BEGIN });
+  const { id } = await insist(`${url}/v1/test-clocks`, 'POST', { now: BEGIN });
   const rates = MODELS.map(({ name, per, input, output }) => ({
     service_type: 'llm_call',
     model: name,
     price: { type: 'per_token', per: String(per), input: text(input), output: text(output) },
   }));
-  await must(`${url}/v1/rate-cards`, 'POST', { key: CARD, name: 'Three models', unit: 'credit' });
-  await must(`${url}/v1/rate-cards/${CARD}/versions`, 'POST', { rates, rounding: { scale: 9, mode: 'half_even' } });
-  await must(`${url}/v1/rate-cards/${CARD}/versions/1/activate`, 'POST', { effective_from: '2023-01-01T00:00:00Z' });
+  await insist(`${url}/v1/rate-cards`, 'POST', { key: CARD, name: 'Three models', unit: 'credit' });
+  await insist(`${url}/v1/rate-cards/${CARD}/versions`, 'POST', { rates, rounding: { scale: 9, mode: 'half_even' } });
+  await insist(`${url}/v1/rate-cards/${CARD}/versions/1/activate`, 'POST', { effective_from: '2023-01-01T00:00:00Z' });
   await forEach(numbers, REQUESTS_AT_ONCE, (n) => prepareOrganization(url, n, String(id)));
   return String(id);
 };
 
 const prepareOrganization = async (url: string, n: number, clock: string): Promise<void> => {
   const org = organization(n);
-  await must(`${url}/v1/organizations`, 'POST', { id: org, name: org, preset: 'enterprise', test_clock: clock });
-  await must(`${url}/v1/organizations/${org}/rate-card`, 'PUT', { key: CARD });
+  await insist(`${url}/v1/organizations`, 'POST', { id: org, name: org, preset: 'enterprise', test_clock: clock });
+  await insist(`${url}/v1/organizations/${org}/rate-card`, 'PUT', { key: CARD });
   for (const { creditType, priority, expiresAt, amount } of lotsOf(n)) {
-    await must(
+    await insist(
       `${url}/v1/organizations/${org}/wallets/credits/grants`,
       'POST',
       { credit_type: creditType, priority, expires_at: expiresAt, amount: text(amount), reason: 'test' },
@@ -45,7 +45,7 @@ const prepareOrganization = async (url: string, n: number, clock: string): Promi
 };
 
 export const advance = async (url: string, clock: string, to: string): Promise<void> => {
-  await must(`${url}/v1/test-clocks/${clock}/advance`, 'POST', { to });
+  await insist(`${url}/v1/test-clocks/${clock}/advance`, 'POST', { to });
 };
 
 /** The importer, as one would call it for these files. */
@@ -84,10 +84,10 @@ export const readBooks = async (url: string, after: string): Promise<ReadonlyMap
   await forEach(numbers, REQUESTS_AT_ONCE, async (n) => {
     const base = `${url}/v1/organizations/${organization(n)}`;
     const [wallet, lots, breakdown, burn] = await Promise.all([
-      must(`${base}/wallets/credits?after=${after}`, 'GET'),
-      all(`${base}/wallets/credits/lots?after=${after}`),
-      must(`${base}/breakdown?by=workspace&after=${after}`, 'GET'),
-      must(`${base}/burn-rate?wallet=credits&after=${after}`, 'GET'),
+      insist(`${base}/wallets/credits?after=${after}`, 'GET'),
+      all(`${base}/wallets/credits/lots?after=${after}`, insist),
+      insist(`${base}/breakdown?by=workspace&after=${after}`, 'GET'),
+      insist(`${base}/burn-rate?wallet=credits&after=${after}`, 'GET'),
     ]);
     books.set(n, { wallet, lots, breakdown, burn });
   });

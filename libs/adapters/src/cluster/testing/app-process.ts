@@ -6,6 +6,8 @@ import { diesWithUs } from '../../kafka/testing/dies-with-us';
 /** A machine that others use at the same time starts slowly. */
 const READY_MAX_MS = 120_000;
 const ASK_EVERY_MS = 100;
+/** Somebody who was asked while the machine was busy is asked again. */
+const METRICS_MAX_MS = 10_000;
 /** SIGTERM takes at most 10 s (deploy/README.md); what does not end by then is killed. */
 const STOP_MAX_MS = 15_000;
 /** Pause before what ended is started again: long enough that one which cannot start does not take all processors. */
@@ -75,9 +77,22 @@ export class AppProcess {
     }
   }
 
-  /** Sum of what it reports under a metric's name; 0 where it does not. */
+  /** Resolves when its answer at /readyz contains that. */
+  async says(what: string, limitMs = READY_MAX_MS): Promise<void> {
+    const end = performance.now() + limitMs;
+    for (; ; await pause(ASK_EVERY_MS)) {
+      const { text } = await this.ask('/readyz');
+      if (text.includes(what)) return;
+      if (performance.now() > end) throw new Error(`${this.name} does not say ${what}: ${text}\n${this.output}`);
+    }
+  }
+
+  /** Sum of what it reports under a metric's name, 0 where there is nothing; NaN where it does not answer for a while. */
   async metric(name: string): Promise<number> {
-    const { text } = await this.ask('/metrics');
+    const end = performance.now() + METRICS_MAX_MS;
+    let { ok, text } = await this.ask('/metrics');
+    for (; !ok && performance.now() < end; { ok, text } = await this.ask('/metrics')) await pause(ASK_EVERY_MS);
+    if (!ok) return NaN;
     const values = text.split('\n').filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
     return values.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
   }

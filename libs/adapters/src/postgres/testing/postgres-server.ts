@@ -1,17 +1,16 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
+import { freePorts } from '../../kafka/testing/ports';
 import { account, programsFolder } from './postgres-programs';
 
 /** A machine that others use at the same time starts slowly, and a killed server first reads its log. */
-const START_MAX_MS = 30_000;
+const START_MAX_MS = 120_000;
 const STOP_MAX_MS = 20_000;
 const ASK_EVERY_MS = 20;
 /** After a postmaster was killed its children still have the shared memory, and the next one refuses for a moment. */
@@ -54,7 +53,7 @@ export class PostgresServer {
     await makeCluster(folder);
     const all = { fsync: options.fsync === false ? 'off' : 'on', ...options.settings };
     const settings = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-    const server = new PostgresServer(folder, options.port ?? (await freePort()), settings);
+    const server = new PostgresServer(folder, options.port ?? (await freePorts(1))[0] ?? 0, settings);
     await server.again();
     return server;
   }
@@ -187,14 +186,4 @@ const onServer = async (url: string, statement: string): Promise<void> => {
   } finally {
     await client.end();
   }
-};
-
-const freePort = async (): Promise<number> => {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 };
