@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { openPgliteDatabase } from '@drawdown/adapters/embedded/pglite-database';
+import { openTestDatabase } from '@drawdown/adapters/testing';
 import { systemClock } from '@drawdown/adapters/embedded/system-clock';
 import { startRelay } from '@drawdown/delivery';
 import { ledgerStream } from '@drawdown/domain';
@@ -24,7 +24,7 @@ const stops: (() => Promise<void>)[] = [];
 /** Every process of the distributed form in this one, on references of the servers. */
 beforeAll(async () => {
   const [store, stream, clock] = [inMemoryEventStore(), inProcessStream(), systemClock()];
-  database = await openPgliteDatabase(undefined);
+  database = await openTestDatabase();
   const shared = { store, stream, shards: await shardsOf(store, 4), clock, log: NO_LOG, metrics: NO_METRICS };
   const register = (): void => undefined;
 

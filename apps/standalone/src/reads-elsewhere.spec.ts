@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { openPgliteDatabase } from '@drawdown/adapters/embedded/pglite-database';
+import { openTestDatabase } from '@drawdown/adapters/testing';
 import { CheckpointProgress, type ProjectorRunner } from '@drawdown/delivery';
 import {
   createHttp,
@@ -61,7 +61,7 @@ const openElsewhere = async ({ store, catalogue, ledger }: InMemoryServer): Prom
 };
 
 beforeAll(async () => {
-  database = await openPgliteDatabase(undefined);
+  database = await openTestDatabase();
   owner = await openInMemory();
   world = await makeWorld(owner);
   runner = ledgerRunner({ store: owner.store, database, shards: 1, log: NO_LOG, metrics: NO_METRICS });

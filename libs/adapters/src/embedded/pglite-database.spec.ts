@@ -1,13 +1,22 @@
 import { type ReadDatabase } from '@drawdown/ports';
 import { readDatabaseConformance } from '@drawdown/ports/testing';
 import { openPgliteDatabase } from './pglite-database';
+import { folders } from './testing/folders';
+import { prepareFolder } from './testing/prepared-folder';
 
-readDatabaseConformance(() => openPgliteDatabase(undefined));
+const freshFolder = folders();
+const open = async (): Promise<ReadDatabase> => {
+  const folder = freshFolder();
+  await prepareFolder(folder);
+  return openPgliteDatabase(folder);
+};
+
+readDatabaseConformance(open);
 
 describe('the embedded database', () => {
   let db: ReadDatabase;
   beforeAll(async () => {
-    db = await openPgliteDatabase(undefined);
+    db = await open();
   });
   afterAll(() => db.close());
 
