@@ -69,10 +69,10 @@ beforeAll(async () => {
   elsewhere = await openElsewhere(owner);
   after = formatPosition(positionOf(0, await owner.store.head('ledger-0')));
   // The first position read waits for the models to be built, too.
-  for (let tries = 0; tries < 500 && (await runner.serving('balances').catch(() => null)) === null; tries++) {
+  for (let tries = 0; tries < 2_000 && (await runner.serving('balances').catch(() => null)) === null; tries++) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-}, 30_000);
+}, 60_000);
 afterAll(async () => {
   await elsewhere.close();
   await runner.stop();

@@ -8,6 +8,9 @@ export const readConformance = (open: Open): void => {
   describe('ending to follow', () => ending(open));
 };
 
+/** A busy machine has its pauses; who only looks at the signal now and then takes longer. */
+const AT_ONCE_MAX_MS = 5_000;
+
 const reading = (open: Open): void => {
   test('knows the head of a stream', async () => {
     const [store, stream] = [await open(), freshName()];
@@ -168,7 +171,7 @@ const ending = (open: Open): void => {
     const aborted = performance.now();
     abort.abort();
     expect(await waiting).toEqual({ done: true, value: undefined });
-    expect(performance.now() - aborted).toBeLessThan(1_000);
+    expect(performance.now() - aborted).toBeLessThan(AT_ONCE_MAX_MS);
   });
 
   test('leaves nothing behind on the signal', async () => {

@@ -321,7 +321,7 @@ test('a second charge of one identity stops the read model (INV-INT-1)', async (
   await log.write(drafts, 1);
   const failing = (): boolean =>
     now.runner.health().some(({ projector, at }) => projector === 'transactions' && at?.revision === 3);
-  for (let tries = 0; !failing() && tries < 500; tries++) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let tries = 0; !failing() && tries < 2_000; tries++) await new Promise((resolve) => setTimeout(resolve, 10));
   expect(now.runner.health().find(({ projector }) => projector === 'transactions')?.reason).toContain(
     'transactions_v1_g1_id_idx',
   );
