@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { AppProcess } from '@drawdown/adapters/cluster/testing/app-process';
-import { startStoreProcess, storeUrl } from '@drawdown/adapters/cluster/testing/store-process';
+import { listening, startStoreProcess, storeUrl } from '@drawdown/adapters/cluster/testing/store-process';
 import { send } from './testing/api';
 import { charge } from './testing/forms/charge';
 import { chargesIn, leftAfter, makeOrganizations, untilLeft, usageOf } from './testing/forms/organizations';
@@ -73,11 +73,12 @@ test('FLT-20: without its event store it starts, says at /readyz what is missing
     body: { code: 'unavailable' },
   });
   double.start();
-  await server.ready(BACK_MAX_MS);
+  await server.ready(); // a first start, which makes a database, too
   const [name = ''] = await makeOrganizations(server.url, 1);
   await charge(server.url, usageOf(name, 'before', 1));
 
   await double.kill(); // and started again at once
+  await listening(double);
   const usage = usageOf(name, 'after', 20);
   await until('usage is charged again', BACK_MAX_MS, async () => {
     const { status } = await send(`${server.url}/v1/events?wait=charged`, 'POST', usage, {

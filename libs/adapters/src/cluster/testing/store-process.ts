@@ -7,7 +7,7 @@ import { DIST } from './dist';
 
 const DOUBLE = path.join(DIST, 'libs/adapters/src/eventstoredb/testing/main.js');
 /** A double that was killed reads its log first. */
-const STORE_MAX_MS = 30_000;
+const STORE_MAX_MS = 120_000;
 
 export interface StoreProcessOptions extends Pick<AppOptions, 'said'> {
   /** Where its log lies. */
@@ -33,7 +33,7 @@ export const startStoreProcess = async ({ folder, ...options }: StoreProcessOpti
 export const storeUrl = ({ port }: AppProcess): string => `esdb://127.0.0.1:${String(port)}?tls=false`;
 
 /** Resolves when somebody listens at its port. */
-const listening = async (store: AppProcess): Promise<void> => {
+export const listening = async (store: AppProcess): Promise<void> => {
   for (const end = performance.now() + STORE_MAX_MS; !(await accepts(store.port)); await pause(50)) {
     if (performance.now() > end) throw new Error(`${store.name} does not listen: ${store.lastSaid}`);
   }
