@@ -14,7 +14,8 @@ module.exports = {
   transformIgnorePatterns: [
     '/node_modules/(?!(content-disposition|jose|temporal-polyfill|temporal-utils|temporal-spec)/)',
   ],
-  maxWorkers: 2,
+  // For two processors: specs that wait for a time limit, a process or a disk leave one to a third.
+  maxWorkers: 3,
   // For a machine that others use at the same time; waits inside of tests are shorter, and say what they wait for.
   testTimeout: 60_000,
 };

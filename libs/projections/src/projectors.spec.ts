@@ -75,7 +75,7 @@ describe('any batches, restarts and breakdowns of the same events give the same 
         });
         expect(await checksums(database)).toEqual(expected);
       }),
-      { numRuns: 12, interruptAfterTimeLimit: 40_000 },
+      { numRuns: 8, interruptAfterTimeLimit: 40_000 },
     );
   }, 60_000);
 
@@ -119,7 +119,7 @@ test('shows what the ledger has in memory, at any time (INV-LOT-2, INV-TIM-3)', 
       }
       await runner.stop();
     }),
-    { numRuns: 15, interruptAfterTimeLimit: 40_000 },
+    { numRuns: 8, interruptAfterTimeLimit: 40_000 },
   );
 }, 60_000);
 
