@@ -15,7 +15,7 @@ import { type Log, NO_LOG, NO_METRICS, type Stream } from '@drawdown/ports';
 
 const SHARDS = 2;
 /** What follows, what consumes and what asks try by themselves, each at most some times a second. */
-const TRIES_PER_S_MAX = 20;
+const TRIES_PER_S_MAX = 16;
 
 type Settings = Readonly<Record<string, string>>;
 
