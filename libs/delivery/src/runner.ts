@@ -40,6 +40,8 @@ export interface ProjectorRunnerOptions<E> {
   readonly batch?: BatchLimits;
   /** Told whenever {@link ProjectorRunner.report} has something new that somebody may wait for. */
   readonly onProgress?: () => void;
+  /** Told that a later release has changed the database, at the start or under it: the models stand still from then on. */
+  readonly onTooNew?: (error: DatabaseTooNew) => void;
 }
 
 /**
@@ -252,7 +254,10 @@ export class ProjectorRunner<E> implements ReadProgress {
         this.failure = error;
         this.options.onProgress?.();
         this.options.metrics.count('projection_errors_total', { projector: 'all' });
-        if (error instanceof DatabaseTooNew) throw error; // time does not cure it
+        if (error instanceof DatabaseTooNew) {
+          this.options.onTooNew?.(error);
+          throw error; // time does not cure it
+        }
         this.options.log.warn({ error: textOf(error) }, failure);
         await backOff.pause(this.stopping.signal);
       }
