@@ -8,6 +8,7 @@ import {
 } from '@drawdown/ports';
 import { BackOff } from './back-off';
 import type { BatchLimits } from './batch';
+import { batchLimits } from './batch-limits';
 import { Feed } from './feed';
 import type { FollowerHealth } from './follower';
 import { DatabaseTooNew } from './format';
@@ -190,7 +191,9 @@ export class ProjectorRunner<E> implements ReadProgress {
       this.options.metrics.gauge('consumer_halted', 0, { projector: projector.name, shard: String(shard) });
     }
     const gone = (): void => this.reopen(projector.name);
-    const run = new ModelRun(this.options, projector, model, this.feeds, gone);
+    const { options } = this;
+    const batch = options.batch ?? batchLimits(options.shards * options.projectors.length);
+    const run = new ModelRun({ ...options, batch }, projector, model, this.feeds, gone);
     this.runs.set(projector.name, [...(this.runs.get(projector.name) ?? []), run]);
     return run;
   }
