@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -89,10 +89,29 @@ export class PostgresServer {
     return this.end('SIGINT');
   }
 
+  /** SIGSTOP of all its processes: it takes connections, as the kernel does that, and answers nothing. */
+  freeze(): void {
+    const { pid } = this;
+    process.kill(pid, 'SIGSTOP'); // first, so that it starts no other
+    for (const child of childrenOf(pid)) process.kill(child, 'SIGSTOP');
+  }
+
+  /** SIGCONT. */
+  thaw(): void {
+    const { pid } = this;
+    for (const child of [...childrenOf(pid), pid]) process.kill(child, 'SIGCONT');
+  }
+
   /** Stops it and removes its folder. */
   async remove(): Promise<void> {
     await this.stop();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private get pid(): number {
+    const { child } = this;
+    if (child?.pid === undefined || !running.has(child)) throw new Error('PostgreSQL does not run');
+    return child.pid;
   }
 
   /** Resolves to whether it answers; false where it ended instead. */
@@ -125,6 +144,12 @@ export class PostgresServer {
     clearTimeout(late);
   }
 }
+
+/** The processes that a process has started and that still run; on Linux. */
+const childrenOf = (pid: number): readonly number[] => {
+  const children = readFileSync(`/proc/${String(pid)}/task/${String(pid)}/children`, 'utf8');
+  return children.split(' ').filter(Boolean).map(Number);
+};
 
 const clusterOf = (folder: string): string => path.join(folder, 'data');
 
