@@ -94,6 +94,7 @@ test('every route answers what is documented', async () => {
   for (const route of [O, `${O}/members`, `${O}/wallets`, W, `${W}/policy`, `${W}/lots`, `${O}/balance`])
     await call('GET', route);
   await call('PUT', `${O}/members/u2`, { role: 'member' });
+  await call('DELETE', `${O}/members/u2`);
   await call('PUT', `${O}/rate-card`, { key: 'world-card' });
   await call('PATCH', W, { low_balance_threshold: '5' });
   const granted = await call('POST', `${W}/grants`, {

@@ -1,6 +1,6 @@
 import { formatDecimal, storedCredits } from '@drawdown/kernel';
 import { eventFor, makeWorld, type World } from './testing/bad-input-world';
-import { callingAt } from './testing/calling';
+import { type Called, callingAt } from './testing/calling';
 import { type EmbeddedServer, openEmbedded } from './testing/embedded';
 import { ADMIN_KEY } from './testing/in-memory';
 
@@ -112,6 +112,24 @@ test('INV-TEN-4: a key that is bound to an organization shows that one’s part'
   const { rows } = await of('ann', 'usage/organizations', world['bound']);
   expect(rows.map(({ key }) => key)).toEqual(['world']);
   expect(rowsOf((await of('ann', 'transactions', world['bound'])).body)).toHaveLength(2);
+});
+
+test('INV-TEN-5: who was removed sees nothing of the organization any more, at once', async () => {
+  const organizationsOf = async ({ body }: Called): Promise<unknown> => {
+    after = String(body['position']);
+    return (await of('leaving', 'usage/organizations')).rows.map(({ key }) => key).sort();
+  };
+  for (const organization of ['world', 'other']) {
+    await setRole(organization, 'leaving');
+    const event = eventFor(organization, 'leaving');
+    await call('POST', '/v1/events?wait=charged', {
+      ...event,
+      data: { ...(event['data'] as object), user_id: 'leaving' },
+    });
+  }
+  expect(await organizationsOf(await setRole('world', 'leaving'))).toEqual(['other', 'world']);
+  const removed = await call('DELETE', '/v1/organizations/world/members/leaving');
+  expect(await organizationsOf(removed)).toEqual(['other']);
 });
 
 test('a key alone is nobody', async () => {

@@ -78,6 +78,7 @@ export const ROUTES: Readonly<Record<string, RouteRights | 'public'>> = {
   [`POST ${ORG}/close`]: write({ scopes: ['admin'], roles: ['owner'] }),
   [`GET ${ORG}/members`]: resident,
   [`PUT ${ORG}/members/:user`]: write({ scopes: ['admin'], roles: MANAGERS }),
+  [`DELETE ${ORG}/members/:user`]: { scopes: ['admin'], roles: MANAGERS, bound: true, idempotency: 'accepted' },
   [`PUT ${ORG}/rate-card`]: write({ scopes: ['admin'] }),
   [`GET ${ORG}/wallets`]: resident,
   [`GET ${ORG}/wallets/:wallet`]: resident,

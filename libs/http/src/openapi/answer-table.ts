@@ -12,6 +12,7 @@ export const ANSWERS: Readonly<Record<string, readonly (readonly [status: number
   [`POST ${ORG}/close`]: [[200, 'OrganizationWritten']],
   [`GET ${ORG}/members`]: [[200, 'Members']],
   [`PUT ${ORG}/members/:user`]: [[200, 'MemberWritten']],
+  [`DELETE ${ORG}/members/:user`]: [[200, 'MemberRemoved']],
   [`PUT ${ORG}/rate-card`]: [[200, 'CardAssigned']],
   [`GET ${ORG}/wallets`]: [[200, 'Wallets']],
   [`GET ${ORG}/wallets/:wallet`]: [[200, 'WalletRead']],

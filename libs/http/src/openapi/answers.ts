@@ -54,6 +54,7 @@ export const SCHEMAS: Readonly<Record<string, TSchema>> = {
   Voided: written({ lot: some('Lot'), voided: Amount, transaction: orNull(Booked) }),
   Members: page(Type.Object(Member)),
   MemberWritten: written(Member),
+  MemberRemoved: written({ user_id: Text, removed: Type.Boolean() }),
   CardAssigned: written({ key: orNull(Text) }),
   Access: read({
     allowed: Type.Boolean(),
