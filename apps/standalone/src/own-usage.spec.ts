@@ -68,6 +68,26 @@ test('sums of own usage equal own transactions, by unit, organization and servic
   });
 });
 
+test('a person whose id has the | of an issuer is known by it everywhere', async () => {
+  const id = 'auth0|507f1f77bcf86cd799439020';
+  const event = eventFor('world', 'with-a-bar');
+  const data = { ...(event['data'] as object), user_id: id };
+  expect((await call('POST', '/v1/events?wait=charged', { ...event, data })).body).toMatchObject({
+    results: [{ outcome: 'charged' }],
+  });
+  const member = `/v1/organizations/world/members/${encodeURIComponent(id)}`;
+  const set = await call('PUT', member, { role: 'member' });
+  expect(set.body).toMatchObject({ user_id: id, role: 'member' });
+  after = String(set.body['position']);
+  expect((await of(id, 'transactions')).rows.map(({ user_id: user }) => user)).toEqual([id]);
+  const seen = await call('GET', `/v1/organizations/world/breakdown?by=user&user_id=${encodeURIComponent(id)}`);
+  expect(seen.body).toMatchObject({ data: [{ key: id, transactions: 1 }] });
+  const asked = { service_type: 'compute', user_id: id };
+  expect((await call('POST', '/v1/organizations/world/check', asked)).status).toBe(200);
+  expect((await call('DELETE', member)).body).toMatchObject({ user_id: id, removed: true });
+  expect((await of(id, 'transactions')).rows).toEqual([]);
+});
+
 describe('INV-TEN-3: balances and money are not for members', () => {
   /** Whatever says how a wallet stands, wherever it stands in an answer. */
   const HIDDEN =

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { CatalogueView } from '@drawdown/commands';
 import { organizationView, presetView, type Role } from '@drawdown/domain';
-import { CALLER_ID, derivedId } from '@drawdown/kernel';
+import { derivedId, USER_ID } from '@drawdown/kernel';
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Put, Query, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -79,7 +79,7 @@ export class OrganizationsController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    if (!CALLER_ID.test(userId)) throw notFound();
+    if (!USER_ID.test(userId)) throw notFound();
     const by = callerOf(request).role;
     return this.sending.run(request, reply, { type: 'SetMemberRole', userId, role: role as Role, by });
   }
@@ -91,7 +91,7 @@ export class OrganizationsController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    if (!CALLER_ID.test(userId)) throw notFound();
+    if (!USER_ID.test(userId)) throw notFound();
     return this.sending.run(request, reply, { type: 'RemoveMember', userId, by: callerOf(request).role });
   }
 
