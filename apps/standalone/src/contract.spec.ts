@@ -121,7 +121,13 @@ test('every route answers what is documented', async () => {
   const after = `after=${encodeURIComponent(String(taken['position']))}`;
   await call('GET', `/v1/quarantine?organization_id=world&${after}`);
   await call('POST', '/v1/quarantine/redrive', { organization_id: 'world' });
-  for (const route of ['transactions', 'breakdown?by=service_type', 'spending?period=7d', 'burn-rate?wallet=credits']) {
+  for (const route of [
+    'transactions',
+    'breakdown?by=service_type',
+    'spending?period=7d',
+    'burn-rate?wallet=credits',
+    'burndown?wallet=credits',
+  ]) {
     await call('GET', `${O}/${route}${route.includes('?') ? '&' : '?'}${after}`);
   }
   await call('PUT', `${O}/members/u1`, { role: 'member' });

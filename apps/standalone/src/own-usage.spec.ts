@@ -157,7 +157,7 @@ describe('INV-TEN-3: balances and money are not for members', () => {
   });
 
   test.each(
-    ['', '/wallets', '/wallets/credits', '/wallets/credits/lots', '/balance', '/holds', '/burn-rate?wallet=credits'] // prettier-ignore
+    ['', '/wallets', '/wallets/credits', '/wallets/credits/lots', '/balance', '/holds', '/burn-rate?wallet=credits', '/burndown?wallet=credits'] // prettier-ignore
       .map((path) => [path]),
   )('GET …%s is not for members', async (path) => {
     expect((await seenBy('owner1', O + path)).status).toBe(200);

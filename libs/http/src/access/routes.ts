@@ -106,6 +106,7 @@ export const ROUTES: Readonly<Record<string, RouteRights | 'public'>> = {
   [`GET ${ORG}/breakdown`]: read(EVERYONE),
   [`GET ${ORG}/spending`]: read(EVERYONE),
   [`GET ${ORG}/burn-rate`]: read(),
+  [`GET ${ORG}/burndown`]: read(),
 
   'GET /v1/me/usage': own,
   'GET /v1/me/usage/trend': own,

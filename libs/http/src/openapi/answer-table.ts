@@ -38,6 +38,7 @@ export const ANSWERS: Readonly<Record<string, readonly (readonly [status: number
   [`GET ${ORG}/breakdown`]: [[200, 'Breakdown']],
   [`GET ${ORG}/spending`]: [[200, 'Spending']],
   [`GET ${ORG}/burn-rate`]: [[200, 'BurnRate']],
+  [`GET ${ORG}/burndown`]: [[200, 'Burndown']],
   'GET /v1/me/usage': [[200, 'Breakdown']],
   'GET /v1/me/usage/trend': [[200, 'Spending']],
   'GET /v1/me/usage/organizations': [[200, 'Breakdown']],

@@ -4,6 +4,7 @@ import {
   Amount,
   ApiKey,
   AsOf,
+  BalancePoint,
   Booked,
   Clock,
   Count,
@@ -96,6 +97,12 @@ export const SCHEMAS: Readonly<Record<string, TSchema>> = {
     high: orNull(Instant),
     confidence: oneOf(['low', 'medium', 'high']),
     basis_days: Type.Number(),
+  }),
+  Burndown: read({
+    data: Type.Array(BalancePoint, { description: 'the settled balance at each UTC midnight of the period, and now' }),
+    projection: Type.Array(BalancePoint, {
+      description: 'from now until nothing is available, at the burn rate; empty where nothing burns',
+    }),
   }),
   UsageTaken: Type.Object({ accepted: Count, duplicates: Count, rejected: Type.Array(Rejected), ...maybePosition }),
   UsageCharged: Type.Object({ results: Type.Array(UsageResult), ...maybePosition }),

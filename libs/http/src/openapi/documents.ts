@@ -84,6 +84,7 @@ export const Hold = {
   reference: orNull(Text),
 };
 
+export const BalancePoint = Type.Object({ time: Instant, balance: Amount });
 export const Booked = Type.Object({ id: Text, kind: oneOf(TRANSACTION_KINDS), wallet: Text });
 
 /** Of a transaction, what members do not see. */

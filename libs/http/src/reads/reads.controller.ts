@@ -20,7 +20,13 @@ import { finding, notFound, Problem } from '../problems/problem';
 import { readAnswer } from '../server/sending';
 import { explanationOfMember, transactionOfMember } from './member-view';
 import { pageOf, type Period, rangeOf, readingOf } from './reading';
-import { BreakdownQueryShape, BurnRateQuery, SpendingQueryShape, TransactionsQuery } from './shapes';
+import {
+  BreakdownQueryShape,
+  BurndownQueryShape,
+  BurnRateQuery,
+  SpendingQueryShape,
+  TransactionsQuery,
+} from './shapes';
 
 /** Buckets of one answer: 90 days by the hour, and then some. */
 const BUCKETS_MAX = 3_000n;
@@ -172,6 +178,20 @@ export class ReadsController {
         wallet: query.wallet,
         window: query.window === '30d' ? '30d' : '7d',
         available,
+      }),
+    );
+  }
+
+  @Get('burndown')
+  @ApiOperation({
+    summary: 'Balance at each midnight of a period (30 days unless said), now, and ahead at the burn rate',
+  })
+  async burndown(@Req() request: FastifyRequest, @Query() { after, wallet, period, window }: BurndownQueryShape) {
+    return readAnswer(
+      await this.models.burndown(readingOf(request, after), {
+        wallet,
+        period: period === undefined ? '30d' : (period as Period),
+        window: window === '30d' ? '30d' : '7d',
       }),
     );
   }
