@@ -16,7 +16,13 @@ runRole({
     const ports = { name, log, metrics, shardsOf, streamOf: ledgerStream };
     const servers = await openServers(readServerSettings(environment), ports, until);
     const register = readiness.register.bind(readiness);
-    const projectors = startProjectors(['transactions', 'quarantine'], { ...servers, log, metrics, register, fail });
+    const projectors = startProjectors(['transactions', 'quarantine', 'balance_days'], {
+      ...servers,
+      log,
+      metrics,
+      register,
+      fail,
+    });
     return { drain: projectors.stop, close: servers.close };
   },
 });

@@ -27,6 +27,7 @@ const WAYS: readonly Fields[] = [
   bare({ quantities: { a: '0', b_2: '900000000000000000', c: '1.50' }, model: 'größer — 模型', user_id: null }),
   bare({ quantity: '3', unit: 'h', parent_event_id: 'p1', dimensions: { region: 'eu', tier: 'so so' }, latency_ms: 0 }),
   bare({ quantity: '3', unit: 'h', parent_transaction_id: 'txn_1', parent_event_id: 'p1', enforce: false }),
+  bare({ quantity: '3', unit: 'h', user_id: 'auth0|507f1f77bcf86cd799439020' }),
   bare({ quantity: '3', unit: 'h', resource: null, dimensions: null, provider_cost: null, task_id: null }),
 ];
 
