@@ -69,10 +69,10 @@ module.exports = {
     {
       name: 'adapters-stand-alone',
       comment:
-        'an adapter is removed with its folder: no technology knows another; cluster/ runs the servers of them all',
+        'an adapter is removed with its folder: no technology knows another; testing/ is none, and cluster/ runs the servers of them all',
       severity: 'error',
       from: { path: '^libs/adapters/src/(?!cluster/)([^/]+)/' },
-      to: { path: '^libs/adapters/src/[^/]+/', pathNot: '^libs/adapters/src/$1/' },
+      to: { path: '^libs/adapters/src/[^/]+/', pathNot: '^libs/adapters/src/($1|testing)/' },
     },
     {
       name: 'projections-read-events-only',

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { AppProcess } from '@drawdown/adapters/cluster/testing/app-process';
 import { openEventStoreDb } from '@drawdown/adapters/eventstoredb/event-store';
 import { type EventStoreDbDouble, startDouble } from '@drawdown/adapters/eventstoredb/testing/double';
-import { freePorts } from '@drawdown/adapters/kafka/testing/ports';
+import { freePorts } from '@drawdown/adapters/testing/ports';
 import { type KafkaBroker, startKafkaBroker } from '@drawdown/adapters/kafka/testing/broker';
 import { ledgerStream } from '@drawdown/domain';
 import { COMMANDS_TOPIC } from '@drawdown/ledger';

@@ -14,7 +14,7 @@ import { ApiModule } from './api.module';
 import { Parts } from './parts';
 
 const KEY = 'test-admin-key-0123456789';
-const PROJECTORS = [['balances'], ['breakdown'], ['burn_rate'], ['transactions', 'quarantine']];
+const PROJECTORS = [['balances'], ['breakdown'], ['burn_rate'], ['transactions', 'quarantine', 'balance_days']];
 
 let api: NestFastifyApplication;
 let url: string;

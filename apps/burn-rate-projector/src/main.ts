@@ -12,11 +12,11 @@ runRole({
   name,
   port: 3013,
   settings: SERVER_VARIABLES,
-  open: async ({ environment, log, metrics, readiness, until }) => {
+  open: async ({ environment, log, metrics, readiness, until, fail }) => {
     const ports = { name, log, metrics, shardsOf, streamOf: ledgerStream };
     const servers = await openServers(readServerSettings(environment), ports, until);
     const register = readiness.register.bind(readiness);
-    const projectors = startProjectors(['burn_rate'], { ...servers, log, metrics, register });
+    const projectors = startProjectors(['burn_rate'], { ...servers, log, metrics, register, fail });
     return { drain: projectors.stop, close: servers.close };
   },
 });

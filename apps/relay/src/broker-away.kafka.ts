@@ -6,7 +6,7 @@ import { AppProcess } from '@drawdown/adapters/cluster/testing/app-process';
 import { openEventStoreDb } from '@drawdown/adapters/eventstoredb/event-store';
 import { type EventStoreDbDouble, startDouble } from '@drawdown/adapters/eventstoredb/testing/double';
 import { type KafkaBroker, startKafkaBroker } from '@drawdown/adapters/kafka/testing/broker';
-import { freePorts } from '@drawdown/adapters/kafka/testing/ports';
+import { freePorts } from '@drawdown/adapters/testing/ports';
 import { LEDGER_TOPIC } from '@drawdown/delivery';
 import { ledgerStream } from '@drawdown/domain';
 import type { EventStore } from '@drawdown/ports';

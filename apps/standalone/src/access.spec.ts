@@ -60,7 +60,11 @@ const BODIES: Readonly<Record<string, unknown>> = {
   keysCreate: { name: 'x', scopes: ['read'] },
 };
 /** Query parameters that a route cannot do without. */
-const QUERIES: Readonly<Record<string, string>> = { readsBreakdown: '?by=user', readsBurnRate: '?wallet=credits' };
+const QUERIES: Readonly<Record<string, string>> = {
+  readsBreakdown: '?by=user',
+  readsBurnRate: '?wallet=credits',
+  readsBurndown: '?wallet=credits',
+};
 
 const send = async (
   { method, name }: Operation,

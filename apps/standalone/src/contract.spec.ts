@@ -94,6 +94,7 @@ test('every route answers what is documented', async () => {
   for (const route of [O, `${O}/members`, `${O}/wallets`, W, `${W}/policy`, `${W}/lots`, `${O}/balance`])
     await call('GET', route);
   await call('PUT', `${O}/members/u2`, { role: 'member' });
+  await call('DELETE', `${O}/members/u2`);
   await call('PUT', `${O}/rate-card`, { key: 'world-card' });
   await call('PATCH', W, { low_balance_threshold: '5' });
   const granted = await call('POST', `${W}/grants`, {
@@ -120,7 +121,13 @@ test('every route answers what is documented', async () => {
   const after = `after=${encodeURIComponent(String(taken['position']))}`;
   await call('GET', `/v1/quarantine?organization_id=world&${after}`);
   await call('POST', '/v1/quarantine/redrive', { organization_id: 'world' });
-  for (const route of ['transactions', 'breakdown?by=service_type', 'spending?period=7d', 'burn-rate?wallet=credits']) {
+  for (const route of [
+    'transactions',
+    'breakdown?by=service_type',
+    'spending?period=7d',
+    'burn-rate?wallet=credits',
+    'burndown?wallet=credits',
+  ]) {
     await call('GET', `${O}/${route}${route.includes('?') ? '&' : '?'}${after}`);
   }
   await call('PUT', `${O}/members/u1`, { role: 'member' });

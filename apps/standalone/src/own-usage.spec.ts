@@ -1,6 +1,6 @@
 import { formatDecimal, storedCredits } from '@drawdown/kernel';
 import { eventFor, makeWorld, type World } from './testing/bad-input-world';
-import { callingAt } from './testing/calling';
+import { type Called, callingAt } from './testing/calling';
 import { type EmbeddedServer, openEmbedded } from './testing/embedded';
 import { ADMIN_KEY } from './testing/in-memory';
 
@@ -68,6 +68,104 @@ test('sums of own usage equal own transactions, by unit, organization and servic
   });
 });
 
+test('a person whose id has the | of an issuer is known by it everywhere', async () => {
+  const id = 'auth0|507f1f77bcf86cd799439020';
+  const event = eventFor('world', 'with-a-bar');
+  const data = { ...(event['data'] as object), user_id: id };
+  expect((await call('POST', '/v1/events?wait=charged', { ...event, data })).body).toMatchObject({
+    results: [{ outcome: 'charged' }],
+  });
+  const member = `/v1/organizations/world/members/${encodeURIComponent(id)}`;
+  const set = await call('PUT', member, { role: 'member' });
+  expect(set.body).toMatchObject({ user_id: id, role: 'member' });
+  after = String(set.body['position']);
+  expect((await of(id, 'transactions')).rows.map(({ user_id: user }) => user)).toEqual([id]);
+  const seen = await call('GET', `/v1/organizations/world/breakdown?by=user&user_id=${encodeURIComponent(id)}`);
+  expect(seen.body).toMatchObject({ data: [{ key: id, transactions: 1 }] });
+  const asked = { service_type: 'compute', user_id: id };
+  expect((await call('POST', '/v1/organizations/world/check', asked)).status).toBe(200);
+  expect((await call('DELETE', member)).body).toMatchObject({ user_id: id, removed: true });
+  expect((await of(id, 'transactions')).rows).toEqual([]);
+});
+
+describe('INV-TEN-3: balances and money are not for members', () => {
+  /** Whatever says how a wallet stands, wherever it stands in an answer. */
+  const HIDDEN =
+    /^(balance|balance_.*|settled|held|available|debt|uncovered|slices|lots|sequence|provider_cost|remaining|remaining_.*|cost_basis)$/;
+  const hiddenIn = (value: unknown): string[] =>
+    typeof value !== 'object' || value === null
+      ? []
+      : Object.entries(value).flatMap(([name, part]) => [
+          ...(HIDDEN.test(name) && part !== null ? [name] : []),
+          ...hiddenIn(part),
+        ]);
+  let own: string;
+
+  beforeAll(async () => {
+    for (const [organization, role] of [
+      ['world', 'owner'],
+      ['other', 'member'],
+    ] as const) {
+      // prettier-ignore
+      await setRole(organization, 'cat');
+      await call('PUT', `/v1/organizations/${organization}/members/eve`, { role });
+    }
+    for (const person of ['cat', 'eve']) {
+      for (const organization of ['world', 'other']) {
+        const event = eventFor(organization, `cost-${person}-${organization}`);
+        const data = {
+          ...(event['data'] as object),
+          user_id: person,
+          provider_cost: { amount: '0.5', currency: 'USD' },
+        };
+        const { body } = await call('POST', '/v1/events?wait=charged', { ...event, data });
+        after = String(body['position']);
+      }
+    }
+    own = (await of('cat', 'transactions')).rows.find((row) => row['organization_id'] === 'world')?.['id'] ?? '';
+  });
+
+  const O = '/v1/organizations/world';
+  const seenBy = async (person: string, path: string) => {
+    const since = `${path.includes('?') ? '&' : '?'}after=${encodeURIComponent(after)}`;
+    return call('GET', path + since, undefined, { 'drawdown-user': person });
+  };
+  const reads: readonly (readonly [string, () => string, readonly string[]])[] = [
+    ['transactions', () => `${O}/transactions?user_id=cat`, ['balance_before', 'balance_after', 'slices', 'sequence', 'debt', 'uncovered']], // prettier-ignore
+    ['a transaction', () => `${O}/transactions/${own}`, ['balance_before', 'balance_after', 'slices', 'sequence', 'debt', 'uncovered']], // prettier-ignore
+    ['an explanation', () => `${O}/transactions/${own}/explanation`, ['balance_before', 'balance_after', 'slices', 'sequence', 'debt', 'uncovered', 'provider_cost']], // prettier-ignore
+    ['a breakdown', () => `${O}/breakdown?by=user&user_id=cat`, []],
+    ['a breakdown by wallet', () => `${O}/breakdown?by=wallet&user_id=cat`, []],
+    ['spending', () => `${O}/spending?user_id=cat&from=2026-05-01T00:00:00Z&to=2026-05-02T00:00:00Z`, []],
+  ];
+
+  test.each(reads)('%s shows members their own, and nothing of how a wallet stands', async (_, path, ofManagers) => {
+    for (const manager of ['owner1', 'admin1']) {
+      const { status, body } = await seenBy(manager, path());
+      expect([status, [...new Set(hiddenIn(body))].sort()]).toEqual([200, [...ofManagers].sort()]);
+    }
+    const { status, body } = await seenBy('cat', path());
+    expect([status, hiddenIn(body)]).toEqual([200, []]);
+    expect(JSON.stringify(body)).toMatch(/"(credits|credits_debited)":"[1-9]/);
+  });
+
+  test('own transactions show balances where the person is more than a member, and only there', async () => {
+    const { rows } = await of('eve', 'transactions');
+    const shown = rows.map((row) => [row['organization_id'], hiddenIn(row).length > 0]);
+    expect(new Map(shown as [string, boolean][])).toEqual(new Map([['world', true], ['other', false]])); // prettier-ignore
+    for (const route of ROUTES) expect([route, hiddenIn((await of('cat', route)).body)]).toEqual([route, []]);
+  });
+
+  test.each(
+    ['', '/wallets', '/wallets/credits', '/wallets/credits/lots', '/balance', '/holds', '/burn-rate?wallet=credits', '/burndown?wallet=credits'] // prettier-ignore
+      .map((path) => [path]),
+  )('GET …%s is not for members', async (path) => {
+    expect((await seenBy('owner1', O + path)).status).toBe(200);
+    const { status, body } = await seenBy('cat', O + path);
+    expect([status, body['code']]).toEqual([403, 'role_required']);
+  });
+});
+
 test('periods go by the organizations’ own time, which may be a test clock’s', async () => {
   for (const route of ROUTES.filter((name) => name !== 'usage/trend')) {
     expect((await of('ann', `${route}?period=7d`)).rows).not.toEqual([]);
@@ -112,6 +210,24 @@ test('INV-TEN-4: a key that is bound to an organization shows that one’s part'
   const { rows } = await of('ann', 'usage/organizations', world['bound']);
   expect(rows.map(({ key }) => key)).toEqual(['world']);
   expect(rowsOf((await of('ann', 'transactions', world['bound'])).body)).toHaveLength(2);
+});
+
+test('INV-TEN-5: who was removed sees nothing of the organization any more, at once', async () => {
+  const organizationsOf = async ({ body }: Called): Promise<unknown> => {
+    after = String(body['position']);
+    return (await of('leaving', 'usage/organizations')).rows.map(({ key }) => key).sort();
+  };
+  for (const organization of ['world', 'other']) {
+    await setRole(organization, 'leaving');
+    const event = eventFor(organization, 'leaving');
+    await call('POST', '/v1/events?wait=charged', {
+      ...event,
+      data: { ...(event['data'] as object), user_id: 'leaving' },
+    });
+  }
+  expect(await organizationsOf(await setRole('world', 'leaving'))).toEqual(['other', 'world']);
+  const removed = await call('DELETE', '/v1/organizations/world/members/leaving');
+  expect(await organizationsOf(removed)).toEqual(['other']);
 });
 
 test('a key alone is nobody', async () => {

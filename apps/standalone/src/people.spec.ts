@@ -77,6 +77,45 @@ test('INV-TEN-5: a lowered role counts at once, for the very same token', async 
   expect(codeOf(await call('GET', `${O}/wallets`, undefined, headers))).toEqual([403, 'role_required']);
 });
 
+describe('INV-TEN-5: who is removed', () => {
+  const removed = (person: string, headers = {}) => call('DELETE', `${O}/members/${person}`, undefined, { ...headers });
+
+  test('is out at once, for the very same token, and finds no organization', async () => {
+    await call('PUT', `${O}/members/gone1`, { role: 'admin' });
+    const headers = { authorization: `Bearer ${await issuer.sign('gone1')}` };
+    expect((await call('GET', `${O}/wallets`, undefined, headers)).status).toBe(200);
+    const { status, body } = await removed('gone1');
+    expect([status, body]).toMatchObject([200, { user_id: 'gone1', removed: true, position: expect.any(String) as string }]); // prettier-ignore
+    for (const path of [`${O}/wallets`, `${O}/transactions`, O]) {
+      expect(codeOf(await call('GET', path, undefined, headers))).toEqual([404, 'not_found']);
+    }
+    const { data } = (await call('GET', `${O}/members`)).body as { data: { user_id: string }[] };
+    expect(data.map(({ user_id: id }) => id)).not.toContain('gone1');
+  });
+
+  test('may be removed again, and a repetition under its key does not take away a role given since', async () => {
+    await call('PUT', `${O}/members/gone2`, { role: 'member' });
+    const key = { 'idempotency-key': 'removal of gone2' };
+    const first = await removed('gone2', key);
+    expect((await removed('gone2')).body).toMatchObject({ user_id: 'gone2', removed: true });
+    await call('PUT', `${O}/members/gone2`, { role: 'member' });
+    const again = await removed('gone2', key);
+    expect([again.body, again.headers.get('idempotent-replay')]).toEqual([first.body, 'true']);
+    expect((await as('gone2', 'GET', `${O}/transactions`)).status).toBe(200);
+  });
+
+  test('is removed by owners and admins, owners by owners; the last of these stays', async () => {
+    await call('PUT', `${O}/members/gone3`, { role: 'member' });
+    await call('PUT', `${O}/members/second1`, { role: 'owner' });
+    expect(codeOf(await as('member1', 'DELETE', `${O}/members/gone3`))).toEqual([403, 'role_required']);
+    expect(codeOf(await as('admin1', 'DELETE', `${O}/members/second1`))).toEqual([403, 'role_required']);
+    expect((await as('admin1', 'DELETE', `${O}/members/gone3`)).status).toBe(200);
+    expect((await as('owner1', 'DELETE', `${O}/members/second1`)).status).toBe(200);
+    expect(codeOf(await as('owner1', 'DELETE', `${O}/members/owner1`))).toEqual([409, 'last_owner']);
+    expect(codeOf(await removed('owner1'))).toEqual([409, 'last_owner']);
+  });
+});
+
 test('BAD-090: every token that does not count is answered as an unknown key is', async () => {
   const past = Math.floor(Date.now() / 1000) - 60;
   const credentials = [

@@ -19,6 +19,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { makeWorld, type World } from './testing/bad-input-world';
 import { callingAt } from './testing/calling';
 import { type InMemoryServer, openInMemory } from './testing/in-memory';
+import { until } from './testing/until';
 
 let owner: InMemoryServer;
 let elsewhere: NestFastifyApplication;
@@ -112,6 +113,17 @@ test.each([
     ]);
   },
 );
+
+test('INV-TEN-5: who was removed is out here, too, within 5 s', async () => {
+  const there = callingAt(() => owner.url);
+  const url = await elsewhere.getUrl();
+  const statusOf = async (): Promise<number> =>
+    (await callingAt(() => url)('GET', `${O}/transactions`, undefined, { 'drawdown-user': 'leaving' })).status;
+  await there('PUT', `${O}/members/leaving`, { role: 'member' });
+  await until('the member is in', 5_000, async () => (await statusOf()) === 200);
+  await there('DELETE', `${O}/members/leaving`);
+  await until('the member is out', 5_000, async () => (await statusOf()) === 404);
+}, 15_000);
 
 test('refuses to show less than its caller has seen', async () => {
   const url = await elsewhere.getUrl();

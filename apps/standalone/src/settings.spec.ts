@@ -10,7 +10,10 @@ test('people come with tokens where issuer and audience are set, and not where n
   expect(readSettings({ ...ISSUER, ...AUDIENCE }).oidc).toEqual({
     issuer: 'https://issuer.example/realm',
     audience: 'drawdown',
+    userClaim: 'sub',
   });
+  const claim = { DRAWDOWN_OIDC_USER_CLAIM: 'https://acme.example/id' };
+  expect(readSettings({ ...ISSUER, ...AUDIENCE, ...claim }).oidc?.userClaim).toBe('https://acme.example/id');
 });
 
 test.each([
@@ -18,6 +21,9 @@ test.each([
   ['half of it: no issuer', AUDIENCE, 'DRAWDOWN_OIDC_AUDIENCE'],
   ['an issuer without TLS', { ...AUDIENCE, DRAWDOWN_OIDC_ISSUER: 'http://issuer.example' }, 'DRAWDOWN_OIDC_ISSUER'],
   ['an issuer that is no address', { ...AUDIENCE, DRAWDOWN_OIDC_ISSUER: 'issuer' }, 'DRAWDOWN_OIDC_ISSUER'],
+  ['a claim without an issuer', { DRAWDOWN_OIDC_USER_CLAIM: 'oid' }, 'DRAWDOWN_OIDC_USER_CLAIM'],
+  ['a claim that is none', { ...ISSUER, ...AUDIENCE, DRAWDOWN_OIDC_USER_CLAIM: 'o id' }, 'DRAWDOWN_OIDC_USER_CLAIM'],
+  ['a claim that changes', { ...ISSUER, ...AUDIENCE, DRAWDOWN_OIDC_USER_CLAIM: 'email' }, 'DRAWDOWN_OIDC_USER_CLAIM'],
   ['a typo', { DRAWDOWN_OIDC_ISUER: 'x' }, 'DRAWDOWN_OIDC_ISUER'],
 ])('BAD-120: %s refuses the start and names the variable', (_, environment, name) => {
   expect(() => readSettings(environment)).toThrow(BadSettings);

@@ -12,11 +12,17 @@ runRole({
   name,
   port: 3014,
   settings: SERVER_VARIABLES,
-  open: async ({ environment, log, metrics, readiness, until }) => {
+  open: async ({ environment, log, metrics, readiness, until, fail }) => {
     const ports = { name, log, metrics, shardsOf, streamOf: ledgerStream };
     const servers = await openServers(readServerSettings(environment), ports, until);
     const register = readiness.register.bind(readiness);
-    const projectors = startProjectors(['transactions', 'quarantine'], { ...servers, log, metrics, register });
+    const projectors = startProjectors(['transactions', 'quarantine', 'balance_days'], {
+      ...servers,
+      log,
+      metrics,
+      register,
+      fail,
+    });
     return { drain: projectors.stop, close: servers.close };
   },
 });

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { AppProcess } from '@drawdown/adapters/cluster/testing/app-process';
 import { startDouble } from '@drawdown/adapters/eventstoredb/testing/double';
 import { startKafkaBroker } from '@drawdown/adapters/kafka/testing/broker';
-import { freePorts } from '@drawdown/adapters/kafka/testing/ports';
+import { freePorts } from '@drawdown/adapters/testing/ports';
 
 /** Long enough for the client to have given up once. */
 const ABSENT_MS = 10_000;

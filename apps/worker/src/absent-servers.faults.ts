@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { AppProcess } from '@drawdown/adapters/cluster/testing/app-process';
 import { type EventStoreDbDouble, startDouble } from '@drawdown/adapters/eventstoredb/testing/double';
-import { freePorts } from '@drawdown/adapters/kafka/testing/ports';
+import { freePorts } from '@drawdown/adapters/testing/ports';
 
 /** FLT-09: so long a process that is asked to stop may take. */
 const STOP_MAX_MS = 10_000;

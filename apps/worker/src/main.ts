@@ -5,7 +5,7 @@ import { systemClock } from '@drawdown/adapters/embedded/system-clock';
 import { openPgDatabase } from '@drawdown/adapters/postgres/pg-database';
 import { readServerSettings, SERVER_VARIABLES } from '@drawdown/adapters/server-settings';
 import { openLogServers } from '@drawdown/adapters/servers';
-import { ClockWatch } from '@drawdown/delivery';
+import { ClockWatch, watchDependencies } from '@drawdown/delivery';
 import { ledgerStream } from '@drawdown/domain';
 import { runRole } from '@drawdown/http';
 import { FollowedCatalogue, owningShards, shardsOf, Worker } from '@drawdown/ledger';
@@ -33,7 +33,9 @@ runRole({
     readiness.register('clock', () => watch?.trouble ?? null);
     const isClockRight = async (): Promise<boolean> => watch?.isRight() ?? true;
     const worker: Worker = new Worker({ ...shared, owner: owningShards({ ...shared, snapshots, isClockRight }) });
+    let unwatch = (): void => undefined;
     const drain = async (): Promise<void> => {
+      unwatch();
       watch?.stop();
       await worker.stop();
       await followed.stop();
@@ -47,6 +49,7 @@ runRole({
       readiness.register('catalogue', () => followed.trouble);
       readiness.register('shards', () => worker.trouble);
       await until('kafka', () => worker.start());
+      unwatch = watchDependencies({ event_store: () => servers.store.head(ledgerStream(0)) }, metrics, log);
       return { drain, close };
     } catch (error) {
       await drain();

@@ -4,6 +4,7 @@ import { type Batch, type BatchLimits, UnreadableAt } from './batch';
 import type { Feed, FeedCursor } from './feed';
 import { checkpointOf, codeOf, moveCheckpoint, UNDEFINED_TABLE } from './models';
 import { type Model, modelName, type Projector, suffixOf } from './projector';
+import { Rest } from './rest';
 
 /** Pauses while database or store are away, or a transaction fails for another reason. */
 const RETRY_MS = { first: 50, longest: 2_000 };
@@ -74,8 +75,11 @@ export class Follower<E> {
   private done: Promise<void> | undefined;
   /** After a failure batches are of one event, so that what can be saved is, and the reason names the event. */
   private careful = false;
+  /** From the begin of a commit until the database has rested. */
   private isSaving = false;
   private isGrowing = false;
+  private readonly rest = new Rest();
+  private commitMs = 0;
 
   constructor(
     private readonly ports: FollowerPorts,
@@ -117,6 +121,7 @@ export class Follower<E> {
   async stop(): Promise<void> {
     this.stopping.abort();
     this.cursor.close();
+    this.rest.cut();
     await this.done;
   }
 
@@ -186,6 +191,7 @@ export class Follower<E> {
       events += more.events.length;
       weight += more.weight;
     }
+    this.rest.cut(); // it is full, or has to stop
     return { ...step, last, events, weight };
   }
 
@@ -243,7 +249,9 @@ export class Follower<E> {
   /** Commits the batch while the next one is awaited and applied; where it could not, that waiting is over. Never rejects. */
   private async save(from: number, applied: Applied<unknown>): Promise<boolean> {
     this.isSaving = true;
+    this.rest.reset();
     const saved = await this.commit(from, applied);
+    if (saved && !this.stopped) await this.rest.from(this.commitMs);
     this.isSaving = false;
     if (!saved || this.isGrowing) this.cursor.interrupt();
     return saved;
@@ -258,6 +266,7 @@ export class Follower<E> {
     const backOff = new BackOff(RETRY_MS.first, RETRY_MS.longest);
     if (applied.events === 0) return true;
     for (;;) {
+      const began = performance.now();
       try {
         const moved = await database.transaction(async (tx) => {
           if (!(await moveCheckpoint(tx, this.model, this.shard, from, applied.last))) return false;
@@ -269,6 +278,7 @@ export class Follower<E> {
         metrics.observe('projection_batch_events', applied.events, this.labels);
         metrics.observe('projection_batch_charges', applied.weight, this.labels);
         this.fencedBackOff.reset();
+        this.commitMs = performance.now() - began;
         this.committed = applied.last;
         this.careful = false;
         this.recovered();

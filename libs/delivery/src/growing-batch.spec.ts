@@ -7,6 +7,8 @@ import { type Counted, decode, STREAM, until, write } from './testing/counting';
 
 const MODEL = { projector: 'kept', version: 1, generation: 1, state: 'serving' } as const;
 
+const LIMITS = { events: 100, weight: 100 };
+
 /** One checkpoint; its commits wait until they are let go. */
 class SlowDatabase {
   checkpoint = -1;
@@ -79,7 +81,7 @@ const follow = (fails: (revision: number) => boolean): void => {
   };
   const feed = new Feed({ ...source, weigh: () => 1 }, stopping.signal);
   const events = { progressed: () => undefined, halted: () => undefined, gone: () => undefined };
-  const limits = () => ({ events: 100, weight: 100 });
+  const limits = () => LIMITS;
   const all = { ...ports, database: database.database };
   follower = new Follower(all, projector as Projector<unknown, Counted>, MODEL, 0, feed, limits, events);
   follower.start();
@@ -125,4 +127,44 @@ test('an event that cannot be applied and comes meanwhile halts it after everyth
   clearInterval(letting);
   expect(follower.health().reason).toContain('revision 2');
   expect(database.commits.flat()).toEqual([0, 1]);
+});
+
+/** Commits revision 0 in so many milliseconds. */
+const commitFirst = async (ms: number): Promise<void> => {
+  follow(() => false);
+  await write(store, [['a', 1]]);
+  await until(() => database.isCommitting);
+  const from = performance.now();
+  await until(() => performance.now() - from >= ms);
+  database.letGo();
+  await until(() => follower.revision === 0);
+};
+
+test('after a long commit the database rests: what comes meanwhile is committed together', async () => {
+  await commitFirst(300);
+  for (const key of ['b', 'c', 'd']) await write(store, [[key, 1]]);
+  await until(() => database.isCommitting);
+  database.letGo();
+  await until(() => follower.revision === 3);
+  expect(database.commits).toEqual([[0], [1, 2, 3]]);
+});
+
+test('a full batch ends the rest', async () => {
+  await commitFirst(400);
+  const from = performance.now();
+  await write(
+    store,
+    Array.from({ length: LIMITS.events }, () => ['b', 1]),
+  );
+  await until(() => database.isCommitting);
+  expect(performance.now() - from).toBeLessThan(900);
+  database.letGo();
+  await until(() => follower.revision === LIMITS.events);
+});
+
+test('a follower that rests stops at once', async () => {
+  await commitFirst(400);
+  const from = performance.now();
+  await follower.stop();
+  expect(performance.now() - from).toBeLessThan(900);
 });

@@ -4,12 +4,6 @@ import { Follower, type FollowerHealth, type FollowerPorts } from './follower';
 import { Reached } from './progress';
 import { type Model, modelName, type Projector, suffixOf } from './projector';
 
-/**
- * A batch's bounds: what is there is taken at once, so these are reached under load only, when larger batches cost less
- * per charge, since each row is written once. Some 200 ms of work.
- */
-const BATCH: BatchLimits = { events: 4_000, weight: 20_000 };
-
 /** A model being carried forward in all shards. */
 export class ModelRun<E> {
   readonly reached: readonly Reached[];
@@ -18,14 +12,14 @@ export class ModelRun<E> {
   private building: boolean;
 
   constructor(
-    ports: FollowerPorts & { readonly batch?: BatchLimits; readonly onProgress?: () => void },
+    ports: FollowerPorts & { readonly batch: BatchLimits; readonly onProgress?: () => void },
     projector: Projector<unknown, E>,
     readonly model: Model,
     feeds: readonly Feed<E>[],
     onGone: () => void,
   ) {
     this.building = model.state === 'building';
-    const limits = (): BatchLimits => ports.batch ?? BATCH;
+    const limits = (): BatchLimits => ports.batch;
     this.reached = feeds.map(() => new Reached());
     this.followers = feeds.map((feed, shard) => {
       const reached = this.reached[shard];

@@ -8,6 +8,7 @@ import {
 } from '@drawdown/ports';
 import { BackOff } from './back-off';
 import type { BatchLimits } from './batch';
+import { batchLimits } from './batch-limits';
 import { Feed } from './feed';
 import type { FollowerHealth } from './follower';
 import { DatabaseTooNew } from './format';
@@ -40,6 +41,8 @@ export interface ProjectorRunnerOptions<E> {
   readonly batch?: BatchLimits;
   /** Told whenever {@link ProjectorRunner.report} has something new that somebody may wait for. */
   readonly onProgress?: () => void;
+  /** Told that a later release has changed the database, at the start or under it: the models stand still from then on. */
+  readonly onTooNew?: (error: DatabaseTooNew) => void;
 }
 
 /**
@@ -188,7 +191,9 @@ export class ProjectorRunner<E> implements ReadProgress {
       this.options.metrics.gauge('consumer_halted', 0, { projector: projector.name, shard: String(shard) });
     }
     const gone = (): void => this.reopen(projector.name);
-    const run = new ModelRun(this.options, projector, model, this.feeds, gone);
+    const { options } = this;
+    const batch = options.batch ?? batchLimits(options.shards * options.projectors.length);
+    const run = new ModelRun({ ...options, batch }, projector, model, this.feeds, gone);
     this.runs.set(projector.name, [...(this.runs.get(projector.name) ?? []), run]);
     return run;
   }
@@ -252,7 +257,10 @@ export class ProjectorRunner<E> implements ReadProgress {
         this.failure = error;
         this.options.onProgress?.();
         this.options.metrics.count('projection_errors_total', { projector: 'all' });
-        if (error instanceof DatabaseTooNew) throw error; // time does not cure it
+        if (error instanceof DatabaseTooNew) {
+          this.options.onTooNew?.(error);
+          throw error; // time does not cure it
+        }
         this.options.log.warn({ error: textOf(error) }, failure);
         await backOff.pause(this.stopping.signal);
       }

@@ -44,6 +44,7 @@ export {
   NO_USAGE,
   refundCharge,
   releaseHold,
+  removeMember,
   setRole,
   type Step,
   type StepOutcome,

@@ -11,6 +11,7 @@ import {
   uuidOf,
   uuidText,
   uuidV5Bytes,
+  USER_ID,
 } from './ids';
 
 describe('derived ids', () => {
@@ -57,6 +58,33 @@ describe('derived ids', () => {
     );
     expect(chargeId(organizationNamespace('o'), 'ab', 'c')).not.toBe(chargeId(organizationNamespace('o'), 'a', 'bc'));
   });
+});
+
+describe('ids of people', () => {
+  test.each([
+    ['Auth0', 'auth0|507f1f77bcf86cd799439020'],
+    ['Auth0 with another source', 'google-oauth2|108204268033311374519'],
+    ['Entra ID, pairwise', 'AAAAAAAAAAAAAAAAAAAAAIkzqFVrSaSaFHy782bbtaQ'],
+    ['Google', '108204268033311374519'],
+    ['Keycloak', '1d2c7a0e-52d0-4b3f-9c55-0e9e4b7a2f10'],
+    ['Okta', '00u1a2b3c4d5e6F7g8h9'],
+  ])('are taken as %s gives them', (_, id) => expect(USER_ID.test(id)).toBe(true));
+
+  test.each([
+    '',
+    'ann@example.com',
+    'a b',
+    'a\n',
+    'a/b',
+    'a,b',
+    'a"b',
+    "a'b",
+    'a%7Cb',
+    'a\\b',
+    'ü',
+    '=1',
+    'x'.repeat(129),
+  ])('BAD-020: refuses %j', (id) => expect(USER_ID.test(id)).toBe(false));
 });
 
 describe('ids that callers choose', () => {

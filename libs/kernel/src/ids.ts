@@ -3,6 +3,12 @@ import { hash } from 'node:crypto';
 /** Ids that callers choose (api.md, Conventions). */
 export const CALLER_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 
+/**
+ * Ids of people: what callers choose, and the `|` with which issuers part the source of an account from its number
+ * (`auth0|…`, `google-oauth2|…`). Nothing else: they stand in paths, headers and exported tables.
+ */
+export const USER_ID = /^[A-Za-z0-9._:|-]{1,128}$/;
+
 /** Namespace of every id that Drawdown derives from names (RFC 9562 §5.5). Part of the contract: never changes. */
 export const DRAWDOWN_NAMESPACE = Buffer.from('b2f0c1de6d0a5c3e9a5f4d7261776e64', 'hex');
 

@@ -37,6 +37,7 @@ export {
   identityOf,
   identityWith,
   organizationNamespace,
+  USER_ID,
   uuidOf,
   uuidText,
   uuidV5Bytes,

@@ -171,6 +171,20 @@ export type BurnRate = {
   readonly basis_days: number;
 };
 
+export interface BurndownQuery {
+  readonly wallet: string;
+  /** `30d` unless said. */
+  readonly period?: TimeRange['period'];
+  /** What the burn rate is judged by; `7d` unless said. */
+  readonly window?: '7d' | '30d';
+}
+export type BalancePoint = { readonly time: Instant; readonly balance: string };
+/**
+ * A wallet's settled balance: `data` at each UTC midnight from that of the day on which the period begins, and at the
+ * present time; `projection` from there until nothing is available, at the burn rate; empty where nothing burns.
+ */
+export type Burndown = { readonly data: readonly BalancePoint[]; readonly projection: readonly BalancePoint[] };
+
 export type OrganizationDocument = {
   readonly id: string;
   readonly name: string;

@@ -5,6 +5,8 @@ export {
   type BreakdownKey,
   BREAKDOWN_KEYS,
   type BreakdownQuery,
+  type Burndown,
+  type BurndownQuery,
   type BurnRate,
   type Explanation,
   InvalidCursor,

@@ -1,11 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ReadProgress } from '@drawdown/delivery';
 import { CATALOGUE, type Position, positionOf } from '@drawdown/kernel';
-import type { Row, Sql, SqlValue } from '@drawdown/ports';
+import { DatabaseUnavailable, type Row, type Sql, type SqlValue } from '@drawdown/ports';
 import { type PageRequest, type ReadAsOf, type Reading, ReadModelBehind } from './read-models';
 
 /** How long a read waits for the position that its caller has seen (api.md, Conventions). */
 export const AFTER_TIMEOUT_MS = 5_000;
+
+/** A database that is there says so in milliseconds; whoever asks has waited {@link AFTER_TIMEOUT_MS} already. */
+const SIGN_OF_LIFE_MS = 1_000;
 
 /** Between two questions to a replica that lags behind what the caller has seen. */
 const REPLICA_PAUSE_MS = 50;
@@ -98,9 +101,17 @@ export class ModelReader {
     try {
       return await coming;
     } catch (error) {
-      if (error instanceof ReadModelBehind) await this.database.query('SELECT 1');
+      if (error instanceof ReadModelBehind) await this.answers();
       throw error;
     }
+  }
+
+  private async answers(): Promise<void> {
+    const done = new AbortController();
+    const late = pause(SIGN_OF_LIFE_MS, true, { signal: done.signal }).catch(() => false); // aborted: not late
+    const isLate = await Promise.race([this.database.query('SELECT 1').then(() => false), late]);
+    done.abort();
+    if (isLate) throw new DatabaseUnavailable('the database does not answer');
   }
 
   private async askModel<R extends Row>(

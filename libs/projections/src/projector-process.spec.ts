@@ -52,7 +52,8 @@ test('a relay and projectors by themselves make the same read models as one proc
     streamOf: (shard) => `ledger-${String(shard)}`,
   });
   stops.push(relay.stop);
-  for (const names of [['balances'], ['breakdown'], ['burn_rate'], ['transactions', 'quarantine']]) started(names);
+  for (const names of [['balances'], ['breakdown'], ['burn_rate'], ['transactions', 'quarantine', 'balance_days']])
+    started(names);
   await log.write(world.drafts.slice(50));
 
   const progress = new CheckpointProgress(database, projectors, NO_LOG);

@@ -13,12 +13,14 @@ export interface ProjectorProcessPorts {
   readonly metrics: Metrics;
   /** Takes what says why the process cannot work; null where it can. */
   readonly register: (name: string, check: () => string | null | Promise<string | null>) => void;
+  /** Told what no time cures: the process is of no use any more. */
+  readonly fail?: (error: Error) => void;
 }
 
 /** Carries some read models forward in a process of their own, live from the fan-out. Ends with the result. */
 export const startProjectors = (
   names: readonly string[],
-  { stream, register, ...ports }: ProjectorProcessPorts,
+  { stream, register, fail, ...ports }: ProjectorProcessPorts,
 ): { readonly stop: () => Promise<void> } => {
   const { database, shards, log, metrics } = ports;
   const partitions = new Map(Array.from({ length: shards }, (_, shard) => [ledgerStream(shard), shard]));
@@ -28,7 +30,7 @@ export const startProjectors = (
     if (found === undefined) throw new RangeError(`there is no projector ${name}`);
     return found;
   });
-  const runner = ledgerRunner({ ...ports, store, projectors: some });
+  const runner = ledgerRunner({ ...ports, store, projectors: some, ...(fail && { onTooNew: fail }) });
   register('database', async () => {
     await database.query('SELECT 1');
     return null;

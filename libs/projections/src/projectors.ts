@@ -1,6 +1,7 @@
 import { ledgerStream, readRecorded } from '@drawdown/domain/events';
 import { type Projector, ProjectorRunner, type ProjectorRunnerOptions } from '@drawdown/delivery';
 import { balances } from './balances/projector';
+import { balanceDays } from './burndown/projector';
 import { breakdown } from './breakdown/projector';
 import { burnRate } from './burn-rate';
 import { type LedgerRecord, weightOf } from './ledger-record';
@@ -14,6 +15,7 @@ export const projectors: readonly Projector<unknown, LedgerRecord>[] = [
   burnRate,
   transactions,
   quarantine,
+  balanceDays,
 ];
 
 export type LedgerRunner = ProjectorRunner<LedgerRecord>;

@@ -4,6 +4,7 @@ import type { EventReader, Sql } from '@drawdown/ports';
 import { balanceQueries } from './balances/queries';
 import { breakdownQueries } from './breakdown/queries';
 import { askBurnRate } from './burn-rate';
+import { askBurndown } from './burndown/queries';
 import { ModelReader } from './model-reader';
 import { personSums } from './person/sums';
 import { personTransactions } from './person/transactions';
@@ -40,6 +41,10 @@ export const readModels = ({ database, progress, store, shardOf }: ReadModelPort
       if (wallet === undefined) return undefined;
       const available = query.available ?? balancesOf(wallet.value, reading.now).available;
       return askBurnRate(reader, reading, { ...query, available });
+    },
+    burndown: async (reading, query) => {
+      const wallet = await walletFigures(reading, query.wallet);
+      return wallet === undefined ? undefined : askBurndown(reader, reading, query, wallet);
     },
   };
 };

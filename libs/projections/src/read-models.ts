@@ -5,6 +5,8 @@ import type {
   Answer,
   Breakdown,
   BreakdownQuery,
+  Burndown,
+  BurndownQuery,
   BurnRate,
   Explanation,
   Membership,
@@ -85,6 +87,9 @@ export interface ReadModels extends PersonModels {
     reading: Reading,
     query: { readonly wallet: string; readonly window?: '7d' | '30d'; readonly available?: Credits },
   ): Promise<Answer<BurnRate> | undefined>;
+
+  /** As of what balances, their history and the burn rate all cover. undefined: no such wallet. */
+  burndown(reading: Reading, query: BurndownQuery): Promise<Answer<Burndown> | undefined>;
 
   /** Over all organizations unless one is named; oldest first. `asOf.position` covers all shards. */
   quarantine(

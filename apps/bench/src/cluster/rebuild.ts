@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { AppProcess } from '@drawdown/adapters/cluster/testing/app-process';
-import { freePorts } from '@drawdown/adapters/kafka/testing/ports';
+import { freePorts } from '@drawdown/adapters/testing/ports';
 import { openPgDatabase } from '@drawdown/adapters/postgres/pg-database';
 import { dropDatabase, newDatabase } from '@drawdown/adapters/postgres/testing/postgres-server';
 import { NO_LOG, NO_METRICS } from '@drawdown/ports';

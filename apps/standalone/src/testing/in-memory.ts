@@ -95,6 +95,7 @@ export const emptyReadModels = (): ReadModels => {
     breakdown: total,
     spending: total,
     burnRate: missing,
+    burndown: missing,
     memberships: async () => ({ value: [], asOf }),
     personBreakdown: total,
     personSpending: total,

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePorts } from '@drawdown/adapters/kafka/testing/ports';
+import { freePorts } from '@drawdown/adapters/testing/ports';
 
 export const ROOT = path.resolve(__dirname, '../../../..');
 const MAIN = path.join(ROOT, 'dist/apps/standalone/src/main.js');

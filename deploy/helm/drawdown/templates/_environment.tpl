@@ -45,6 +45,10 @@
   value: {{ $values.oidc.issuer | quote }}
 - name: DRAWDOWN_OIDC_AUDIENCE
   value: {{ $values.oidc.audience | quote }}
+{{- if $values.oidc.userClaim }}
+- name: DRAWDOWN_OIDC_USER_CLAIM
+  value: {{ $values.oidc.userClaim | quote }}
+{{- end }}
 {{- end }}
 {{- if and (eq .name "api") $values.adminKeySecret.name }}
 - name: DRAWDOWN_ADMIN_KEY

@@ -3,6 +3,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { type Log, type Metrics, NO_LOG, NO_METRICS } from '@drawdown/ports';
 import { type Cluster, Kafka, type KafkaConfig, logLevel, type RetryOptions } from 'kafkajs';
+import { reasonOf } from './refusal';
 
 /** A broker answers in milliseconds; one that is silent so long is asked again (with the same sequence numbers). */
 const REQUEST_MAX_MS = 5_000;
@@ -154,7 +155,7 @@ export class Health {
   }
 
   down(error: unknown): void {
-    if (this.state !== false) this.log.error({ error: String(error) }, 'Kafka does not answer; it is tried again');
+    if (this.state !== false) this.log.error({ error: reasonOf(error) }, 'Kafka does not answer; it is tried again');
     this.turn(false);
   }
 

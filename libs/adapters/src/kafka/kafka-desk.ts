@@ -4,6 +4,7 @@ import type { Admin, Cluster } from 'kafkajs';
 import { GrowingPause } from './growing-pause';
 import { inTime } from './in-time';
 import { type Client, clusterOf, type Health, type KafkaOptions, openClient } from './kafka-client';
+import { reasonOf } from './refusal';
 import { topicIdFrom } from './topic-identity';
 
 /** Topics are made, and groups looked up, within milliseconds; a broker that is restarted is back within 3 s. */
@@ -85,22 +86,25 @@ export class KafkaDesk {
   /** All questions may be asked twice: a topic that was just made may be unknown for a moment, which kafkajs takes ill. */
   private async ask<T>(question: (admin: Admin, connection: Connection) => Promise<T>): Promise<T> {
     const again = new GrowingPause(AGAIN_FIRST_MS, AGAIN_LONGEST_MS);
+    let reason: unknown = null;
     for (const end = performance.now() + ANSWER_MAX_MS; ; await again.pause(this.closing.signal)) {
       if (this.closing.signal.aborted) throw new StreamUnavailable('the stream is closed');
       const connection = (this.connection ??= this.connect());
       try {
         const left = end - performance.now();
         const asked = connection.admin.then((admin) => question(admin, connection));
-        const answer = await inTime(asked, left, () => new Error('no answer in time'));
+        const answer = await inTime(asked, left, () => new NoAnswer('no answer in time'));
         this.health.up();
         return answer;
       } catch (error) {
         if (error instanceof NoSuchTopic) throw error;
         connection.client.destroy();
         if (this.connection === connection) this.connection = undefined;
+        // The last try is cut short; what the ones before it were told says why.
+        if (reason === null || !(error instanceof NoAnswer)) reason = error;
         if (performance.now() < end) continue;
-        this.health.down(error);
-        throw new StreamUnavailable(`Kafka does not answer: ${String(error)}`, { cause: error });
+        this.health.down(reason);
+        throw new StreamUnavailable(`Kafka does not answer: ${reasonOf(reason)}`, { cause: reason });
       }
     }
   }
@@ -120,3 +124,4 @@ const connectedCluster = async (client: Client): Promise<Cluster> => {
 };
 
 class NoSuchTopic extends Error {}
+class NoAnswer extends Error {}

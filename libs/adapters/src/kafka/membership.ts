@@ -8,6 +8,7 @@ import { type Claim, coPartition } from './co-partition';
 import { GrowingPause } from './growing-pause';
 import { inTime } from './in-time';
 import { type Client, type KafkaOptions, openClient } from './kafka-client';
+import { reasonOf } from './refusal';
 
 /** A member that is not heard of for so long is dead to its group. */
 const SESSION_MS = 6_000;
@@ -125,7 +126,7 @@ export class Membership {
           return await this.join();
         } catch (error) {
           if (over()) return;
-          const fields = { group: this.group, error: String(error) };
+          const fields = { group: this.group, error: reasonOf(error) };
           this.log.error(fields, 'a consumer cannot join its group; it tries again');
           this.giveUp();
           await this.pause.pause(this.stopping.signal);

@@ -5,6 +5,7 @@ import { inTime } from './in-time';
 import type { Health, KafkaOptions } from './kafka-client';
 import type { Outgoing } from './kafka-records';
 import { PartitionUnknown, ProducerConnection } from './producer-connection';
+import { reasonOf } from './refusal';
 
 /** From here on an answer is useless to a caller who waits for it; a broker that is restarted is back within 3 s. */
 const SEND_MAX_MS = 10_000;
@@ -127,7 +128,7 @@ export class TopicProducer {
       // Nothing was sent: the partition may be younger than what the producer knew, and the next one asks anew.
       if (again && error instanceof PartitionUnknown) return this.request(messages, false);
       if (error instanceof StreamUnavailable) return error;
-      return new StreamUnavailable(`${this.topic}: ${String(error)}`, { cause: error });
+      return new StreamUnavailable(`${this.topic}: ${reasonOf(error)}`, { cause: error });
     }
   }
 }

@@ -96,10 +96,13 @@ describe('on a real PostgreSQL', () => {
   });
 
   test('statements and idle transactions have a limit, and plans follow their tables', async () => {
-    const [row] = await db.query(`SELECT current_setting('plan_cache_mode') AS plans,
-                                         current_setting('statement_timeout') AS statement,
-                                         current_setting('idle_in_transaction_session_timeout') AS idle`);
-    expect(row).toEqual({ plans: 'force_custom_plan', statement: '1min', idle: '30s' });
+    const settings = `SELECT current_setting('plan_cache_mode') AS plans,
+                             current_setting('statement_timeout') AS statement,
+                             current_setting('idle_in_transaction_session_timeout') AS idle`;
+    const all = { plans: 'force_custom_plan', idle: '30s' };
+    expect(await db.query(settings)).toEqual([{ ...all, statement: '5s' }]);
+    expect(await db.transaction((tx) => tx.query(settings))).toEqual([{ ...all, statement: '1min' }]);
+    expect(await db.query(settings)).toEqual([{ ...all, statement: '5s' }]);
   });
 
   test('FLT-43: a serialization failure keeps its code, which asks for the whole transaction again', async () => {

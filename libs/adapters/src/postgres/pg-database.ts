@@ -17,11 +17,17 @@ import { IDLE_TRANSACTION_MS, type Session, TransactionAborted, Transactions } f
 const POOL_SIZE = 10;
 /** How long a caller waits for a connection, free or new; whoever waits for that caller is answered within 2 s (FLT-44). */
 const CONNECT_MAX_MS = 1_500;
+/** Of a statement by itself: somebody waits for what it reads, and a server that hangs must not hold all who ask (FLT-41). */
+const QUESTION_MAX_MS = 5_000;
+/** Of one in a transaction: a batch of rows on a server that is busy. */
 const STATEMENT_MAX_MS = 60_000;
 /** Scripts make tables and indexes, also over tables that are full. */
 const SCRIPT_MAX_MS = 600_000;
 /** How much longer than the server's limit this side waits: for a server or a network that has gone silent. */
 const SILENCE_MS = 5_000;
+const QUESTION_SILENCE_MS = 500;
+/** In one message, so that it costs no time of its own. */
+const BEGIN = `BEGIN; SET LOCAL statement_timeout = ${String(STATEMENT_MAX_MS)}`;
 /** Statement texts that get a name; programs have some dozens, more means texts that are put together at run time. */
 const NAMED_MAX = 300;
 
@@ -37,6 +43,12 @@ export interface PgOptions {
 
 /** A PostgreSQL server (14 or later). Connects when first used, so that a start does not depend on it. */
 export const openPgDatabase = (url: string, options: PgOptions = {}): ReadDatabase => new PgDatabase(url, options);
+
+/** How long this side waits for an answer, where it is not as long as in a transaction; pg's types do not have it. */
+interface Limit {
+  readonly query_timeout?: number;
+}
+const QUESTION_LIMIT: Limit = { query_timeout: QUESTION_MAX_MS + QUESTION_SILENCE_MS };
 
 class PgDatabase implements ReadDatabase {
   private readonly pool: Pool;
@@ -56,7 +68,7 @@ class PgDatabase implements ReadDatabase {
       application_name: 'drawdown',
       max: poolSize,
       connectionTimeoutMillis: CONNECT_MAX_MS,
-      statement_timeout: STATEMENT_MAX_MS,
+      statement_timeout: QUESTION_MAX_MS,
       query_timeout: STATEMENT_MAX_MS + SILENCE_MS,
       idle_in_transaction_session_timeout: IDLE_TRANSACTION_MS,
       options: `-c ${PLAN_EACH_TIME}`,
@@ -73,13 +85,13 @@ class PgDatabase implements ReadDatabase {
   async query<R extends Row>(statement: string, parameters: readonly SqlValue[] = []): Promise<readonly R[]> {
     this.transactions.refuseInside();
     return this.onConnection(async (connection) => {
-      const ask = () => this.execute<R>(connection, statement, parameters);
+      const ask = () => this.execute<R>(connection, statement, parameters, QUESTION_LIMIT);
       try {
         return await ask();
       } catch (error) {
         // Somebody else changed a table under a parsed statement; now it is parsed again. A transaction has to be done again.
         if (isStale(error)) return await ask();
-        throw error;
+        throw isCancelled(error) ? asUnavailable(error) : error;
       }
     });
   }
@@ -92,11 +104,8 @@ class PgDatabase implements ReadDatabase {
   async run(script: string): Promise<void> {
     this.transactions.refuseInside();
     const limits = `SET LOCAL statement_timeout = ${String(SCRIPT_MAX_MS)}; SELECT pg_advisory_xact_lock(${SCRIPT_LOCK});`;
-    const all: QueryConfig & { query_timeout: number } = {
-      text: `${limits}\n${script}`,
-      query_timeout: SCRIPT_MAX_MS + SILENCE_MS,
-    };
-    await this.onConnection((connection) => connection.ask(all));
+    const text = `${limits}\n${script}`;
+    await this.onConnection((connection) => connection.ask({ text, query_timeout: SCRIPT_MAX_MS + SILENCE_MS }));
     this.names.clear(); // a parsed statement may not return what it did; new names have it parsed again
   }
 
@@ -109,7 +118,7 @@ class PgDatabase implements ReadDatabase {
     return {
       query: (statement, parameters) => this.execute(connection, statement, parameters),
       begin: async () => {
-        await connection.ask('BEGIN');
+        await connection.ask(BEGIN);
       },
       commit: async () => {
         // After a failed statement PostgreSQL answers a COMMIT with a rollback, and no error.
@@ -131,11 +140,12 @@ class PgDatabase implements ReadDatabase {
     connection: Connection,
     statement: string,
     parameters: readonly SqlValue[],
+    limit: Limit = {},
   ): Promise<R[]> {
     const name = this.nameOf(statement);
     const named = name === undefined ? {} : { name };
     try {
-      const { rows } = await connection.ask({ ...named, text: statement, values: parameters.map(sqlText) });
+      const { rows } = await connection.ask({ ...named, ...limit, text: statement, values: parameters.map(sqlText) });
       return rows as R[];
     } catch (error) {
       if (isStale(error)) this.names.clear();
@@ -182,7 +192,7 @@ class Connection {
 
   constructor(private readonly client: PoolClient) {}
 
-  async ask(query: string | QueryConfig): Promise<QueryResult> {
+  async ask(query: string | (QueryConfig & Limit)): Promise<QueryResult> {
     try {
       return await this.client.query(query);
     } catch (error) {
@@ -196,6 +206,9 @@ class Connection {
     this.client.release(this.broken);
   }
 }
+
+/** By the server's limit, or by somebody there. */
+const isCancelled = (error: unknown): boolean => error instanceof DatabaseError && error.code === '57014';
 
 const isStale = (error: unknown): boolean => error instanceof DatabaseError && error.code === '0A000';
 

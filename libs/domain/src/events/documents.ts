@@ -143,7 +143,7 @@ export const balancesOf = (wallet: WalletFigures, now: Instant): Balances => {
     }
     allocation += lot.amount;
     remaining += lot.remaining;
-    const forAny = lot.scope === null ? (lot.cap === null ? free : least(free, capRoom(lot, now))) : 0n;
+    const forAny = drawableByAny(lot, now);
     if (forAny < free) restricted.push({ scope: lot.scope, amount: credits(free - forAny) });
     notSpendable += free - forAny;
   }
@@ -157,6 +157,12 @@ export const balancesOf = (wallet: WalletFigures, now: Instant): Balances => {
     allocation: credits(allocation),
     remaining: credits(remaining),
   };
+};
+
+/** How much of a lot that is active at `now` any charge could draw: its free part, within its cap; none with a scope. */
+export const drawableByAny = (lot: LotFigures, now: Instant): bigint => {
+  const free = lot.remaining - lot.held;
+  return lot.scope === null ? least(free, capRoom(lot, now)) : 0n;
 };
 
 const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);

@@ -30,6 +30,7 @@ export const effectsOf = (event: OwnEvent): Effects => {
   switch (event.type) {
     case 'OrganizationCreated':
     case 'MemberRoleSet':
+    case 'MemberRemoved':
     case 'RateCardAssigned':
     case 'WalletPolicyChanged':
     case 'CommandAnswered':

@@ -4,6 +4,7 @@ export {
   balanceDocument,
   type Balances,
   balancesOf,
+  drawableByAny,
   holdDocument,
   type HoldFigures,
   LOT_STATES,

@@ -14,6 +14,7 @@ import { bookedAtOf, readMetadata, type Recorded } from './envelope';
 import type { OwnEvent } from './effects';
 import {
   CommandAnswered,
+  MemberRemoved,
   MemberRoleSet,
   OrganizationCreated,
   OrganizationFrozen,
@@ -43,6 +44,7 @@ export type LedgerEvent = OwnEvent | UsageLedgerEvent;
 export const LEDGER_EVENT_TYPES = [
   OrganizationCreated,
   MemberRoleSet,
+  MemberRemoved,
   RateCardAssigned,
   WalletPolicyChanged,
   CommandAnswered,

@@ -72,6 +72,13 @@ export const MemberRoleSet = eventType('MemberRoleSet', {
   write: (data) => ({ user_id: data.userId, role: data.role, previous: data.previous }),
 });
 
+/** A person is no member any more; `role` is what it was. */
+export const MemberRemoved = eventType('MemberRemoved', {
+  wire: Type.Object({ user_id: Type.String(), role: Type.Union(ROLES.map((role) => Type.Literal(role))) }),
+  read: (wire) => ({ userId: wire.user_id, role: wire.role }),
+  write: (data) => ({ user_id: data.userId, role: data.role }),
+});
+
 export const RateCardAssigned = eventType('RateCardAssigned', {
   wire: Type.Object({ rate_card: Type.String(), previous: Nullable(Type.String()) }),
   read: (wire) => ({ rateCard: wire.rate_card, previous: wire.previous }),
@@ -123,6 +130,7 @@ export const OrganizationFrozen = eventType('OrganizationFrozen', {
 export type OrganizationEvent =
   | EventOf<typeof OrganizationCreated>
   | EventOf<typeof MemberRoleSet>
+  | EventOf<typeof MemberRemoved>
   | EventOf<typeof RateCardAssigned>
   | EventOf<typeof WalletPolicyChanged>
   | EventOf<typeof CommandAnswered>

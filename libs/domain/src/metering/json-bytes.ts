@@ -94,9 +94,9 @@ export const parseJsonText = (text: string): { readonly json: unknown } | JsonFa
   }
 };
 
-/** The bytes as JSON, or why they are none. `unlimited` leaves out the look at their limits. */
-export const parseJsonBytes = (body: Buffer, unlimited = false): { readonly json: unknown } | JsonFault => {
+/** The bytes as JSON, or why they are none. */
+export const parseJsonBytes = (body: Buffer): { readonly json: unknown } | JsonFault => {
   const read = textOf(body);
   if ('code' in read) return read;
-  return (unlimited ? null : exceededLimit(body)) ?? parseJsonText(read.text);
+  return exceededLimit(body) ?? parseJsonText(read.text);
 };

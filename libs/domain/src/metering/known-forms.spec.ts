@@ -27,6 +27,7 @@ const WAYS: readonly Fields[] = [
   bare({ quantities: { a: '0', b_2: '900000000000000000', c: '1.50' }, model: 'größer — 模型', user_id: null }),
   bare({ quantity: '3', unit: 'h', parent_event_id: 'p1', dimensions: { region: 'eu', tier: 'so so' }, latency_ms: 0 }),
   bare({ quantity: '3', unit: 'h', parent_transaction_id: 'txn_1', parent_event_id: 'p1', enforce: false }),
+  bare({ quantity: '3', unit: 'h', user_id: 'auth0|507f1f77bcf86cd799439020' }),
   bare({ quantity: '3', unit: 'h', resource: null, dimensions: null, provider_cost: null, task_id: null }),
 ];
 
@@ -43,6 +44,16 @@ test.each(WAYS.map((way, n) => [n, way] as const))(
     }
   },
 );
+
+test('one event is read by its form as well, with white space around it and with nothing else', () => {
+  const forms = new KnownForms();
+  for (const way of WAYS) {
+    const text = JSON.stringify(way);
+    expect([forms.readOne(` ${text}\r\n`)]).toEqual(readAsJson(`[${text}]`));
+    for (const more of [`${text},`, `${text} ${text}`, `[${text}]`, text.slice(0, -1), `${text}\u0000`])
+      expect(forms.readOne(more)).toBeNull();
+  }
+});
 
 test('lists of several forms are read, whatever the order they come in', () => {
   const forms = new KnownForms();
@@ -149,6 +160,10 @@ test('INV-INT-2: whatever is sent, the form reads exactly what the parser reads,
     fc.property(fc.array(fc.oneof(mutated, damaged), { minLength: 1, maxLength: 2 }), (events) => {
       const text = `[${events.join(',')}]`;
       const usages = forms.readList(text, 10);
+      for (const event of events) {
+        const usage = forms.readOne(event);
+        if (usage !== null) expect([usage]).toEqual(readAsJson(`[${event}]`));
+      }
       if (usages === null) return;
       quick++;
       expect(usages).toEqual(readAsJson(text));

@@ -17,7 +17,7 @@ const pastSpace = (text: string, at: number): number => {
   }
 };
 
-/** Remembers how senders write their usage events, and reads lists of events that are written like those before. */
+/** Remembers how senders write their usage events, and reads events that are written like those before. */
 export class KnownForms {
   /** That which matched last comes first. */
   private readonly forms: UsageForm[] = [];
@@ -37,6 +37,12 @@ export class KnownForms {
     } while (text.charCodeAt(at) === COMMA);
     const isWhole = text.charCodeAt(at) === BRACKET_CLOSE && pastSpace(text, at + 1) === text.length;
     return isWhole ? usages : null;
+  }
+
+  /** The event that a text is, a good one; null where it is not, or only reading it as JSON can tell. */
+  readOne(text: string): UsageEvent | null {
+    const usage = this.read(text, pastSpace(text, 0));
+    return usage !== null && pastSpace(text, this.end) === text.length ? usage : null;
   }
 
   private read(text: string, at: number): UsageEvent | null {

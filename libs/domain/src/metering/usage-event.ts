@@ -5,6 +5,7 @@ import {
   parseInstant,
   parseQuantity,
   type Quantity,
+  USER_ID,
 } from '@drawdown/kernel';
 import { type Static, Type } from '@sinclair/typebox';
 import { TypeCompiler, type ValueError, ValueErrorType } from '@sinclair/typebox/compiler';
@@ -30,6 +31,7 @@ const optional = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T)
   Type.Optional(Type.Union([schema, Type.Null()]));
 
 const Id = text(CALLER_ID.source, 'invalid_id');
+const UserId = text(USER_ID.source, 'invalid_id');
 const FreeText = text('^[^\\u0000-\\u001f\\u007f\\u202a-\\u202e\\u2066-\\u2069]{1,200}$', 'invalid_value');
 /** Names of quantities and dimensions; kinds of services and resources are named as freely as ids are. */
 const Name = '^[a-z][a-z0-9_]{0,62}$';
@@ -39,7 +41,7 @@ const Amount = Type.String({ amount: true });
 const UsageData = Type.Object(
   {
     workspace_id: optional(Id),
-    user_id: optional(Id),
+    user_id: optional(UserId),
     service_type: Kind,
     resource: optional(Type.Object({ type: Kind, id: Id }, { additionalProperties: false })),
     model: optional(FreeText),

@@ -1,5 +1,6 @@
 import { accept, refuse } from '@drawdown/kernel';
 import type { CommandRule } from '../wallet/commands';
+import type { Organization } from '../wallet/state';
 
 /** Sets a person's role: owners and admins may, or a key (`by` null). Owners are made by owners or keys, and the last one stays. */
 export const setMemberRole: CommandRule<'SetMemberRole'> = {
@@ -10,11 +11,32 @@ export const setMemberRole: CommandRule<'SetMemberRole'> = {
       return refuse({ code: 'role_required', detail: 'only an owner makes or changes an owner' });
     }
     if (previous === role) return accept();
-    const owners = [...organization.members.values()].filter((other) => other === 'owner').length;
-    if (previous === 'owner' && owners === 1) {
-      return refuse({ code: 'last_owner', detail: 'this is the last owner; make another one first' });
-    }
+    if (previous === 'owner' && isLastOwner(organization)) return refuse(LAST_OWNER);
     return accept({ type: 'MemberRoleSet', data: { userId, role, previous } });
   },
   answer: (organization, { userId }) => ({ user_id: userId, role: organization.members.get(userId) ?? null }),
 };
+
+/**
+ * Takes a person out: whoever may set its role may. What was never in, or is out already, is out. The last owner stays
+ * for keys, too: they make another one first, so that somebody is always there who may close the organization.
+ */
+export const removeMember: CommandRule<'RemoveMember'> = {
+  decide: (organization, { userId, by }) => {
+    const role = organization.members.get(userId);
+    if (by === 'member') return refuse({ code: 'role_required', detail: 'members remove nobody' });
+    if (by === 'admin' && role === 'owner') {
+      return refuse({ code: 'role_required', detail: 'only an owner removes an owner' });
+    }
+    if (role === undefined) return accept();
+    if (role === 'owner' && isLastOwner(organization)) return refuse(LAST_OWNER);
+    return accept({ type: 'MemberRemoved', data: { userId, role } });
+  },
+  answer: (_, { userId }) => ({ user_id: userId, removed: true }),
+};
+
+const LAST_OWNER = { code: 'last_owner', detail: 'this is the last owner; make another one first' } as const;
+
+/** Of an organization in which somebody is owner. */
+const isLastOwner = ({ members }: Organization): boolean =>
+  [...members.values()].filter((role) => role === 'owner').length === 1;

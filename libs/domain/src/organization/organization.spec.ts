@@ -6,6 +6,7 @@ import {
   instant,
   ORGANIZATION,
   preset,
+  removeMember,
   setRole,
   START,
   TestLedger,
@@ -157,5 +158,40 @@ describe('members', () => {
       .thenRefused('role_required')
       .when(setRole('bob', 'admin', 'admin'))
       .then(event('MemberRoleSet', { role: 'admin' }));
+  });
+
+  test('leave: one that is no member any more is removed again without a new fact', () => {
+    given(setRole('ada', 'owner'), setRole('bob', 'member'))
+      .when(removeMember('bob'))
+      .then(event('MemberRemoved', { userId: 'bob', role: 'member' }))
+      .answered({ user_id: 'bob', removed: true })
+      .when(removeMember('bob'))
+      .then()
+      .answered({ user_id: 'bob', removed: true })
+      .when(removeMember('nobody'))
+      .then()
+      .when(setRole('bob', 'admin'))
+      .then(event('MemberRoleSet', { userId: 'bob', role: 'admin', previous: null }));
+  });
+
+  test('the last owner is not removed, by keys neither; with another one, it is', () => {
+    given(setRole('ada', 'owner'), setRole('bob', 'admin'))
+      .when(removeMember('ada'))
+      .thenRefused('last_owner')
+      .when(removeMember('ada', 'owner'))
+      .thenRefused('last_owner')
+      .given(setRole('eve', 'owner'))
+      .when(removeMember('ada', 'owner'))
+      .then(event('MemberRemoved', { userId: 'ada', role: 'owner' }));
+  });
+
+  test('BAD-096: admins remove no owner; members remove nobody', () => {
+    given(setRole('ada', 'owner'), setRole('eve', 'owner'), setRole('bob', 'member'))
+      .when(removeMember('ada', 'admin'))
+      .thenRefused('role_required')
+      .when(removeMember('bob', 'member'))
+      .thenRefused('role_required')
+      .when(removeMember('bob', 'admin'))
+      .then(event('MemberRemoved', { userId: 'bob', role: 'member' }));
   });
 });

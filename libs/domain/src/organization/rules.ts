@@ -20,7 +20,7 @@ import { type Organization, walletOf } from '../wallet/state';
 import { voidGrant } from '../wallet/void';
 import { closeOrganization } from './close';
 import { createOrganization } from './create';
-import { setMemberRole } from './members';
+import { removeMember, setMemberRole } from './members';
 import { assignRateCard } from './rate-card-assignment';
 
 /** Every rule that a command sets off. A new one is a file beside the others and a line here. */
@@ -37,6 +37,7 @@ const COMMAND_RULES: { readonly [T in CommandType]: CommandRule<T> } = {
   RefundCharge: refundCharge,
   AssignRateCard: assignRateCard,
   SetMemberRole: setMemberRole,
+  RemoveMember: removeMember,
   CloseOrganization: closeOrganization,
 };
 

@@ -129,6 +129,9 @@ export const changePolicy = (changes: Partial<WalletPolicy>, expectedVersion: nu
 export const setRole = (userId: string, role: Role, by: Role | null = null): Step =>
   command({ type: 'SetMemberRole', userId, role, by });
 
+export const removeMember = (userId: string, by: Role | null = null): Step =>
+  command({ type: 'RemoveMember', userId, by });
+
 export const closeOrganization = (reason = 'test'): Step => command({ type: 'CloseOrganization', reason });
 
 /** The clock moves to an instant, and what is due is booked. */

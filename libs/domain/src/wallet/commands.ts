@@ -66,6 +66,7 @@ export type OrganizationCommand =
     }
   | { readonly type: 'AssignRateCard'; readonly rateCard: string }
   | { readonly type: 'SetMemberRole'; readonly userId: string; readonly role: Role; readonly by: Role | null }
+  | { readonly type: 'RemoveMember'; readonly userId: string; readonly by: Role | null }
   | { readonly type: 'CloseOrganization'; readonly reason: string };
 
 /** What a refund needs to know of the consumption it gives back. */

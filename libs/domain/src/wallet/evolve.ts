@@ -90,6 +90,9 @@ const applyOwn = (organization: Organization, event: OwnEvent): void => {
     case 'MemberRoleSet':
       organization.members.set(event.data.userId, event.data.role);
       return;
+    case 'MemberRemoved':
+      organization.members.delete(event.data.userId);
+      return;
     case 'RateCardAssigned':
       organization.rateCard = event.data.rateCard;
       return;

@@ -78,6 +78,7 @@ export const ROUTES: Readonly<Record<string, RouteRights | 'public'>> = {
   [`POST ${ORG}/close`]: write({ scopes: ['admin'], roles: ['owner'] }),
   [`GET ${ORG}/members`]: resident,
   [`PUT ${ORG}/members/:user`]: write({ scopes: ['admin'], roles: MANAGERS }),
+  [`DELETE ${ORG}/members/:user`]: { scopes: ['admin'], roles: MANAGERS, bound: true, idempotency: 'accepted' },
   [`PUT ${ORG}/rate-card`]: write({ scopes: ['admin'] }),
   [`GET ${ORG}/wallets`]: resident,
   [`GET ${ORG}/wallets/:wallet`]: resident,
@@ -105,6 +106,7 @@ export const ROUTES: Readonly<Record<string, RouteRights | 'public'>> = {
   [`GET ${ORG}/breakdown`]: read(EVERYONE),
   [`GET ${ORG}/spending`]: read(EVERYONE),
   [`GET ${ORG}/burn-rate`]: read(),
+  [`GET ${ORG}/burndown`]: read(),
 
   'GET /v1/me/usage': own,
   'GET /v1/me/usage/trend': own,

@@ -1,4 +1,4 @@
-import { CALLER_ID, parseDecimal, parseInstant } from '@drawdown/kernel';
+import { CALLER_ID, parseDecimal, parseInstant, USER_ID } from '@drawdown/kernel';
 import type { ProblemCode } from '../problems/codes';
 import { type Fault, field, type FieldOptions, isObject, nested, type Shape } from './field';
 
@@ -76,6 +76,14 @@ export const IsCallerId = (options?: FieldOptions): PropertyDecorator =>
   field(
     matching((text) => CALLER_ID.test(text), 'invalid_id', '1 to 128 of A-Z a-z 0-9 . _ : -'),
     { type: 'string', pattern: CALLER_ID.source },
+    options,
+  );
+
+/** The id of a person, as issuers give them. */
+export const IsUserId = (options?: FieldOptions): PropertyDecorator =>
+  field(
+    matching((text) => USER_ID.test(text), 'invalid_id', '1 to 128 of A-Z a-z 0-9 . _ : | -'),
+    { type: 'string', pattern: USER_ID.source },
     options,
   );
 

@@ -4,6 +4,7 @@ import { Controller, Get, Inject, Query, Req } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { optional, positionFrom } from '../fields/values';
+import { transactionOfMember } from '../reads/member-view';
 import { bothOf, pageOf, rangeOf } from '../reads/reading';
 import { readAnswer } from '../server/sending';
 import { HttpSettings } from '../server/settings';
@@ -55,9 +56,11 @@ export class MeController {
   @ApiOperation({ summary: 'Own transactions, latest booking first' })
   transactions(@Req() request: FastifyRequest, @Query() query: OwnTransactionsQuery) {
     const asked = { ...rangeOf(query), ...pageOf(query) };
-    return this.answer(request, query, (readings, own) =>
-      this.models.personTransactions(readings, { ...own, ...asked, after: coveredBy(readings) }),
-    );
+    return this.answer(request, query, async (readings, own, asMember) => {
+      const page = await this.models.personTransactions(readings, { ...own, ...asked, after: coveredBy(readings) });
+      const data = page.value.data.map((one) => (asMember.has(one.organization_id) ? transactionOfMember(one) : one));
+      return { ...page, value: { ...page.value, data } };
+    });
   }
 
   private breakdown(request: FastifyRequest, query: OwnUsageQuery, by: PersonKey): Promise<object> {
@@ -71,13 +74,15 @@ export class MeController {
   private async answer<T extends object>(
     request: FastifyRequest,
     query: Asked,
-    ask: (readings: readonly PersonReading[], own: OwnFilter) => Promise<Answer<T>>,
+    ask: (readings: readonly PersonReading[], own: OwnFilter, asMember: ReadonlySet<string>) => Promise<Answer<T>>,
   ): Promise<object> {
     const now = this.settings.now();
-    const { userId, readings, asOf } = await this.organizations.of(request, now, optional(query.after, positionFrom));
+    const after = optional(query.after, positionFrom);
+    const { userId, readings, asMember, asOf } = await this.organizations.of(request, now, after);
     const { service_type, workspace_id, resource_id, model } = query;
     const attribution = { serviceType: service_type ?? null, workspaceId: workspace_id ?? null, model: model ?? null };
-    const answered = await ask(readings, { ...attribution, resourceId: resource_id ?? null, userId, now });
+    const own = { ...attribution, resourceId: resource_id ?? null, userId, now };
+    const answered = await ask(readings, own, asMember);
     return readAnswer(readings.length === 0 ? { ...answered, asOf } : answered);
   }
 }

@@ -1,4 +1,5 @@
 import { ReadOrganization } from '@drawdown/commands';
+import type { Role } from '@drawdown/domain';
 import type { Instant, Position } from '@drawdown/kernel';
 import { type PersonReading, type ReadAsOf, ReadModels } from '@drawdown/projections';
 import { Inject, Injectable } from '@nestjs/common';
@@ -15,6 +16,8 @@ const ORGANIZATIONS_MAX = 1_000;
 export interface Own {
   readonly userId: string;
   readonly readings: readonly PersonReading[];
+  /** The organizations whose balances are not for the person, who is but a member there. */
+  readonly asMember: ReadonlySet<string>;
   /** What they cover without being asked: where there are none, that is the answer's. */
   readonly asOf: ReadAsOf;
 }
@@ -41,7 +44,9 @@ export class OwnOrganizations {
       throw new Problem('range_too_large', `at most ${String(ORGANIZATIONS_MAX)} organizations are added up`);
     }
     const readings = await Promise.all(ids.map((id) => this.reading(id, userId, now, after)));
-    return { userId, readings: readings.flatMap((reading) => reading ?? []), asOf };
+    const own = readings.flatMap((reading) => reading ?? []);
+    const asMember = own.flatMap(({ role, organizationId }) => (role === 'member' ? [organizationId] : []));
+    return { userId, readings: own, asMember: new Set(asMember), asOf };
   }
 
   private async reading(
@@ -49,18 +54,18 @@ export class OwnOrganizations {
     userId: string,
     machineNow: Instant,
     after: Position | null,
-  ): Promise<PersonReading | undefined> {
+  ): Promise<(PersonReading & { readonly role: Role }) | undefined> {
     const view = new ReadOrganization(organizationId, null, (organization, now) => ({
       now,
-      isMember: organization.members.has(userId),
+      role: organization.members.get(userId),
       onTestClock: organization.testClock !== null,
       units: new Map(organization.walletList.map(({ key, unit }) => [key, unit])),
     }));
     const shown = await this.queries.execute(view);
-    if (shown?.value.isMember !== true) return undefined;
-    const { now, onTestClock, units } = shown.value;
+    if (shown?.value.role === undefined) return undefined;
+    const { now, onTestClock, units, role } = shown.value;
     // Whoever moves a test clock looks at once at what that led to.
     const seen = bothOf(after, onTestClock ? shown.asOf.position : null);
-    return { organizationId, now: onTestClock ? now : machineNow, after: seen, onTestClock, units };
+    return { organizationId, now: onTestClock ? now : machineNow, after: seen, onTestClock, units, role };
   }
 }

@@ -4,6 +4,7 @@ import {
   Amount,
   ApiKey,
   AsOf,
+  BalancePoint,
   Booked,
   Clock,
   Count,
@@ -54,6 +55,7 @@ export const SCHEMAS: Readonly<Record<string, TSchema>> = {
   Voided: written({ lot: some('Lot'), voided: Amount, transaction: orNull(Booked) }),
   Members: page(Type.Object(Member)),
   MemberWritten: written(Member),
+  MemberRemoved: written({ user_id: Text, removed: Type.Boolean() }),
   CardAssigned: written({ key: orNull(Text) }),
   Access: read({
     allowed: Type.Boolean(),
@@ -95,6 +97,12 @@ export const SCHEMAS: Readonly<Record<string, TSchema>> = {
     high: orNull(Instant),
     confidence: oneOf(['low', 'medium', 'high']),
     basis_days: Type.Number(),
+  }),
+  Burndown: read({
+    data: Type.Array(BalancePoint, { description: 'the settled balance at each UTC midnight of the period, and now' }),
+    projection: Type.Array(BalancePoint, {
+      description: 'from now until nothing is available, at the burn rate; empty where nothing burns',
+    }),
   }),
   UsageTaken: Type.Object({ accepted: Count, duplicates: Count, rejected: Type.Array(Rejected), ...maybePosition }),
   UsageCharged: Type.Object({ results: Type.Array(UsageResult), ...maybePosition }),

@@ -84,7 +84,12 @@ export const Hold = {
   reference: orNull(Text),
 };
 
+export const BalancePoint = Type.Object({ time: Instant, balance: Amount });
 export const Booked = Type.Object({ id: Text, kind: oneOf(TRANSACTION_KINDS), wallet: Text });
+
+/** Of a transaction, what members do not see. */
+const ofTheWallet = (schema: TSchema) =>
+  Type.Union([schema, Type.Null()], { description: 'null for members, to whom balances are not shown' });
 
 export const Transaction = {
   id: Text,
@@ -100,8 +105,8 @@ export const Transaction = {
   usage_quantity: orNull(Amount),
   usage_unit: orNull(Text),
   rate_applied: Type.Unknown(),
-  balance_before: Amount,
-  balance_after: Amount,
+  balance_before: ofTheWallet(Amount),
+  balance_after: ofTheWallet(Amount),
   parent_transaction_id: orNull(Text),
   event_time: Instant,
   booked_at: Instant,
@@ -111,7 +116,7 @@ export const Transaction = {
   policy_version: Count,
   model: orNull(Text),
   latency_ms: orNull(Count),
-  slices: Type.Array(Type.Object({ lot_id: Text, amount: Amount })),
+  slices: ofTheWallet(Type.Array(Type.Object({ lot_id: Text, amount: Amount }))),
 };
 
 const Version = {

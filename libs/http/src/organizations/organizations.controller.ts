@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { CatalogueView } from '@drawdown/commands';
 import { organizationView, presetView, type Role } from '@drawdown/domain';
-import { CALLER_ID, derivedId } from '@drawdown/kernel';
-import { Body, Controller, Get, HttpCode, Inject, Param, Post, Put, Query, Req, Res } from '@nestjs/common';
+import { derivedId, USER_ID } from '@drawdown/kernel';
+import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Put, Query, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { callerOf, keyOf, organizationOf } from '../access/caller';
@@ -79,9 +79,20 @@ export class OrganizationsController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    if (!CALLER_ID.test(userId)) throw notFound();
+    if (!USER_ID.test(userId)) throw notFound();
     const by = callerOf(request).role;
     return this.sending.run(request, reply, { type: 'SetMemberRole', userId, role: role as Role, by });
+  }
+
+  @Delete('organizations/:org/members/:user')
+  @ApiOperation({ summary: 'Take a person out of the organization, at once' })
+  removeMember(
+    @Param('user') userId: string,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    if (!USER_ID.test(userId)) throw notFound();
+    return this.sending.run(request, reply, { type: 'RemoveMember', userId, by: callerOf(request).role });
   }
 
   @Put('organizations/:org/rate-card')

@@ -21,6 +21,7 @@ import {
   IsText,
   IsTexts,
   IsUnit,
+  IsUserId,
   IsWhole,
 } from '../fields/fields';
 import { IsCursor, IsLimit, IsMoment, IsPosition } from '../fields/query-fields';
@@ -139,7 +140,7 @@ export class CheckBody {
   @IsText({ optional: true }) model?: string | null;
   @IsA(() => EstimateBody, { optional: true }) estimate?: EstimateBody | null;
   @IsCallerId({ optional: true }) workspace_id?: string | null;
-  @IsCallerId({ optional: true }) user_id?: string | null;
+  @IsUserId({ optional: true }) user_id?: string | null;
 }
 
 export class HoldBody {
@@ -163,7 +164,7 @@ export class ResourceBody {
 export class CaptureUsageBody {
   @IsName({ optional: true }) service_type?: string | null;
   @IsCallerId({ optional: true }) workspace_id?: string | null;
-  @IsCallerId({ optional: true }) user_id?: string | null;
+  @IsUserId({ optional: true }) user_id?: string | null;
   @IsA(() => ResourceBody, { optional: true }) resource?: ResourceBody | null;
   @IsText({ optional: true }) model?: string | null;
   @IsCallerId({ optional: true }) task_id?: string | null;

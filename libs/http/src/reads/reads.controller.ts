@@ -1,7 +1,14 @@
 import { type TransactionKind, walletBalances } from '@drawdown/domain';
 import { type Credits, DAY_MICROS, HOUR_MICROS, type Instant, microsBetween, shift } from '@drawdown/kernel';
 import { ReadOrganization } from '@drawdown/commands';
-import { type BreakdownKey, ReadModels, type TransactionDocument, type UsageFilter } from '@drawdown/projections';
+import {
+  type Answer,
+  type BreakdownKey,
+  type Page,
+  ReadModels,
+  type TransactionDocument,
+  type UsageFilter,
+} from '@drawdown/projections';
 import { Controller, Get, Inject, Param, Query, Req } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
@@ -11,8 +18,15 @@ import { optional, positionFrom } from '../fields/values';
 import { ReadQuery } from '../organizations/shapes';
 import { finding, notFound, Problem } from '../problems/problem';
 import { readAnswer } from '../server/sending';
+import { explanationOfMember, transactionOfMember } from './member-view';
 import { pageOf, type Period, rangeOf, readingOf } from './reading';
-import { BreakdownQueryShape, BurnRateQuery, SpendingQueryShape, TransactionsQuery } from './shapes';
+import {
+  BreakdownQueryShape,
+  BurndownQueryShape,
+  BurnRateQuery,
+  SpendingQueryShape,
+  TransactionsQuery,
+} from './shapes';
 
 /** Buckets of one answer: 90 days by the hour, and then some. */
 const BUCKETS_MAX = 3_000n;
@@ -45,9 +59,23 @@ const filterOf = (request: FastifyRequest, query: Attribution): UsageFilter => (
 
 /** A transaction that a member did not cause does not exist for it. */
 const refuseOthers = (request: FastifyRequest, transaction: TransactionDocument): void => {
-  const { person, role } = callerOf(request);
-  if (role === 'member' && transaction.user_id !== person) throw notFound();
+  if (isMember(request) && transaction.user_id !== callerOf(request).person) throw notFound();
 };
+
+const isMember = (request: FastifyRequest): boolean => callerOf(request).role === 'member';
+
+/** An answer as its caller may see it; `ofMember` makes that of members. */
+const shownTo = <T extends object>(
+  request: FastifyRequest,
+  answer: Answer<T> | undefined,
+  ofMember: (value: T) => object,
+): object =>
+  readAnswer<object>(answer !== undefined && isMember(request) ? { ...answer, value: ofMember(answer.value) } : answer);
+
+const pageOfMember = ({ data, ...page }: Page<TransactionDocument>): object => ({
+  data: data.map(transactionOfMember),
+  ...page,
+});
 
 const PERIOD_DAYS: Readonly<Record<Period, bigint>> = { '7d': 7n, '30d': 30n, '90d': 90n, all: 0n };
 
@@ -83,7 +111,8 @@ export class ReadsController {
   @Get('transactions')
   @ApiOperation({ summary: 'Transactions in booking order' })
   async transactions(@Req() request: FastifyRequest, @Query() query: TransactionsQuery) {
-    return readAnswer(
+    return shownTo(
+      request,
       await this.models.transactions(readingOf(request, query.after), {
         ...filterOf(request, query),
         ...rangeOf(query),
@@ -93,6 +122,7 @@ export class ReadsController {
         parentTransactionId: query.parent_transaction_id ?? null,
         order: query.order === 'asc' ? 'asc' : 'desc',
       }),
+      pageOfMember,
     );
   }
 
@@ -101,7 +131,7 @@ export class ReadsController {
   async transaction(@Param('transaction') id: string, @Req() request: FastifyRequest, @Query() { after }: ReadQuery) {
     const answer = await this.models.transaction(readingOf(request, after), id);
     if (answer !== undefined) refuseOthers(request, answer.value);
-    return readAnswer(answer);
+    return shownTo(request, answer, transactionOfMember);
   }
 
   @Get('transactions/:transaction/tree')
@@ -115,7 +145,7 @@ export class ReadsController {
   async explanation(@Param('transaction') id: string, @Req() request: FastifyRequest, @Query() { after }: ReadQuery) {
     const answer = await this.models.explanation(readingOf(request, after), id);
     if (answer !== undefined) refuseOthers(request, answer.value.transaction);
-    return readAnswer(answer);
+    return shownTo(request, answer, explanationOfMember);
   }
 
   @Get('breakdown')
@@ -148,6 +178,20 @@ export class ReadsController {
         wallet: query.wallet,
         window: query.window === '30d' ? '30d' : '7d',
         available,
+      }),
+    );
+  }
+
+  @Get('burndown')
+  @ApiOperation({
+    summary: 'Balance at each midnight of a period (30 days unless said), now, and ahead at the burn rate',
+  })
+  async burndown(@Req() request: FastifyRequest, @Query() { after, wallet, period, window }: BurndownQueryShape) {
+    return readAnswer(
+      await this.models.burndown(readingOf(request, after), {
+        wallet,
+        period: period === undefined ? '30d' : (period as Period),
+        window: window === '30d' ? '30d' : '7d',
       }),
     );
   }

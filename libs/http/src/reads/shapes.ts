@@ -48,6 +48,12 @@ export class SpendingQueryShape extends ReadQuery {
   @IsText(any) model?: string;
 }
 
+export class BurndownQueryShape extends ReadQuery {
+  @IsText() wallet!: string;
+  @IsOneOf(PERIODS, any) period?: string;
+  @IsOneOf(['7d', '30d'], any) window?: string;
+}
+
 export class BurnRateQuery extends ReadQuery {
   @IsText() wallet!: string;
   @IsOneOf(['7d', '30d'], any) window?: string;

@@ -17,6 +17,8 @@ export interface StartedApp {
   readonly app: NestFastifyApplication;
   /** Resolves when it has all, or was stopped before; rejects where something does not fit. */
   readonly opened: Promise<void>;
+  /** Rejects where something does not fit any more. */
+  readonly failed?: Promise<never>;
 }
 
 /**
@@ -28,15 +30,19 @@ export const runApp = (
   start: () => Promise<NestFastifyApplication | StartedApp>,
   said: (app: NestFastifyApplication) => Promise<string>,
 ): void => {
+  let what = 'cannot start';
   const run = async (): Promise<void> => {
     const started = await start();
     const app = 'opened' in started ? started.app : started;
     app.enableShutdownHooks([], { useProcessExit: true });
     process.stdout.write(await said(app));
-    if ('opened' in started) await started.opened;
+    if (!('opened' in started)) return;
+    await started.opened;
+    what = 'cannot go on';
+    await started.failed;
   };
   run().catch((error: unknown) => {
-    process.stderr.write(`drawdown ${name} cannot start: ${textOf(error)}\n`);
+    process.stderr.write(`drawdown ${name} ${what}: ${textOf(error)}\n`);
     // Threads and connections that are still open would keep the process alive.
     process.exit(1);
   });

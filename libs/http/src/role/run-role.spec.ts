@@ -110,6 +110,20 @@ describe('a server that is away at the start', () => {
   });
 });
 
+test('what a role finds not to fit later ends it then', async () => {
+  const later = Object.assign(new Error('the database is of a later release'), { code: 'database_too_new' });
+  let tell: () => void = () => undefined;
+  const open = async ({ fail }: RoleContext) => {
+    tell = () => fail(later);
+    return { drain: async () => undefined, close: async () => undefined };
+  };
+  const { app, opened, failed } = await startRole({ name: 'relay', port: 1, settings: {}, open }, environment);
+  await opened;
+  tell();
+  await expect(failed).rejects.toBe(later);
+  await app.close();
+});
+
 /** The first answer with a text in it, within 25 s. */
 const until = async (ask: () => Promise<string>, text: string): Promise<string> => {
   for (const end = performance.now() + 25_000; performance.now() < end;) {

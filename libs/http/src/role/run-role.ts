@@ -22,6 +22,8 @@ export interface RoleContext {
   readonly readiness: Readiness;
   /** Asks a server until it is there; see {@link Start}. */
   readonly until: Start['until'];
+  /** Ends the process with exit code 1, then or later: it has found what does not fit. */
+  readonly fail: (error: Error) => void;
 }
 
 export interface Role {
@@ -65,7 +67,10 @@ export const startRole = async (role: Role, environment: Environment): Promise<S
     throw error;
   }
   const { until } = start;
-  return { app, opened: opening.begin(() => role.open({ environment, log, metrics, readiness, until })) };
+  let fail: RoleContext['fail'] = () => undefined;
+  const failed = new Promise<never>((_, reject) => (fail = reject));
+  failed.catch(() => undefined); // whoever runs the process is told, once it is open
+  return { app, opened: opening.begin(() => role.open({ environment, log, metrics, readiness, until, fail })), failed };
 };
 
 class BadRoleSettings extends Error {

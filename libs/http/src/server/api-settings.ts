@@ -7,6 +7,7 @@ export const API_VARIABLES = {
   DRAWDOWN_ADMIN_KEY: 'secret of an admin key; without it one is generated and shown once, at the first start',
   DRAWDOWN_OIDC_ISSUER: 'issuer of the tokens that people come with; only keys get in without one',
   DRAWDOWN_OIDC_AUDIENCE: 'audience of these tokens; must be set with the issuer',
+  DRAWDOWN_OIDC_USER_CLAIM: 'claim of these tokens that is the id of a person (default sub)',
   DRAWDOWN_TEST_CLOCKS: '1 or 0: whether users may make test clocks (default 1; 0 where NODE_ENV is production)',
   DRAWDOWN_LOG_LEVEL: `one of ${LOG_LEVELS.join(', ')} (default warn)`,
 } as const;
@@ -22,7 +23,7 @@ export interface ApiSettings {
   readonly port: number;
   readonly adminKey: string | undefined;
   /** Null: people do not come with tokens. */
-  readonly oidc: { readonly issuer: string; readonly audience: string } | null;
+  readonly oidc: { readonly issuer: string; readonly audience: string; readonly userClaim: string } | null;
   readonly testClocks: boolean;
   readonly logLevel: (typeof LOG_LEVELS)[number];
 }
@@ -80,16 +81,29 @@ const issuerOf = (text: string): string => {
   throw new BadSettings('DRAWDOWN_OIDC_ISSUER must be an https:// address (http:// on loopback only)');
 };
 
+/** An address of mail is nobody's for ever, and has characters that no id has: with it nobody would get in. */
+const userClaimOf = (text: string): string => {
+  if (!/^[!-~]{1,200}$/.test(text)) {
+    throw new BadSettings('DRAWDOWN_OIDC_USER_CLAIM must be the name of a claim, without spaces');
+  }
+  if (text !== 'email') return text;
+  throw new BadSettings('DRAWDOWN_OIDC_USER_CLAIM must name an id that never passes to somebody else; email does not');
+};
+
 const oidcOf = (environment: Environment): ApiSettings['oidc'] => {
   const issuer = given(environment, 'DRAWDOWN_OIDC_ISSUER');
   const audience = given(environment, 'DRAWDOWN_OIDC_AUDIENCE');
-  if (issuer === undefined && audience === undefined) return null;
+  const userClaim = given(environment, 'DRAWDOWN_OIDC_USER_CLAIM');
+  if (issuer === undefined && audience === undefined) {
+    if (userClaim === undefined) return null;
+    throw new BadSettings('DRAWDOWN_OIDC_USER_CLAIM is set, DRAWDOWN_OIDC_ISSUER is not; set both or neither');
+  }
   if (issuer === undefined)
     throw new BadSettings('DRAWDOWN_OIDC_AUDIENCE is set, DRAWDOWN_OIDC_ISSUER is not; set both');
   if (audience === undefined) {
     throw new BadSettings('DRAWDOWN_OIDC_ISSUER is set, DRAWDOWN_OIDC_AUDIENCE is not; tokens for others would count');
   }
-  return { issuer: issuerOf(issuer), audience };
+  return { issuer: issuerOf(issuer), audience, userClaim: userClaimOf(userClaim ?? 'sub') };
 };
 
 const logLevelOf = (text: string): ApiSettings['logLevel'] => {

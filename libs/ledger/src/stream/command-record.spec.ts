@@ -62,6 +62,10 @@ const COMMANDS: { readonly [T in CommandType]: readonly Omit<CommandOf<T>, 'type
     { userId: 'u', role: 'owner', by: 'admin' },
     { userId: 'u', role: 'member', by: null },
   ],
+  RemoveMember: [
+    { userId: 'u', by: 'owner' },
+    { userId: 'u', by: null },
+  ],
   CloseOrganization: [{ reason: 'over' }],
 };
 

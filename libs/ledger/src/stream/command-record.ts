@@ -40,6 +40,7 @@ const COMMANDS: Readonly<Record<OrganizationCommand['type'], true>> = {
   RefundCharge: true,
   AssignRateCard: true,
   SetMemberRole: true,
+  RemoveMember: true,
   CloseOrganization: true,
 };
 

@@ -47,6 +47,18 @@ describe('a usage event is the same in every form', () => {
     ['with headers of other people', record(event(), { 'x-trace': '1', 'ce-id': 'not ours' })],
   ])('%s', (_, given) => expect(read(given)).toEqual(expected));
 
+  test('what is written like usage before is read by the same checks, and what is nearly written like it, too', () => {
+    expect(reasonOf(record(event()))).toBe('accepted');
+    const text = JSON.stringify(event({ id: '2' }));
+    expect(read(record(text))).toEqual(parseUsageEvent(event({ id: '2' })));
+    expect(read(record(text.replace('"id"', '"id":"1","id"')))).toEqual(parseUsageEvent(event({ id: '2' })));
+    expect(reasonOf(record(`${text} 1`))).toBe('malformed_json');
+    expect(reasonOf(record(event({ time: '2026-02-30T10:00:00Z' })))).toBe('invalid_timestamp');
+    expect(reasonOf(record(text, {}, 'other'))).toBe('organization_mismatch');
+    expect(reasonOf(record(text, { 'content-type': 'application/cloudevents+xml' }))).toBe('unsupported_media_type');
+    expect(reasonOf(record(text, attributes(event())))).not.toBe('accepted');
+  });
+
   test('attributes in headers are plain UTF-8: a percent sign is one', () => {
     const binary = record(DATA, { ...attributes(event()), ce_source: 'a%20b/50%' });
     expect(read(binary).source).toBe('a%20b/50%');

@@ -1,9 +1,11 @@
 import {
   exceededLimit,
   isRejection,
-  parseJsonBytes,
+  KnownForms,
+  parseJsonText,
   parseUsageEvent,
   type Rejection,
+  textOf,
   type UsageEvent,
 } from '@drawdown/domain';
 import { format, type JsonObject } from '@drawdown/kernel';
@@ -14,6 +16,9 @@ const VALUE_BYTES_MAX = 4 * 1024 * 1024;
 
 const STRUCTURED = 'application/cloudevents+json';
 const ATTRIBUTE = /^ce_([a-z0-9]{1,20})$/;
+
+/** How the services of this installation write their usage. */
+const forms = new KnownForms();
 
 const reject = (rejected: string, pointer: string, detail: string): Rejection => ({ rejected, pointer, detail });
 
@@ -54,9 +59,13 @@ const readEvent = ({ headers }: StreamRecord, value: Buffer): UsageEvent | Rejec
   if (isStructured && mediaTypeOf(type) !== STRUCTURED) {
     return reject('unsupported_media_type', '', `structured mode is ${STRUCTURED}`);
   }
-  const parsed = parseJsonBytes(value, true);
-  if ('code' in parsed) return reject(parsed.code, '', parsed.detail);
+  const read = textOf(value);
+  if ('code' in read) return reject(read.code, '', read.detail);
   const isBinary = !isStructured && Object.keys(headers).some((name) => name.startsWith('ce_'));
+  const known = isBinary ? null : forms.readOne(read.text);
+  if (known !== null) return known;
+  const parsed = parseJsonText(read.text);
+  if ('code' in parsed) return reject(parsed.code, '', parsed.detail);
   if (!isBinary) return parseUsageEvent(parsed.json);
   const event = structuredOf(headers, type, parsed.json);
   // Without `data` it is the fault of a header; an event always has it here.

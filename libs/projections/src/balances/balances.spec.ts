@@ -1,7 +1,17 @@
 import { openTestDatabase } from '@drawdown/adapters/testing';
 import type { LedgerEvent } from '@drawdown/domain/events';
 import { checkAccess, lotDocument, organizationOf, organizationView, walletView } from '@drawdown/domain';
-import { amount, granted, later, refundCharge, setRole, START, TestLedger, used } from '@drawdown/domain/testing';
+import {
+  amount,
+  granted,
+  later,
+  refundCharge,
+  removeMember,
+  setRole,
+  START,
+  TestLedger,
+  used,
+} from '@drawdown/domain/testing';
 import type { EventStore, ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import { ReadModelBehind } from '../read-models';
@@ -162,6 +172,34 @@ test('knows organizations and who belongs to them', async () => {
   expect(await read.models.wallet(READING, 'none')).toBeUndefined();
   expect(await read.models.lots(READING, 'none')).toBeUndefined();
   expect(await read.models.hold(READING, 'none')).toBeUndefined();
+});
+
+test('forgets who was removed, in the same batch as later, and takes whoever comes back (INV-TEN-5)', async () => {
+  const made = ledger();
+  const rolesOf = async (drafts: readonly Draft[]): Promise<unknown> => {
+    await log.write(drafts);
+    await read.level();
+    const figures = await read.models.organizationFigures({ organizationId: 'org_0' });
+    return Object.fromEntries(figures?.value.members ?? []);
+  };
+  for (const step of [
+    setRole('ann', 'owner'),
+    setRole('bob', 'member'),
+    setRole('eve', 'admin'),
+    removeMember('eve'),
+    setRole('dan', 'admin'),
+    removeMember('dan'),
+    setRole('dan', 'member'),
+  ])
+    step(made);
+  const before = draftsOf(made);
+  expect(await rolesOf(before)).toEqual({ ann: 'owner', bob: 'member', dan: 'member' });
+  removeMember('bob')(made);
+  const removed = draftsOf(made);
+  expect(await rolesOf(removed.slice(before.length))).toEqual({ ann: 'owner', dan: 'member' });
+  expect((await read.models.memberships({ userId: 'bob', now: START })).value).toEqual([]);
+  setRole('bob', 'admin')(made);
+  expect(await rolesOf(draftsOf(made).slice(removed.length))).toEqual({ ann: 'owner', bob: 'admin', dan: 'member' });
 });
 
 test('shows an organization that was frozen as suspended, for decisions about access, too', async () => {

@@ -12,7 +12,8 @@ export interface OrganizationDeltas {
   rateCard: string | null;
   /** Null where it stays as it is. */
   status: 'suspended' | 'closed' | null;
-  readonly members: Map<string, Role>;
+  /** Roles by person; null: no member any more. */
+  readonly members: Map<string, Role | null>;
   readonly wallets: Map<string, WalletDelta>;
   readonly newLots: LotTerms[];
   readonly lots: Map<string, LotDelta>;

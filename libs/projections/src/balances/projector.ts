@@ -123,6 +123,9 @@ const applyOwn = (organization: OrganizationDeltas, event: OwnEvent, { bookedAt,
     case 'MemberRoleSet':
       organization.members.set(event.data.userId, event.data.role);
       return;
+    case 'MemberRemoved':
+      organization.members.set(event.data.userId, null);
+      return;
     case 'RateCardAssigned':
       organization.rateCard = event.data.rateCard;
       return;

@@ -12,6 +12,7 @@ const ORGANIZATIONS = columns({
 });
 const ORGANIZATION_CHANGES = columns({ organization_id: 'text', rate_card: 'text', status: 'text' });
 const MEMBERS = columns({ organization_id: 'text', user_id: 'text', role: 'text' });
+const REMOVED_MEMBERS = columns({ organization_id: 'text', user_id: 'text' });
 const WALLETS = columns({
   ...{ organization_id: 'text', wallet: 'text', place: 'integer', unit: 'text', settled: 'numeric', held: 'numeric' },
   ...{ debt: 'numeric', lifetime_added: 'numeric', lifetime_purchased: 'numeric', lifetime_spent: 'numeric' },
@@ -57,7 +58,7 @@ export const saveBalances = async (tx: Sql, suffix: string, deltas: BalanceDelta
   await update('organizations', ORGANIZATION, ORGANIZATION_CHANGES, organizationChanges(deltas), 'true');
   const members = rowsOf(
     deltas,
-    ({ members }) => members,
+    ({ members }) => [...members].filter(([, role]) => role !== null),
     (id, [user, role]) => [id, user, role],
   );
   await insert(
@@ -66,6 +67,7 @@ export const saveBalances = async (tx: Sql, suffix: string, deltas: BalanceDelta
     members,
     'ON CONFLICT (organization_id, user_id) DO UPDATE SET role = excluded.role',
   );
+  await removeMembers(tx, suffix, deltas);
   await saveWallets(tx, suffix, deltas);
   const POLICY = 'policy_version = d.version, policy = d.policy';
   await update('wallets', POLICY, POLICY_CHANGES, policyChanges(deltas), 't.wallet = d.wallet');
@@ -74,6 +76,20 @@ export const saveBalances = async (tx: Sql, suffix: string, deltas: BalanceDelta
     overdraft = t.overdraft + d.overdraft, state = coalesce(d.state, t.state),
     expires_at = coalesce(d.expires_at, t.expires_at)`;
   await update('holds', HOLD, HOLD_CHANGES, holdChanges(deltas), 't.hold_id = d.hold_id');
+};
+
+const removeMembers = async (tx: Sql, suffix: string, deltas: BalanceDeltas): Promise<void> => {
+  const removed = rowsOf(
+    deltas,
+    ({ members }) => [...members].filter(([, role]) => role === null),
+    (id, [user]) => [id, user],
+  );
+  if (removed.length === 0) return;
+  await tx.query(
+    `DELETE FROM members${suffix} t USING ${REMOVED_MEMBERS.source} AS d (${REMOVED_MEMBERS.list})
+     WHERE t.organization_id = d.organization_id AND t.user_id = d.user_id`,
+    REMOVED_MEMBERS.parameters(removed),
+  );
 };
 
 const one = <T>(item: T | null): T[] => (item === null ? [] : [item]);

@@ -1,12 +1,5 @@
-import {
-  DAY_MICROS,
-  formatDecimal,
-  HOUR_MICROS,
-  type Instant,
-  type Position,
-  shift,
-  storedCredits,
-} from '@drawdown/kernel';
+import { DAY_MICROS, formatDecimal, HOUR_MICROS, type Instant, shift, storedCredits } from '@drawdown/kernel';
+import { asOfAll } from '../as-of-all';
 import { breakdownOf, BUCKETS_MAX } from '../breakdown/queries';
 import { type Answer, AnswerTooLarge, type Breakdown, type ReadModels, type Spending } from '../read-models';
 import type { PersonKey, PersonModels, PersonQuery, PersonReading } from './person';
@@ -84,15 +77,4 @@ const addedUp = (all: readonly Spending[], { bucket }: PersonQuery & { readonly 
     total += credits;
   }
   return { data, total: formatDecimal(total) };
-};
-
-/** What every answer covers: of each shard the least. */
-const asOfAll = (answers: readonly Answer<unknown>[], now: Instant): Answer<unknown>['asOf'] => {
-  const position = new Map<string, number>();
-  for (const { asOf } of answers) {
-    for (const [part, revision] of asOf.position) {
-      position.set(part, Math.min(revision, position.get(part) ?? revision));
-    }
-  }
-  return { position: position satisfies Position, time: now };
 };

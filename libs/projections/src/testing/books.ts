@@ -31,6 +31,11 @@ const BURN_FROM_TRANSACTIONS = `SELECT organization_id, wallet, date_trunc('hour
     sum(debited) AS credits
   FROM transactions WHERE kind = 'consumption' GROUP BY 1, 2, 3`;
 
+const DAYS_FROM_TRANSACTIONS = `SELECT organization_id, wallet,
+    date_trunc('day', at + interval '1 day' - interval '1 microsecond', 'UTC') AS until, sum(credited - debited) AS change
+  FROM (SELECT *, CASE kind WHEN 'expiry' THEN event_time ELSE booked_at END AS at FROM transactions) AS t
+  GROUP BY 1, 2, 3`;
+
 /** Rows that are in one of two results only. */
 const differs = (a: string, b: string): string => `(${a} EXCEPT ALL ${b}) UNION ALL (${b} EXCEPT ALL ${a})`;
 
@@ -60,6 +65,7 @@ const QUERIES: Readonly<Record<string, string>> = {
               OR w.lifetime_spent <> coalesce(t.spent, 0)`,
   'SQL-5 cube': differs(CUBE, CUBE_FROM_TRANSACTIONS),
   'SQL-5 burn rate': differs('SELECT * FROM burn_hours', BURN_FROM_TRANSACTIONS),
+  'SQL-5 balance days': differs('SELECT * FROM balance_days', DAYS_FROM_TRANSACTIONS),
   'SQL-6': `SELECT w.* FROM wallets w WHERE
               (SELECT coalesce(sum(held), 0) FROM holds h WHERE h.organization_id = w.organization_id AND h.wallet = w.wallet)
               <> (SELECT coalesce(sum(held), 0) FROM lots l WHERE l.organization_id = w.organization_id AND l.wallet = w.wallet)`,
@@ -75,6 +81,7 @@ const OWNERS: Readonly<Record<string, string>> = {
   breakdown_hours: 'breakdown',
   breakdown_dimensions: 'breakdown',
   burn_hours: 'burn_rate',
+  balance_days: 'balance_days',
 };
 
 /** Throws where the books in the read models do not add up. All of them must have come equally far. */

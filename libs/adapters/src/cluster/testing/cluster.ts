@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type KafkaBroker, startKafkaBroker } from '../../kafka/testing/broker';
-import { freePorts } from '../../kafka/testing/ports';
+import { freePorts } from '../../testing/ports';
 import { PostgresServer } from '../../postgres/testing/postgres-server';
 import { AppProcess } from './app-process';
 import { DIST } from './dist';

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { freePorts } from '../../kafka/testing/ports';
+import { freePorts } from '../../testing/ports';
 import { type AppOptions, AppProcess } from './app-process';
 import { DIST } from './dist';
 

@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
-import { brokerProperties, type Ports } from './broker-properties';
+import { brokerProperties, type Ports, SASL_USER, SCRAM } from './broker-properties';
 import { diesWithUs } from './dies-with-us';
 import { kafkaJars, run } from './jars';
-import { freePorts } from './ports';
+import { freePorts } from '../../testing/ports';
 
 /** Seen: 2 s for a first start, 2 s after a kill; with both processors busy several times that. */
 const READY_MAX_MS = 90_000;
@@ -27,6 +27,8 @@ export interface BrokerOptions {
   /** Port of a proxy to `proxied`: the broker names it to clients that come through it. */
   readonly proxyPort?: number;
   readonly properties?: Readonly<Record<string, string>>;
+  /** File of its key and its certificates, as PEM; with it, it listens by TLS, too. */
+  readonly keyFile?: string;
   /** Leaves out what makes a start quicker and the broker slower. */
   readonly forBench?: boolean;
 }
@@ -35,6 +37,10 @@ export interface BrokerOptions {
 export interface KafkaBroker {
   readonly address: string;
   readonly saslAddress: string;
+  /** By TLS, where it has a key. */
+  readonly tlsAddress: string;
+  /** By TLS, and it asks who it is. */
+  readonly saslTlsAddress: string;
   /** Where the proxy has to connect to. */
   readonly proxied: number;
   readonly pid: number;
@@ -49,8 +55,9 @@ export interface KafkaBroker {
 /** Starts a broker, on free ports unless told otherwise, and resolves when groups and topics work. */
 export const startKafkaBroker = async (options: BrokerOptions = {}): Promise<KafkaBroker> => {
   const jars = await kafkaJars();
-  const [free = 0, controller = 0, proxied = 0, sasl = 0] = await freePorts(4);
-  const ports: Ports = { plain: options.port ?? free, controller, proxied, proxy: options.proxyPort ?? proxied, sasl };
+  const [free = 0, controller = 0, proxied = 0, sasl = 0, tls = 0, saslTls = 0] = await freePorts(6);
+  const [plain, proxy] = [options.port ?? free, options.proxyPort ?? proxied];
+  const ports: Ports = { plain, controller, proxied, proxy, sasl, tls, saslTls };
   const folder = options.folder ?? mkdtempSync(path.join(tmpdir(), 'drawdown-kafka-'));
   const broker = new Process(jars, folder, ports, options);
   await broker.format();
@@ -78,6 +85,12 @@ class Process implements KafkaBroker {
   get saslAddress(): string {
     return `127.0.0.1:${String(this.ports.sasl)}`;
   }
+  get tlsAddress(): string {
+    return `127.0.0.1:${String(this.ports.tls)}`;
+  }
+  get saslTlsAddress(): string {
+    return `127.0.0.1:${String(this.ports.saslTls)}`;
+  }
   get proxied(): number {
     return this.ports.proxied;
   }
@@ -88,9 +101,12 @@ class Process implements KafkaBroker {
   async format(): Promise<void> {
     const data = path.resolve(this.folder, 'data');
     await mkdir(this.folder, { recursive: true });
-    await writeFile(this.properties, brokerProperties(data, this.ports, this.options.properties ?? {}));
+    const { keyFile = null, properties: more = {} } = this.options;
+    await writeFile(this.properties, brokerProperties({ data, ports: this.ports, keyFile, more }));
     if (existsSync(path.join(data, 'meta.properties'))) return;
-    const tool = ['kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', this.properties];
+    const { username, password } = SASL_USER;
+    const users = SCRAM.flatMap((name) => ['--add-scram', `${name}=[name=${username},password=${password}]`]);
+    const tool = ['kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', this.properties, ...users];
     await run('java', ['-Xmx64m', '-cp', path.join(this.jars, '*'), ...tool], FORMAT_MAX_MS);
   }
 

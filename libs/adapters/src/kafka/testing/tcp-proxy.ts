@@ -4,6 +4,8 @@ import net from 'node:net';
 /** A proxy that loses what it is told to lose. Clients go through it where the broker names its port to them. */
 export interface TcpProxy {
   readonly port: number;
+  /** How many connections were made to it so far. */
+  readonly connections: number;
   /** Connects what comes from now on to this port. */
   forwardTo(port: number): void;
   /** What the other side answers is thrown away from now on, on all connections, until they are cut. */
@@ -17,6 +19,7 @@ export interface TcpProxy {
 
 export const openTcpProxy = async (): Promise<TcpProxy> => {
   let target = 0;
+  let connections = 0;
   let mode: 'pass' | 'lose' | 'refuse' = 'pass';
   const sockets = new Set<net.Socket>();
   const track = (socket: net.Socket, other: () => net.Socket): void => {
@@ -28,6 +31,7 @@ export const openTcpProxy = async (): Promise<TcpProxy> => {
     });
   };
   const server = net.createServer((near) => {
+    connections += 1;
     if (mode === 'refuse') {
       near.destroy();
       return;
@@ -47,6 +51,9 @@ export const openTcpProxy = async (): Promise<TcpProxy> => {
   };
   return {
     port: (server.address() as net.AddressInfo).port,
+    get connections() {
+      return connections;
+    },
     forwardTo: (port) => void (target = port),
     loseAnswers: () => void (mode = 'lose'),
     cut: () => {

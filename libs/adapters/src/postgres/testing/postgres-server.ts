@@ -1,12 +1,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
-import { freePorts } from '../../kafka/testing/ports';
+import { freePorts } from '../../testing/ports';
 import { account, programsFolder } from './postgres-programs';
 
 /** A machine that others use at the same time starts slowly, and a killed server first reads its log. */
@@ -88,10 +88,29 @@ export class PostgresServer {
     return this.end('SIGINT');
   }
 
+  /** SIGSTOP of all its processes: it takes connections, as the kernel does that, and answers nothing. */
+  freeze(): void {
+    const { pid } = this;
+    process.kill(pid, 'SIGSTOP'); // first, so that it starts no other
+    for (const child of childrenOf(pid)) process.kill(child, 'SIGSTOP');
+  }
+
+  /** SIGCONT. */
+  thaw(): void {
+    const { pid } = this;
+    for (const child of [...childrenOf(pid), pid]) process.kill(child, 'SIGCONT');
+  }
+
   /** Stops it and removes its folder. */
   async remove(): Promise<void> {
     await this.stop();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private get pid(): number {
+    const { child } = this;
+    if (child?.pid === undefined || !running.has(child)) throw new Error('PostgreSQL does not run');
+    return child.pid;
   }
 
   /** Resolves to whether it answers; false where it ended instead. */
@@ -124,6 +143,12 @@ export class PostgresServer {
     clearTimeout(late);
   }
 }
+
+/** The processes that a process has started and that still run; on Linux. */
+const childrenOf = (pid: number): readonly number[] => {
+  const children = readFileSync(`/proc/${String(pid)}/task/${String(pid)}/children`, 'utf8');
+  return children.split(' ').filter(Boolean).map(Number);
+};
 
 const clusterOf = (folder: string): string => path.join(folder, 'data');
 

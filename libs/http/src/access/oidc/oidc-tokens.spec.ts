@@ -38,6 +38,51 @@ test('a valid token names its person', async () => {
 });
 
 test.each([
+  ['Auth0', 'auth0|507f1f77bcf86cd799439020'],
+  ['Entra ID', 'AAAAAAAAAAAAAAAAAAAAAIkzqFVrSaSaFHy782bbtaQ'],
+  ['Google', '108204268033311374519'],
+  ['Keycloak', '1d2c7a0e-52d0-4b3f-9c55-0e9e4b7a2f10'],
+])('a person is who %s says it is', async (_, sub) => {
+  expect(await tokens.personOf(await issuer.sign(sub))).toBe(sub);
+});
+
+describe('where another claim is the id', () => {
+  const byClaim = (userClaim: string): OidcTokens =>
+    new OidcTokens({ issuer: issuer.url, audience: AUDIENCE, userClaim, log: { warn } });
+  const warn = (...line: unknown[]): void => void warnings.push(line);
+
+  test('it alone says who somebody is', async () => {
+    const byOid = byClaim('https://acme.example/id');
+    const named = { 'https://acme.example/id': 'E-1234' };
+    expect(await byOid.personOf(await issuer.sign('ann', { claims: named }))).toBe('E-1234');
+    const unnamed: object = { ...named, sub: undefined };
+    expect(await byOid.personOf(await issuer.sign('ann', { claims: unnamed as JWTPayload }))).toBe('E-1234');
+    expect(await byOid.personOf(await issuer.sign('ann'))).toBeNull();
+  });
+
+  test.each([[7], [['ann']], [{ id: 'ann' }], [true], [null], ['a b'], ['']])(
+    'a claim that is %j is nobody’s',
+    async (oid) => expect(await byClaim('oid').personOf(await issuer.sign('ann', { claims: { oid } }))).toBeNull(),
+  );
+
+  test('what every object has is no claim', async () => {
+    for (const name of ['constructor', '__proto__', 'toString'])
+      expect(await byClaim(name).personOf(await issuer.sign('ann'))).toBeNull();
+  });
+});
+
+test('whoever runs this learns from the log why people do not get in, once a minute and without their names', async () => {
+  const token = await issuer.sign('ann@example.com');
+  for (let i = 0; i < 5; i++) expect(await tokens.personOf(token)).toBeNull();
+  expect(warnings).toHaveLength(1);
+  expect(JSON.stringify(warnings)).toContain('"claim":"sub"');
+  expect(JSON.stringify(warnings)).not.toContain('ann');
+  elapsed += 61_000;
+  await tokens.personOf(token);
+  expect(warnings).toHaveLength(2);
+});
+
+test.each([
   ['expired', { exp: seconds(-31) }],
   ['without an end', { exp: undefined }],
   ['not yet valid', { nbf: seconds(45) }],

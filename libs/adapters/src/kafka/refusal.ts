@@ -1,0 +1,17 @@
+/**
+ * Where to look, by what kafkajs and Node say of a broker that does not take us. A listener that wants TLS or a login ends
+ * the connection of whoever comes without a word, as a broker that stops does.
+ */
+const ADVICE: readonly (readonly [RegExp, string])[] = [
+  [/SASL|authentication/i, 'look at KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD'],
+  [/certificate|altnames/i, 'look at KAFKA_TLS_CA, and at the names in the certificate of the broker'],
+  [/secure TLS|SSL routines/i, 'look at KAFKA_TLS: the listener may not speak it'],
+  [/Closed connection/, 'if it is there, look at KAFKA_TLS and KAFKA_SASL_MECHANISM: the listener may want them'],
+];
+
+/** What a failure says, and where to look where our own settings may be the reason. */
+export const reasonOf = (error: unknown): string => {
+  const text = String(error);
+  const advice = ADVICE.find(([form]) => form.test(text))?.[1];
+  return advice === undefined ? text : `${text}; ${advice}`;
+};

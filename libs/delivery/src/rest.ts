@@ -1,0 +1,38 @@
+/**
+ * After a commit the database rests for so many times as long as the commit took, while the next batch is gathered: a
+ * busier database gets larger batches, in which a row is written once for all that changes it. A reader of rows waits
+ * for a commit and a rest at most; at little load that is some milliseconds.
+ */
+const FACTOR = 3;
+const LONGEST_MS = 1_000;
+
+/** The pauses of one follower between its commits. */
+export class Rest {
+  private isCut = false;
+  private wake: (() => void) | undefined;
+
+  /** A commit begins: what was cut is over. */
+  reset(): void {
+    this.isCut = false;
+  }
+
+  /** Resolves when a commit that took `commitMs` has been rested from, or {@link cut} is called. */
+  async from(commitMs: number): Promise<void> {
+    const ms = Math.min(commitMs * FACTOR, LONGEST_MS);
+    if (this.isCut || ms < 1) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.wake = undefined;
+  }
+
+  /** Ends the present rest, and the next one before it begins. */
+  cut(): void {
+    this.isCut = true;
+    this.wake?.();
+  }
+}
