@@ -12,7 +12,7 @@ const BEGUN_MAX_MS = 5_000;
 const AGAIN_MS = 1_000;
 
 /** How long a stop waits for what is in hand while Kafka is away: the offsets in the log say what is taken in. */
-const HAND_MAX_MS = 4_000;
+const HAND_MAX_MS = 3_000;
 
 /** How long a stop waits for what is being published: the topic itself says, at the next start, whether it is there. */
 const PUBLISH_MAX_MS = 2_000;

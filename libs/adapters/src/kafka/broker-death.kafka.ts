@@ -11,6 +11,9 @@ const BACK_MS = 45_000;
 /** Twice the time that a send has, and some more. */
 const REFUSED_MAX_MS = 25_000;
 
+/** Its consumers have a second and its producers two; a process has 10 s for everything. */
+const CLOSED_MAX_MS = 6_000;
+
 /** Sends its own numbers, one after the other, to one partition; goes on after what failed. */
 class Sender {
   readonly acknowledged: string[] = [];
@@ -131,4 +134,22 @@ describe('FLT-30: a broker that is killed and comes back', () => {
     await until('it is back', back, BACK_MS);
     expect((await textsOf(stream, topic, 0)).at(-1)).toBe('back');
   }, 240_000);
+
+  test('it goes while a consumer takes its partitions up: a close of the stream waits for neither', async () => {
+    const other = openKafkaStream({ brokers: [broker.address], clientId: 'going' });
+    let death: Promise<void> | undefined;
+    await other.consume([topic], newName('group'), {
+      assigned: async () => {
+        await (death ??= broker.kill());
+        return {};
+      },
+      handle: () => Promise.resolve(),
+    });
+    await until('a partition is taken up', () => death !== undefined, BACK_MS);
+    await death;
+    const started = performance.now();
+    await other.close();
+    expect(performance.now() - started).toBeLessThan(CLOSED_MAX_MS);
+    await broker.restart();
+  }, 120_000);
 });

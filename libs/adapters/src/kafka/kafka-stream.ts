@@ -8,6 +8,7 @@ import {
   type StreamRecord,
   StreamUnavailable,
 } from '@drawdown/ports';
+import { inTime } from './in-time';
 import { Health, type KafkaOptions } from './kafka-client';
 import { KafkaConsumption } from './kafka-consumption';
 import { KafkaDesk } from './kafka-desk';
@@ -15,6 +16,12 @@ import { outgoingRecord } from './kafka-records';
 import { TopicProducer } from './topic-producer';
 import type { TopicReader } from './topic-reader';
 import { TopicSource } from './topic-source';
+
+/**
+ * How long a close waits for its consumptions. Who has batches in hand that may take longer stops them first; what still
+ * runs then waits for a Kafka that is away, and ends by itself once nobody answers it any more.
+ */
+const CONSUMPTIONS_MAX_MS = 1_000;
 
 /** Apache Kafka (2.1 or later). Connects when first used, so that a start does not depend on it. */
 export const openKafkaStream = (options: KafkaOptions): Stream => new KafkaStream(options);
@@ -101,7 +108,14 @@ class KafkaStream implements Stream {
   }
 
   private async end(): Promise<void> {
-    await Promise.all([...this.consumptions].map((consumption) => consumption.stop()));
+    const late = new Error(`not within ${String(CONSUMPTIONS_MAX_MS)} ms`);
+    try {
+      const stopped = Promise.all([...this.consumptions].map((consumption) => consumption.stop()));
+      await inTime(stopped, CONSUMPTIONS_MAX_MS, () => late);
+    } catch (error) {
+      if (error !== late) throw error;
+      this.options.log?.warn({ error: late.message }, 'the stream is closed while a consumer is still stopping');
+    }
     await Promise.all([...this.producers.values()].map((producer) => producer.close()));
     for (const source of this.sources.values()) source.close();
     this.desk.close();

@@ -87,7 +87,7 @@ export class OwnedPartition {
     const signal = AbortSignal.any([this.ending.signal, failed.signal]);
     const ofTopic = async (topic: string): Promise<void> => {
       try {
-        const start = await this.startOf(topic, starts[topic]);
+        const start = await untilAborted(this.startOf(topic, starts[topic]), signal);
         if (start !== undefined) await this.consumeTopic(topic, start, signal);
       } finally {
         failed.abort();
@@ -179,13 +179,14 @@ export class OwnedPartition {
   }
 }
 
-/** Does not wait longer than until the signal aborts. */
-const untilAborted = async (promise: Promise<void>, signal: AbortSignal): Promise<void> => {
+/** Does not wait longer than until the signal aborts: undefined then. */
+const untilAborted = async <T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> => {
   let abort = (): void => undefined;
-  const aborted = new Promise<void>((resolve) => (abort = resolve));
+  const aborted = new Promise<undefined>((resolve) => (abort = () => resolve(undefined)));
   signal.addEventListener('abort', abort);
+  if (signal.aborted) abort();
   try {
-    await Promise.race([promise, aborted]);
+    return await Promise.race([promise, aborted]);
   } finally {
     signal.removeEventListener('abort', abort);
   }
