@@ -4,7 +4,6 @@ import {
   DAY_MICROS,
   divide,
   format,
-  formatDecimal,
   fromMicros,
   HOUR_MICROS,
   type Instant,
@@ -20,15 +19,12 @@ import type { ModelReader } from './model-reader';
 import type { Answer, BurnRate, Reading } from './read-models';
 import { columns } from './rows';
 import { startOf } from './time-range';
-
-type WalletHours = Map<string, bigint>;
-/** Credits by organization, wallet and hour. */
-type BurnDeltas = Map<string, Map<string, WalletHours>>;
+import { addTo, sumRows, type WalletSums } from './wallet-sums';
 
 const HOURS = columns({ organization_id: 'text', wallet: 'text', hour: 'timestamptz', credits: 'numeric' });
 
 /** `burn_rate`: gross consumption per wallet and UTC hour of event time. */
-export const burnRate: LedgerProjector<BurnDeltas> = {
+export const burnRate: LedgerProjector<WalletSums> = {
   name: 'burn_rate',
   version: 1,
   tableNames: ['burn_hours'],
@@ -39,20 +35,11 @@ export const burnRate: LedgerProjector<BurnDeltas> = {
   ],
   begin: () => new Map(),
   apply: (deltas, record) =>
-    forConsumption(record, ({ organizationId, wallet, eventTime, credits: spent }) => {
-      let wallets = deltas.get(organizationId);
-      if (wallets === undefined) deltas.set(organizationId, (wallets = new Map<string, WalletHours>()));
-      let hours = wallets.get(wallet);
-      if (hours === undefined) wallets.set(wallet, (hours = new Map<string, bigint>()));
-      const hour = startOf(eventTime, 'hour');
-      hours.set(hour, (hours.get(hour) ?? 0n) + spent);
-    }),
+    forConsumption(record, ({ organizationId, wallet, eventTime, credits: spent }) =>
+      addTo(deltas, organizationId, wallet, startOf(eventTime, 'hour'), spent),
+    ),
   save: async (tx, suffix, deltas) => {
-    const rows = [...deltas].flatMap(([organizationId, wallets]) =>
-      [...wallets].flatMap(([wallet, hours]) =>
-        [...hours].map(([hour, spent]) => [organizationId, wallet, hour, formatDecimal(spent)]),
-      ),
-    );
+    const rows = sumRows(deltas);
     if (rows.length === 0) return;
     await tx.query(
       `INSERT INTO burn_hours${suffix} AS h (${HOURS.list}) SELECT * FROM ${HOURS.source}

@@ -1,12 +1,9 @@
 import { effectsOf } from '@drawdown/domain/events';
-import { DAY_MICROS, formatDecimal, type Instant, shift } from '@drawdown/kernel';
+import { DAY_MICROS, type Instant, shift } from '@drawdown/kernel';
 import { type LedgerProjector, ownerOf } from '../ledger-record';
 import { columns } from '../rows';
 import { startOf } from '../time-range';
-
-type WalletDays = Map<string, bigint>;
-/** Signed credits by organization, wallet and day. */
-type DayDeltas = Map<string, Map<string, WalletDays>>;
+import { addTo, sumRows, type WalletSums } from '../wallet-sums';
 
 const DAYS = columns({ organization_id: 'text', wallet: 'text', until: 'timestamptz', change: 'numeric' });
 
@@ -16,7 +13,7 @@ const DAYS = columns({ organization_id: 'text', wallet: 'text', until: 'timestam
  * By booking time, as balances go; but an expiry counts from when the lot ended, whenever that was booked (INV-TIM-3). A
  * day ends with its last midnight, that one included: what ends at midnight is not in the balance of that midnight.
  */
-export const balanceDays: LedgerProjector<DayDeltas> = {
+export const balanceDays: LedgerProjector<WalletSums> = {
   name: 'balance_days',
   version: 1,
   tableNames: ['balance_days'],
@@ -32,7 +29,7 @@ export const balanceDays: LedgerProjector<DayDeltas> = {
       case 'UsageCharged': {
         const day = endOfDay(bookedAt);
         for (const { usage, wallet, price, uncovered } of event.data.charges) {
-          add(daysOf(deltas, usage.organizationId, wallet), day, uncovered - price);
+          addTo(deltas, usage.organizationId, wallet, day, uncovered - price);
         }
         return;
       }
@@ -43,16 +40,12 @@ export const balanceDays: LedgerProjector<DayDeltas> = {
       default:
         for (const { kind, wallet, eventTime, credited, debited } of effectsOf(event).bookings) {
           const day = endOfDay(kind === 'expiry' ? eventTime : bookedAt);
-          add(daysOf(deltas, ownerOf(record), wallet), day, credited - debited);
+          addTo(deltas, ownerOf(record), wallet, day, credited - debited);
         }
     }
   },
   save: async (tx, suffix, deltas) => {
-    const rows = [...deltas].flatMap(([organizationId, wallets]) =>
-      [...wallets].flatMap(([wallet, days]) =>
-        [...days].map(([day, change]) => [organizationId, wallet, day, formatDecimal(change)]),
-      ),
-    );
+    const rows = sumRows(deltas);
     if (rows.length === 0) return;
     await tx.query(
       `INSERT INTO balance_days${suffix} AS d (${DAYS.list}) SELECT * FROM ${DAYS.source}
@@ -64,15 +57,3 @@ export const balanceDays: LedgerProjector<DayDeltas> = {
 
 /** The first UTC midnight that is not before the instant. */
 export const endOfDay = (instant: Instant): Instant => startOf(shift(instant, DAY_MICROS - 1n), 'day');
-
-const daysOf = (deltas: DayDeltas, organizationId: string, wallet: string): WalletDays => {
-  let wallets = deltas.get(organizationId);
-  if (wallets === undefined) deltas.set(organizationId, (wallets = new Map<string, WalletDays>()));
-  let days = wallets.get(wallet);
-  if (days === undefined) wallets.set(wallet, (days = new Map<string, bigint>()));
-  return days;
-};
-
-/** A day whose changes come to 0 has its row, too: whether it does must not depend on how they were batched. */
-const add = (days: WalletDays, day: Instant, change: bigint): void =>
-  void days.set(day, (days.get(day) ?? 0n) + change);
