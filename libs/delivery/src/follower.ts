@@ -87,7 +87,7 @@ export class Follower<E> {
     readonly model: Model,
     readonly shard: number,
     private readonly feed: Feed<E>,
-    private readonly limits: () => BatchLimits,
+    private readonly limits: BatchLimits,
     private readonly events: FollowerEvents,
   ) {
     this.cursor = feed.cursor();
@@ -154,7 +154,7 @@ export class Follower<E> {
   private async step(next: number, backOff: BackOff): Promise<Step> {
     while (!this.stopped) {
       try {
-        const batch = await this.cursor.take(next, this.careful ? { events: 1, weight: 1 } : this.limits());
+        const batch = await this.cursor.take(next, this.careful ? { events: 1, weight: 1 } : this.limits);
         return batch === undefined ? undefined : this.apply(batch, next);
       } catch (error) {
         if (error instanceof UnreadableAt) {
@@ -176,7 +176,7 @@ export class Follower<E> {
     if (step === undefined || !('deltas' in step)) return step;
     let { last, events, weight } = step;
     while (this.isSaving && !this.careful && step.halt === undefined) {
-      const { events: most, weight: heaviest } = this.limits();
+      const { events: most, weight: heaviest } = this.limits;
       if (events >= most || weight >= heaviest) break;
       const more = await this.arriving(last + 1, { events: most - events, weight: heaviest - weight });
       if (more === undefined) break;

@@ -81,9 +81,8 @@ const follow = (fails: (revision: number) => boolean): void => {
   };
   const feed = new Feed({ ...source, weigh: () => 1 }, stopping.signal);
   const events = { progressed: () => undefined, halted: () => undefined, gone: () => undefined };
-  const limits = () => LIMITS;
   const all = { ...ports, database: database.database };
-  follower = new Follower(all, projector as Projector<unknown, Counted>, MODEL, 0, feed, limits, events);
+  follower = new Follower(all, projector as Projector<unknown, Counted>, MODEL, 0, feed, LIMITS, events);
   follower.start();
 };
 

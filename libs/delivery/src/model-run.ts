@@ -19,11 +19,10 @@ export class ModelRun<E> {
     onGone: () => void,
   ) {
     this.building = model.state === 'building';
-    const limits = (): BatchLimits => ports.batch;
     this.reached = feeds.map(() => new Reached());
     this.followers = feeds.map((feed, shard) => {
       const reached = this.reached[shard];
-      return new Follower(ports, projector, model, shard, feed, limits, {
+      return new Follower(ports, projector, model, shard, feed, ports.batch, {
         progressed: (revision) => {
           reached?.set(revision);
           ports.onProgress?.();
