@@ -8,6 +8,8 @@ export const CALLER_ID = /^[A-Za-z0-9._:-]{1,128}$/;
  * (`auth0|…`, `google-oauth2|…`). Nothing else: they stand in paths, headers and exported tables.
  */
 export const USER_ID = /^[A-Za-z0-9._:|-]{1,128}$/;
+/** The same in words, for whoever has to be told. */
+export const USER_ID_FORM = '1 to 128 of A-Z a-z 0-9 . _ : | -';
 
 /** Namespace of every id that Drawdown derives from names (RFC 9562 §5.5). Part of the contract: never changes. */
 export const DRAWDOWN_NAMESPACE = Buffer.from('b2f0c1de6d0a5c3e9a5f4d7261776e64', 'hex');

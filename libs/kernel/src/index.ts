@@ -38,6 +38,7 @@ export {
   identityWith,
   organizationNamespace,
   USER_ID,
+  USER_ID_FORM,
   uuidOf,
   uuidText,
   uuidV5Bytes,

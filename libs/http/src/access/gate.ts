@@ -1,5 +1,5 @@
 import { type ApiKey, CatalogueView, ReadOrganization } from '@drawdown/commands';
-import { CALLER_ID, USER_ID } from '@drawdown/kernel';
+import { CALLER_ID, USER_ID, USER_ID_FORM } from '@drawdown/kernel';
 import { Inject, Injectable } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import type { FastifyRequest } from 'fastify';
@@ -53,7 +53,7 @@ export class Gate {
     if (person === undefined) return { key, person: null, role: null };
     if (!key.scopes.includes('admin')) throw scopeRequired('only a key with admin acts for a person');
     if (typeof person !== 'string' || !USER_ID.test(person)) {
-      throw new Problem('invalid_header', 'Drawdown-User is 1 to 128 of A-Z a-z 0-9 . _ : | -');
+      throw new Problem('invalid_header', `Drawdown-User is ${USER_ID_FORM}`);
     }
     return { key, person, role: null };
   }

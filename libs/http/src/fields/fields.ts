@@ -1,4 +1,4 @@
-import { CALLER_ID, parseDecimal, parseInstant, USER_ID } from '@drawdown/kernel';
+import { CALLER_ID, parseDecimal, parseInstant, USER_ID, USER_ID_FORM } from '@drawdown/kernel';
 import type { ProblemCode } from '../problems/codes';
 import { type Fault, field, type FieldOptions, isObject, nested, type Shape } from './field';
 
@@ -82,7 +82,7 @@ export const IsCallerId = (options?: FieldOptions): PropertyDecorator =>
 /** The id of a person, as issuers give them. */
 export const IsUserId = (options?: FieldOptions): PropertyDecorator =>
   field(
-    matching((text) => USER_ID.test(text), 'invalid_id', '1 to 128 of A-Z a-z 0-9 . _ : | -'),
+    matching((text) => USER_ID.test(text), 'invalid_id', USER_ID_FORM),
     { type: 'string', pattern: USER_ID.source },
     options,
   );

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { USER_ID } from '@drawdown/kernel';
+import { USER_ID, USER_ID_FORM } from '@drawdown/kernel';
 import { decodeJwt, errors, type JWTPayload, jwtVerify, type JWTVerifyOptions } from 'jose';
 import type { HttpLog } from '../../server/http-log';
 import { IssuerUnavailable, type PersonTokens } from '../person-tokens';
@@ -79,8 +79,7 @@ export class OidcTokens implements PersonTokens {
     if (typeof id === 'string' && USER_ID.test(id)) return id;
     if (this.elapsed() - this.warnedAt > WARN_EVERY_MS) {
       this.warnedAt = this.elapsed();
-      const reason =
-        typeof id === 'string' ? 'it is not 1 to 128 of A-Z a-z 0-9 . _ : | -' : 'it is missing, or no text';
+      const reason = typeof id === 'string' ? `it is not ${USER_ID_FORM}` : 'it is missing, or no text';
       this.log.warn({ claim: this.userClaim, reason }, 'a valid token is nobody’s: set DRAWDOWN_OIDC_USER_CLAIM');
     }
     return null;
