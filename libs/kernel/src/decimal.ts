@@ -19,14 +19,50 @@ export type DecimalFault = 'invalid_amount' | 'amount_too_precise' | 'amount_out
 const LONGEST_TEXT = 64;
 
 const DECIMAL = /^(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?$/;
-const PLAIN_WHOLE = /^(?:0|[1-9][0-9]{0,14})$/;
+
+/** Digits of which a group is still a small whole number to the engine (below 2³⁰). */
+const GROUP = 9;
+const ZERO = 48;
+const NINE = 57;
+const POINT = 46;
+/** What a group of so many digits is multiplied by to have nine. */
+const FILLED = Array.from({ length: SCALE + 1 }, (_, digits) => 10 ** (SCALE - digits));
+
+/**
+ * The usual spellings, at a third of what the expression costs: at most nine digits, then perhaps a point and one to
+ * nine more. Undefined for every other text. Only the digits of a group are gathered in a `number`, a whole one below
+ * 10⁹; the amount is made of bigints.
+ */
+const parseShort = (text: string): bigint | undefined => {
+  const { length } = text;
+  let at = 0;
+  let whole = 0;
+  for (; at < length; at++) {
+    const code = text.charCodeAt(at);
+    if (code < ZERO || code > NINE) break;
+    if (at === GROUP) return undefined;
+    whole = whole * 10 + (code - ZERO);
+  }
+  if (at === 0 || (at > 1 && text.charCodeAt(0) === ZERO)) return undefined;
+  if (at === length) return BigInt(whole) * ONE;
+  const digits = length - at - 1;
+  if (text.charCodeAt(at) !== POINT || digits < 1 || digits > SCALE) return undefined;
+  let fraction = 0;
+  for (at++; at < length; at++) {
+    const code = text.charCodeAt(at);
+    if (code < ZERO || code > NINE) return undefined;
+    fraction = fraction * 10 + (code - ZERO);
+  }
+  return BigInt(whole) * ONE + BigInt(fraction * (FILLED[digits] ?? 1));
+};
 
 /**
  * Reads a decimal text into parts of 10⁻⁹, or says why it is none. Accepts exactly one spelling of a sign (`-`), no
  * exponent, no leading zero, no bare point; `"1.50"` is read as 1.5. `"-0"` is refused as `invalid_amount`.
  */
 export const parseDecimal = (text: string): bigint | DecimalFault => {
-  if (PLAIN_WHOLE.test(text)) return BigInt(text) * ONE;
+  const short = parseShort(text);
+  if (short !== undefined) return short;
   if (text.length > LONGEST_TEXT && !DECIMAL.test(text)) return 'invalid_amount';
   const match = DECIMAL.exec(text);
   if (match === null) return 'invalid_amount';

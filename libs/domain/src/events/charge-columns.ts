@@ -1,4 +1,12 @@
-import { type Credits, credits, format, type Instant, storedCredits, storedQuantity } from '@drawdown/kernel';
+import {
+  type Credits,
+  credits,
+  format,
+  type Instant,
+  NO_CREDITS,
+  storedCredits,
+  storedQuantity,
+} from '@drawdown/kernel';
 import { type Static, Type } from '@sinclair/typebox';
 import type { AppliedRate, Charge } from './usage';
 import { type Quantities, WireCredits } from './wire';
@@ -363,6 +371,8 @@ const at = <T>(list: readonly T[], place: number | undefined): T => {
   return item;
 };
 
+const amountOf = (text: string | undefined): Credits => (text === undefined ? NO_CREDITS : storedCredits(text));
+
 /** The charges of stored columns, in order, with balances and numbers worked out from each wallet's first. */
 export const readCharges = (wire: Wire): Charge[] => {
   const name = (place: number | undefined): string | null =>
@@ -405,8 +415,8 @@ export const readCharges = (wire: Wire): Charge[] => {
             lotId: at(wire.lots, place),
             amount: storedCredits(amount),
           }));
-    const debt = storedCredits(debts.get(i) ?? '0');
-    const uncovered = storedCredits(uncovereds.get(i) ?? '0');
+    const debt = amountOf(debts.get(i));
+    const uncovered = amountOf(uncovereds.get(i));
     const balanceBefore = wallet.balance;
     wallet.balance = credits(balanceBefore - price + uncovered);
     const cost = costs.get(i);

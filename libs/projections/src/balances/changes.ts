@@ -61,43 +61,51 @@ const checkAll = (table: string, found: number, wanted: number): void => {
 };
 
 const isSpending = ({ settled, held, debt, added, purchased, spent }: WalletDelta): boolean =>
-  settled === -spent && held === 0n && debt === 0n && added === 0n && purchased === 0n;
+  held === 0n && debt === 0n && added === 0n && purchased === 0n && settled === -spent;
 
 export const saveWallets = async (tx: Sql, suffix: string, deltas: BalanceDeltas): Promise<void> => {
-  const some = (wanted: boolean) => (organization: OrganizationDeltas) =>
-    [...organization.wallets].filter(([, wallet]) => isSpending(wallet) === wanted);
-  const spending = rowsOf(deltas, some(true), (id, [key, { spent, sequence }]) => [
-    ...[id, key, formatDecimal(spent), sequence],
-  ]);
+  const spending: Cell[][] = [];
+  const changes: Cell[][] = [];
+  for (const [id, { wallets }] of deltas.organizations) {
+    for (const [key, wallet] of wallets) {
+      const { settled, held, debt, added, purchased, spent, sequence } = wallet;
+      if (isSpending(wallet)) spending.push([id, key, formatDecimal(spent), sequence]);
+      else changes.push([id, key, ...[settled, held, debt, added, purchased, spent].map(formatDecimal), sequence]);
+    }
+  }
   const SPENT = `settled = t.settled - d.spent, lifetime_spent = t.lifetime_spent + d.spent,
     sequence = greatest(t.sequence, d.sequence)`;
   await updateAll(tx, `wallets${suffix}`, SPENT, SPENDING, spending, 't.wallet = d.wallet');
-  const changes = rowsOf(deltas, some(false), (id, [key, wallet]) => {
-    const { settled, held, debt, added, purchased, spent, sequence } = wallet;
-    return [id, key, ...[settled, held, debt, added, purchased, spent].map(formatDecimal), sequence];
-  });
   const CHANGED = `settled = t.settled + d.settled, held = t.held + d.held, debt = t.debt + d.debt,
     lifetime_added = t.lifetime_added + d.added, lifetime_purchased = t.lifetime_purchased + d.purchased,
     lifetime_spent = t.lifetime_spent + d.spent, sequence = greatest(t.sequence, d.sequence)`;
   await updateAll(tx, `wallets${suffix}`, CHANGED, WALLET_CHANGES, changes, 't.wallet = d.wallet');
 };
 
-const isConsumption = (lot: LotDelta): boolean =>
-  lot.remaining === -lot.consumed &&
-  lot.returned + lot.expired + lot.voided + lot.forfeited === 0n &&
-  lot.held === 0n &&
-  lot.expiresAt === null;
+const isConsumption = ({ remaining, consumed, returned, held, expired, voided, forfeited, expiresAt }: LotDelta) =>
+  expiresAt === null &&
+  returned === 0n &&
+  held === 0n &&
+  expired === 0n &&
+  voided === 0n &&
+  forfeited === 0n &&
+  remaining === -consumed;
 
 export const saveLots = async (tx: Sql, suffix: string, deltas: BalanceDeltas): Promise<void> => {
-  const some = (wanted: boolean) => (organization: OrganizationDeltas) =>
-    [...organization.lots].filter(([, lot]) => isConsumption(lot) === wanted);
-  const consumption = rowsOf(deltas, some(true), (id, [lotId, lot]) => [id, lotId, formatDecimal(lot.consumed)]);
+  const consumption: Cell[][] = [];
+  const changes: Cell[][] = [];
+  for (const [id, { lots }] of deltas.organizations) {
+    for (const [lotId, lot] of lots) {
+      if (isConsumption(lot)) {
+        consumption.push([id, lotId, formatDecimal(lot.consumed)]);
+        continue;
+      }
+      const { returned, remaining, held, consumed, expired, voided, forfeited, expiresAt } = lot;
+      const terms = [returned, remaining, held, consumed, expired, voided, forfeited];
+      changes.push([id, lotId, ...terms.map(formatDecimal), expiresAt]);
+    }
+  }
   const CONSUMED = 'remaining = t.remaining - d.consumed, consumed = t.consumed + d.consumed';
-  const changes = rowsOf(deltas, some(false), (id, [lotId, lot]) => {
-    const { returned, remaining, held, consumed, expired, voided, forfeited, expiresAt } = lot;
-    const terms = [returned, remaining, held, consumed, expired, voided, forfeited];
-    return [id, lotId, ...terms.map(formatDecimal), expiresAt];
-  });
   const CHANGED = `returned = t.returned + d.returned, remaining = t.remaining + d.remaining, held = t.held + d.held,
     consumed = t.consumed + d.consumed, expired = t.expired + d.expired, voided = t.voided + d.voided,
     forfeited = t.forfeited + d.forfeited, expires_at = coalesce(d.expires_at, t.expires_at)`;
