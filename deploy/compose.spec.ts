@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { AWAITED, knownSettings, PROCESSES, root, textOf } from './testing/product';
+import { AWAITED, knownSettings, NODE_FLAGS, PROCESSES, root, textOf } from './testing/product';
 import { documentOf } from './testing/yaml';
 
 interface Service {
@@ -43,7 +43,7 @@ test('the profile `cluster` starts every process, each by its own command', () =
   expect(cluster.map(([name]) => name)).toEqual(PROCESSES);
   for (const [name, { profiles, command }] of cluster) {
     expect(profiles).toEqual(['cluster']);
-    expect(command).toEqual(['node', '--enable-source-maps', `dist/apps/${name}/src/main.js`]);
+    expect(command).toEqual(['node', ...NODE_FLAGS, `dist/apps/${name}/src/main.js`]);
     const source = path.join(root, 'apps', name, 'src/main.ts');
     expect({ name, exists: existsSync(source) }).toEqual({ name, exists: !AWAITED.apps.includes(name) });
   }

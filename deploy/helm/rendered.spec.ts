@@ -1,4 +1,4 @@
-import { PROCESSES } from '../testing/product';
+import { NODE_FLAGS, PROCESSES } from '../testing/product';
 import { runIfInstalled } from '../testing/program';
 import { documentsIn } from '../testing/yaml';
 
@@ -94,7 +94,7 @@ describe.each(['example-values.yaml', 'full-values.yaml'])('rendered with %s', (
       expect(pod.containers).toHaveLength(1);
       for (const container of pod.containers) {
         expect(container).toMatchObject({
-          command: ['node', '--enable-source-maps', `dist/apps/${componentOf(workload)}/src/main.js`],
+          command: ['node', ...NODE_FLAGS, `dist/apps/${componentOf(workload)}/src/main.js`],
           securityContext: {
             allowPrivilegeEscalation: false,
             readOnlyRootFilesystem: true,

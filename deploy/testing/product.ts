@@ -39,6 +39,9 @@ export const AWAITED: Readonly<Record<'apps' | 'metrics' | 'settings', readonly 
   settings: [],
 };
 
+/** What every process of the distributed form is run with; why is said in app-process.ts, which does the same. */
+export const NODE_FLAGS = ['--max-semi-space-size=64', '--min-semi-space-size=32', '--enable-source-maps'];
+
 const TEST_CODE = /\.(spec|faults|kafka|postgres|cluster|conformance)\.ts$|\/testing(\/|\.ts$)|\/in-memory\//;
 const sources = (): readonly string[] =>
   [...filesBelow('apps'), ...filesBelow('libs')].filter((file) => file.endsWith('.ts') && !TEST_CODE.test(file));

@@ -15,6 +15,12 @@ const START_AGAIN_MS = 300;
 /** What of its output is kept for whoever asks why. */
 const OUTPUT_KEPT = 8_000;
 
+/**
+ * As in docker-compose.yml and the Helm chart. With a young generation of the default size, buffers of an event's size
+ * set off collections of the whole heap: half the processor time of the relay, a third of all.
+ */
+const NODE_FLAGS = ['--max-semi-space-size=64', '--min-semi-space-size=32', '--enable-source-maps'];
+
 export interface AppOptions {
   readonly name: string;
   /** The compiled file that node runs. */
@@ -134,7 +140,7 @@ export class AppProcess {
 
   private spawn(): void {
     const { file, words = [], environment } = this.options;
-    const [program = '', ...rest] = [...diesWithUs(), process.execPath, '--enable-source-maps', file, ...words];
+    const [program = '', ...rest] = [...diesWithUs(), process.execPath, ...NODE_FLAGS, file, ...words];
     const child = spawn(program, rest, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env['PATH'], ...environment },
