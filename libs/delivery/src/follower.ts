@@ -251,7 +251,7 @@ export class Follower<E> {
     this.isSaving = true;
     this.rest.reset();
     const saved = await this.commit(from, applied);
-    if (saved && !this.stopped) await this.rest.from(this.commitMs);
+    if (saved && !this.stopped) await this.rest.from(this.commitMs, applied.weight);
     this.isSaving = false;
     if (!saved || this.isGrowing) this.cursor.interrupt();
     return saved;

@@ -7,7 +7,9 @@ import { type Counted, decode, STREAM, until, write } from './testing/counting';
 
 const MODEL = { projector: 'kept', version: 1, generation: 1, state: 'serving' } as const;
 
-const LIMITS = { events: 100, weight: 100 };
+/** Of each event: enough for a long rest. */
+const CHARGES = 1_000;
+const LIMITS = { events: 100, weight: 100 * CHARGES };
 
 /** One checkpoint; its commits wait until they are let go. */
 class SlowDatabase {
@@ -79,7 +81,7 @@ const follow = (fails: (revision: number) => boolean): void => {
     stream: STREAM,
     decode: (stored: Parameters<typeof decode>[1]) => decode(0, stored),
   };
-  const feed = new Feed({ ...source, weigh: () => 1 }, stopping.signal);
+  const feed = new Feed({ ...source, weigh: () => CHARGES }, stopping.signal);
   const events = { progressed: () => undefined, halted: () => undefined, gone: () => undefined };
   const all = { ...ports, database: database.database };
   follower = new Follower(all, projector as Projector<unknown, Counted>, MODEL, 0, feed, LIMITS, events);

@@ -5,6 +5,9 @@
  */
 const FACTOR = 3;
 const LONGEST_MS = 1_000;
+/** So few charges seldom have a row in common: waiting longer for more of them would only make readers wait. */
+const FEW_CHARGES = 1_000;
+const LONGEST_AFTER_FEW_MS = 100;
 
 /** The pauses of one follower between its commits. */
 export class Rest {
@@ -16,9 +19,9 @@ export class Rest {
     this.isCut = false;
   }
 
-  /** Resolves when a commit that took `commitMs` has been rested from, or {@link cut} is called. */
-  async from(commitMs: number): Promise<void> {
-    const ms = Math.min(commitMs * FACTOR, LONGEST_MS);
+  /** Resolves when a commit of so many charges that took `commitMs` has been rested from, or {@link cut} is called. */
+  async from(commitMs: number, charges: number): Promise<void> {
+    const ms = Math.min(commitMs * FACTOR, charges < FEW_CHARGES ? LONGEST_AFTER_FEW_MS : LONGEST_MS);
     if (this.isCut || ms < 1) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);

@@ -9,7 +9,7 @@ import { uniform, type UsageLoad } from './usage-load';
 /** Usage is sent so often, whether or not what was sent before has arrived (open loop). */
 const TICK_MS = 20;
 /** How often it is looked what is visible: the resolution of what is measured. */
-const LOOK_EVERY_MS = 5;
+const LOOK_EVERY_MS = 10;
 
 /** A batch that was due at a time, and where its last record lies in each partition. */
 interface Sent {
@@ -48,11 +48,14 @@ export const visibleLag = async (
   })();
   const perTick = Math.max(1, Math.round((perSecond * TICK_MS) / 1000));
   const started = performance.now();
-  for (let tick = 0; tick * TICK_MS < seconds * 1000; tick++) {
-    const due = started + tick * TICK_MS;
-    const early = due - performance.now();
+  const ticks = Math.ceil((seconds * 1000) / TICK_MS);
+  for (let tick = 0; tick < ticks;) {
+    const early = started + tick * TICK_MS - performance.now();
     if (early > 0) await pause(early);
-    sent.push({ due, offsets: await load.sendOnce(perTick, uniform) });
+    // One send at a time, as a producer with a linger does it: what has become due during the one before goes with it.
+    const now = Math.min(ticks, Math.floor((performance.now() - started) / TICK_MS) + 1);
+    const offsets = await load.sendOnce((now - tick) * perTick, uniform);
+    for (; tick < now; tick++) sent.push({ due: started + tick * TICK_MS, offsets });
   }
   sending = false;
   await watching;
