@@ -1,7 +1,6 @@
-import { PAGE_EVENTS_MAX, type StoredEvent } from '@drawdown/ports';
+import { PAGE_BYTES, PAGE_EVENTS_MAX, PageSize, type StoredEvent } from '@drawdown/ports';
 import { BackOff } from './back-off';
 import { type Batch, type BatchLimits, batchOf, Entry, type FeedSource } from './batch';
-import { PAGE_BYTES, PageSize } from './page-size';
 
 /** Bytes of passed events that are kept, decoded, for slower projectors; one that falls further behind reads by itself. */
 const KEPT_BYTES = 2 * 1024 * 1024;

@@ -1,4 +1,4 @@
-import type { StoredEvent } from '@drawdown/ports';
+import type { StoredEvent } from './event-store';
 
 /** Bytes that a page read from the store aims at: much is read per call, little is held. */
 export const PAGE_BYTES = 1024 * 1024;
