@@ -29,7 +29,7 @@ beforeEach(() => {
 });
 afterEach(() => stopping.abort());
 
-const feedOf = (store: EventStore): Feed<Counted> =>
+const feedOf = (store: EventStore, heldUpMs?: number): Feed<Counted> =>
   new Feed(
     {
       store,
@@ -43,6 +43,7 @@ const feedOf = (store: EventStore): Feed<Counted> =>
       metrics,
     },
     stopping.signal,
+    heldUpMs,
   );
 
 /** Takes up to the revision before `end`. */
@@ -120,6 +121,43 @@ test('lets go of what all have passed, and lets one that fell far behind read by
   slow.close();
   await fast.take(64, LIMITS);
   expect(feed.first).toBe(64);
+});
+
+/** Small events, and then more large ones than any projector may fall behind, all on one page of small ones' size. */
+const writeBacklog = async (store: EventStore): Promise<void> => {
+  await write(store, upTo(100).map(() => ['small', 1] as const)); // prettier-ignore
+  for (let i = 0; i < 10; i++) await write(store, upTo(5).map(() => ['x'.repeat(180_000), 1] as const)); // prettier-ignore
+};
+
+test('a backlog is decoded once however unequal its projectors are: the fast one waits for the slow one', async () => {
+  const store = inMemoryEventStore();
+  await writeBacklog(store);
+  const feed = feedOf(store);
+  const [fast, slow] = [feed.cursor(), feed.cursor()];
+  let taken = 0;
+  const ahead = (async () => {
+    while (taken < 150) taken = ((await fast.take(taken, LIMITS))?.last ?? taken) + 1;
+  })();
+  let furthest = 0;
+  for (let next = 0; next < 150;) {
+    const batch = await slow.take(next, { events: 3, weight: 100 });
+    next = (batch?.last ?? next) + 1;
+    for (let turns = 0; turns < 20; turns++) await new Promise((go) => setImmediate(go));
+    furthest = Math.max(furthest, taken > 110 ? taken - next : 0);
+  }
+  await ahead;
+  expect(decoded).toEqual(upTo(150));
+  expect(furthest).toBeLessThanOrEqual(13); // 2 MiB and a batch
+});
+
+test('a projector that does not move holds up the others for a limited time only', async () => {
+  const store = inMemoryEventStore();
+  await writeBacklog(store);
+  const feed = feedOf(store, 20);
+  const [fast, stuck] = [feed.cursor(), feed.cursor()];
+  await takeAll(stuck, 0, 1);
+  expect(await takeAll(fast, 0, 150)).toEqual(upTo(150));
+  expect(await takeAll(stuck, 1, 150)).toEqual(upTo(150, 1));
 });
 
 test('one that is behind reads in batches of its own part of the log, whatever the front looks like', async () => {

@@ -1,10 +1,15 @@
-import { PAGE_EVENTS_MAX, type StoredEvent } from '@drawdown/ports';
+import { PAGE_BYTES, PAGE_EVENTS_MAX, PageSize, type StoredEvent } from '@drawdown/ports';
 import { BackOff } from './back-off';
 import { type Batch, type BatchLimits, batchOf, Entry, type FeedSource } from './batch';
-import { PageSize } from './page-size';
 
 /** Bytes of passed events that are kept, decoded, for slower projectors; one that falls further behind reads by itself. */
 const KEPT_BYTES = 2 * 1024 * 1024;
+
+/**
+ * While the stream's end is far, nothing is read beyond what is kept: a slower projector would have to read and decode all
+ * of it once more. So long at most does one that does not move hold up the others, once until it moves.
+ */
+const HELD_UP_MS = 10_000;
 
 /** Bytes of events that one batch of a slower projector is made of. */
 const BEHIND_BYTES = 4 * 1024 * 1024;
@@ -28,6 +33,12 @@ export class Feed<E> {
   /** True after a revision was missing, until it is read. */
   private gap = false;
   private readonly size = new PageSize();
+  /** Read and not yet in the window: a page is larger than meant where large events follow on small ones. */
+  private ahead: readonly StoredEvent[] = [];
+  /** Whether the stream ended with the last page read. */
+  private readAll = false;
+  /** Where the slowest projector that the window has stood when it had held up the others for long enough. */
+  private stuckAt = -1;
   private wanted: (() => void) | undefined;
   private running: Promise<void> | undefined;
   private failure: string | undefined;
@@ -35,6 +46,7 @@ export class Feed<E> {
   constructor(
     readonly source: FeedSource<E>,
     private readonly signal: AbortSignal,
+    private readonly heldUpMs = HELD_UP_MS,
   ) {}
 
   /** Why nothing comes at the moment; undefined where all is well. */
@@ -86,6 +98,7 @@ export class Feed<E> {
     };
     dropUpTo(slowest);
     while (this.keptBytes > KEPT_BYTES && this.first < Math.min(front, this.end)) dropUpTo(this.first + 1);
+    this.wanted?.();
   }
 
   remove(cursor: FeedCursor<E>): void {
@@ -122,6 +135,7 @@ export class Feed<E> {
     this.window.length = 0;
     this.keptBytes = 0;
     this.first = from;
+    this.ahead = [];
     this.gap = false;
     this.stopFollowing();
     this.wakeCursors();
@@ -157,10 +171,27 @@ export class Feed<E> {
     this.stopFollowing();
   }
 
-  /** Resolves when a cursor stands at the end of what is here. */
+  /** Resolves when a cursor stands at the end of what is here, and the next page finds room. */
   private async demand(): Promise<void> {
     const atEnd = (): boolean => [...this.cursors].some((cursor) => cursor.waitsFor === this.end);
-    while (!atEnd() && !this.signal.aborted) await new Promise<void>((resolve) => (this.wanted = resolve));
+    while (!atEnd() && !this.signal.aborted) await this.moved();
+    if (this.hasRoom()) return;
+    const timer = setTimeout(() => {
+      this.stuckAt = this.first;
+      this.wanted?.();
+    }, this.heldUpMs);
+    while (!this.hasRoom() && !this.signal.aborted) await this.moved();
+    clearTimeout(timer);
+  }
+
+  /** Whether the next page leaves what is here to the slower projectors; at the live end they hold up nobody. */
+  private hasRoom(): boolean {
+    return this.live !== undefined || this.stuckAt === this.first || this.keptBytes <= KEPT_BYTES - PAGE_BYTES;
+  }
+
+  /** Resolves when a cursor has come, moved or gone. */
+  private async moved(): Promise<void> {
+    await new Promise<void>((resolve) => (this.wanted = resolve));
     this.wanted = undefined;
   }
 
@@ -169,12 +200,18 @@ export class Feed<E> {
     const { store, stream } = this.source;
     const from = this.end;
     if (this.live === undefined) {
-      const limit = this.size.events;
-      const page = await store.read(stream, from, limit);
-      this.size.learn(page);
-      if (this.end !== from) return; // restarted meanwhile
-      this.add(page);
-      if (page.length < limit && !this.gap) this.follow();
+      if (this.ahead.length === 0) {
+        const limit = this.size.events;
+        const page = await store.read(stream, from, limit);
+        this.size.learn(page);
+        if (this.end !== from) return; // restarted meanwhile
+        this.ahead = page;
+        this.readAll = page.length < limit;
+      }
+      const count = fitting(this.ahead);
+      this.add(this.ahead.slice(0, count));
+      this.ahead = this.gap ? [] : this.ahead.slice(count);
+      if (this.readAll && this.ahead.length === 0 && !this.gap) this.follow();
       return;
     }
     const { live } = this;
@@ -226,6 +263,13 @@ export class Feed<E> {
     for (const cursor of this.cursors) cursor.wake();
   }
 }
+
+/** How many of these are a page of the size meant, at least one. */
+const fitting = (page: readonly StoredEvent[]): number => {
+  let bytes = 0;
+  const over = page.findIndex(({ data }) => (bytes += data.byteLength) > PAGE_BYTES);
+  return over === -1 ? page.length : Math.max(1, over);
+};
 
 /** One projector's place in a feed. Used by one caller at a time. */
 export class FeedCursor<E> {

@@ -1,6 +1,5 @@
-import { type EventStore, PAGE_EVENTS_MAX, type StoredEvent } from '@drawdown/ports';
+import { type EventStore, PAGE_EVENTS_MAX, PageSize, type StoredEvent } from '@drawdown/ports';
 import { isAborted } from './aborted';
-import { PageSize } from './page-size';
 
 /**
  * A stream's events from `from` on up to its present end, in pages small enough to hold. Throws what the store throws,

@@ -1,11 +1,19 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { bookedAtOf, ledgerStream, readMetadata, readRecorded } from '@drawdown/domain';
-import { type EventStore, type Log, type Metrics, type SnapshotStore, type StoredEvent } from '@drawdown/ports';
+import {
+  type EventStore,
+  type Log,
+  type Metrics,
+  PageSize,
+  type SnapshotStore,
+  type StoredEvent,
+} from '@drawdown/ports';
 import { foldStored, ShardState } from './fold';
 import { expectedHash } from './hash-chain';
 import { restoreSnapshot } from './snapshot';
 
-/** Events read at once while loading; each may have 900 KiB. */
-const PAGE_EVENTS = 64;
+/** Bytes folded in one turn of the event loop: between two, what the store sends is taken, so that it goes on sending. */
+const TURN_BYTES = 256 * 1024;
 
 /** The log is not what its own hashes say, or has a hole: nothing may be decided on it. */
 export class LogDamaged extends Error {
@@ -56,17 +64,33 @@ const fromSnapshot = async (shard: number, { store, snapshots, log }: LoadSource
   return new ShardState();
 };
 
+/** Folds the stream from the state on, each page while the next one comes. */
+const foldRest = async (state: ShardState, shard: number, store: EventStore): Promise<void> => {
+  const stream = ledgerStream(shard);
+  const size = new PageSize();
+  let coming = store.read(stream, state.revision + 1, size.events);
+  for (let page = await coming; page.length > 0; page = await coming) {
+    size.learn(page);
+    coming = store.read(stream, state.revision + 1 + page.length, size.events);
+    coming.catch(() => undefined); // it is awaited, unless this page ends the loading with an error of its own
+    let bytes = 0;
+    for (const stored of page) {
+      foldNext(state, shard, stored);
+      bytes += stored.data.byteLength;
+      if (bytes < TURN_BYTES) continue;
+      await turn();
+      bytes = 0;
+    }
+  }
+};
+
 /** The shard's state: the newest usable snapshot, and the log from there on. */
 export const loadShard = async (shard: number, sources: LoadSources): Promise<ShardState> => {
   const started = performance.now();
   const stream = ledgerStream(shard);
   const state = await fromSnapshot(shard, sources);
   const snapshotRevision = state.revision;
-  for (;;) {
-    const page = await sources.store.read(stream, state.revision + 1, PAGE_EVENTS);
-    if (page.length === 0) break;
-    for (const stored of page) foldNext(state, shard, stored);
-  }
+  await foldRest(state, shard, sources.store);
   const seconds = (performance.now() - started) / 1000;
   sources.metrics.count('shard_loads_total');
   sources.metrics.observe('shard_load_duration_seconds', seconds);

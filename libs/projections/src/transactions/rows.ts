@@ -8,11 +8,12 @@ import {
   type Slice,
 } from '@drawdown/domain/events';
 import {
-  chargeId,
   DRAWDOWN_NAMESPACE,
   format,
   formatDecimal,
+  identityOf,
   organizationNamespace,
+  uuidOf as identityUuid,
   uuidText,
   uuidV5Bytes,
 } from '@drawdown/kernel';
@@ -141,7 +142,7 @@ export const addCharge = (
     usage.organizationId,
     revision,
     index,
-    storedUuid(chargeId(namespaceOf(deltas, usage.organizationId), usage.source, usage.id)),
+    identityUuid(identityOf(namespaceOf(deltas, usage.organizationId), usage.source, usage.id)),
     'consumption',
     charge.wallet,
     charge.sequence,

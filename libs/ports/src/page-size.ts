@@ -1,7 +1,7 @@
-import type { StoredEvent } from '@drawdown/ports';
+import type { StoredEvent } from './event-store';
 
 /** Bytes that a page read from the store aims at: much is read per call, little is held. */
-const PAGE_BYTES = 1024 * 1024;
+export const PAGE_BYTES = 1024 * 1024;
 
 /** Events in a page at most: where large ones follow on small ones, one page is larger than meant. */
 const READ_EVENTS_MAX = 200;
