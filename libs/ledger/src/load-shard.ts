@@ -12,6 +12,9 @@ import { foldStored, ShardState } from './fold';
 import { expectedHash } from './hash-chain';
 import { restoreSnapshot } from './snapshot';
 
+/** Events read at once while loading; each may have 900 KiB, and where large ones follow on small ones a page is full of them. */
+const PAGE_EVENTS = 64;
+
 /** Bytes folded in one turn of the event loop: between two, what the store sends is taken, so that it goes on sending. */
 const TURN_BYTES = 256 * 1024;
 
@@ -68,13 +71,15 @@ const fromSnapshot = async (shard: number, { store, snapshots, log }: LoadSource
 const foldRest = async (state: ShardState, shard: number, store: EventStore): Promise<void> => {
   const stream = ledgerStream(shard);
   const size = new PageSize();
-  let coming = store.read(stream, state.revision + 1, size.events);
-  for (let page = await coming; page.length > 0; page = await coming) {
-    size.learn(page);
-    coming = store.read(stream, state.revision + 1 + page.length, size.events);
+  const page = (from: number): Promise<readonly StoredEvent[]> =>
+    store.read(stream, from, Math.min(size.events, PAGE_EVENTS));
+  let coming = page(state.revision + 1);
+  for (let events = await coming; events.length > 0; events = await coming) {
+    size.learn(events);
+    coming = page(state.revision + 1 + events.length);
     coming.catch(() => undefined); // it is awaited, unless this page ends the loading with an error of its own
     let bytes = 0;
-    for (const stored of page) {
+    for (const stored of events) {
       foldNext(state, shard, stored);
       bytes += stored.data.byteLength;
       if (bytes < TURN_BYTES) continue;
