@@ -3,12 +3,13 @@ import { Command } from 'commander';
 import { holds, type Row, type RowResult } from './row';
 import { cluster } from './rows/cluster';
 import { domainCore } from './rows/domain-core';
+import { memory } from './rows/memory';
 import { served } from './rows/served';
 import { walletSize } from './rows/wallet-size';
 import { printTable, refusalOf } from './table';
 
 /** Every row of the bench. Another one is a file in rows/ and a place here. */
-const ROWS: readonly Row[] = [domainCore, walletSize, served, cluster];
+const ROWS: readonly Row[] = [domainCore, walletSize, memory, served, cluster];
 
 const main = async (): Promise<void> => {
   const program = new Command('bench')
