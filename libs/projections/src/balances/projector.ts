@@ -64,7 +64,7 @@ const tables = (suffix: string): readonly string[] => [
  */
 export const balances: LedgerProjector<BalanceDeltas> = {
   name: 'balances',
-  version: 3,
+  version: 4,
   tableNames: ['organizations', 'members', 'wallets', 'lots', 'lot_caps', 'holds'],
   tables,
   begin: () => ({ organizations: new Map(), shard: 0 }),
@@ -101,9 +101,8 @@ const applyCharge = (deltas: BalanceDeltas, charge: Charge, bookedAt: Instant): 
 };
 
 const applyEffects = (organization: OrganizationDeltas, event: OwnEvent, bookedAt: Instant): void => {
-  const { moves, debt, bookings, extended } = effectsOf(event);
-  const drawnAt = event.type === 'ChargeRefunded' ? event.data.drawnAt : bookedAt;
-  for (const { lotId, move, amount } of moves) moveLot(lotIn(organization, lotId), move, amount, drawnAt);
+  const { moves, drawnAt, debt, bookings, extended } = effectsOf(event);
+  for (const { lotId, move, amount } of moves) moveLot(lotIn(organization, lotId), move, amount, drawnAt ?? bookedAt);
   for (const { lotId, expiresAt } of extended) lotIn(organization, lotId).expiresAt = expiresAt;
   if (debt !== null) walletIn(organization, debt.wallet).debt += debt.change;
   for (const booking of bookings) {
