@@ -38,6 +38,11 @@ test('`docker compose up` starts one process with everything in it', () => {
   expect(plain[0]?.[1].command).toBeUndefined();
 });
 
+test('`npm run cluster` and the bench run node as it is run here', () => {
+  const flags = NODE_FLAGS.map((flag) => `'${flag}'`).join(', ');
+  expect(textOf('libs/adapters/src/cluster/testing/app-process.ts')).toContain(`const NODE_FLAGS = [${flags}];`);
+});
+
 test('the profile `cluster` starts every process, each by its own command', () => {
   const cluster = ours.filter(([name]) => name !== 'drawdown');
   expect(cluster.map(([name]) => name)).toEqual(PROCESSES);

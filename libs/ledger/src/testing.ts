@@ -1,4 +1,4 @@
-export { IdentityIndex } from './identity-index';
+export { IdentityIndex, REMEMBERED_DAYS } from './identity-index';
 export { type Append, CountedMetrics, delegating, factsOf, recorded, recordingStore } from './testing/recording';
 export { canonical, stateHash } from './testing/state-hash';
 export { VirtualTime } from './testing/virtual-time';

@@ -127,7 +127,7 @@ export const holdIn = ({ holds }: OrganizationDeltas, id: string): HoldDelta => 
   return hold;
 };
 
-/** `drawnAt`: booking time of the consumption that is made or given back. */
+/** `drawnAt`: when that was drawn which is consumed or given back, as the event's effects say; caps count by it. */
 export const consumeFrom = (lot: LotDelta, amount: bigint, drawnAt: Instant): void => {
   lot.consumed += amount;
   lot.remaining -= amount;
