@@ -1,6 +1,5 @@
 import { ensureAdminKey } from '@drawdown/commands';
 import { CheckpointProgress, ClockWatch, watchDependencies } from '@drawdown/delivery';
-import { ledgerStream } from '@drawdown/domain';
 import {
   endingInTime,
   organizationReads,
@@ -11,7 +10,7 @@ import {
   StoppedBefore,
 } from '@drawdown/http';
 import { COMMANDS_TOPIC, FollowedCatalogue, LedgerUnavailable, RemoteLedger, shardOf } from '@drawdown/ledger';
-import type { Clock, EventStore, Sql, Stream } from '@drawdown/ports';
+import { askStore, type Clock, type EventStore, type Sql, type Stream } from '@drawdown/ports';
 import { projectors, type ReadModels, readModels } from '@drawdown/projections';
 import type { Logger } from 'pino';
 
@@ -72,7 +71,7 @@ export class Parts {
     const dependencies = {
       kafka: () => stream.boundsOf(COMMANDS_TOPIC),
       database: () => database.query('SELECT 1'),
-      event_store: () => store.head(ledgerStream(0)),
+      event_store: () => askStore(store),
     };
     readiness.register('catalogue', () => this.followed.trouble);
     for (const [name, ask] of Object.entries(dependencies)) readiness.register(name, () => ask().then(() => null));

@@ -1,8 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { openEventStoreDb } from '@drawdown/adapters/eventstoredb/event-store';
-import { ledgerStream } from '@drawdown/domain';
 import { openWaitingRoom, Readiness } from '@drawdown/http';
-import { type EventStore, type Log, StoreUnavailable } from '@drawdown/ports';
+import { askStore, type EventStore, type Log, StoreUnavailable } from '@drawdown/ports';
 import type { Settings } from './settings';
 
 /** Pause before a server that is away is asked again. */
@@ -47,7 +46,7 @@ export const awaitLog = async ({ eventStoreUrl, host, port }: Settings, log: Log
 /** Why the store cannot be read now; null where it can. */
 const absenceOf = async (store: EventStore): Promise<string | null> => {
   try {
-    await store.head(ledgerStream(0));
+    await askStore(store);
     return null;
   } catch (error) {
     if (error instanceof StoreUnavailable) return error.message;

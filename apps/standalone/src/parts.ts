@@ -5,10 +5,9 @@ import { systemClock } from '@drawdown/adapters/embedded/system-clock';
 import { openKafkaStream } from '@drawdown/adapters/kafka/kafka-stream';
 import { ensureAdminKey } from '@drawdown/commands';
 import { ClockWatch, watchDependencies } from '@drawdown/delivery';
-import { ledgerStream } from '@drawdown/domain';
 import { PrometheusMetrics, Readiness } from '@drawdown/http';
 import { type LocalCatalogue, LocalLedger, USAGE_TOPIC } from '@drawdown/ledger';
-import type { Clock, Log, Metrics, Sql, Stream } from '@drawdown/ports';
+import { askStore, type Clock, type Log, type Metrics, type Sql, type Stream } from '@drawdown/ports';
 import type { ReadModels } from '@drawdown/projections';
 import { type OpenedCatalogue, openCatalogue } from './open-catalogue';
 import { type OpenedLog, openLog } from './open-log';
@@ -119,8 +118,7 @@ const openCore = async ({ settings, store, shards, log, metrics }: Opened): Prom
   await ledger.start();
   readiness.register('ledger', () => ledger.trouble ?? opened.trouble());
   // An embedded log is as well as its ledger; one on a server may be away with nobody having asked it anything.
-  if (settings.eventStoreUrl !== null)
-    readiness.register('event_store', () => store.head(ledgerStream(0)).then(() => null));
+  if (settings.eventStoreUrl !== null) readiness.register('event_store', () => askStore(store).then(() => null));
   readiness.register('clock', () => watch?.trouble ?? null);
   const watchClock = (database: Sql): void => {
     watch = new ClockWatch({ clock, database, metrics, log });
@@ -145,7 +143,7 @@ const openLedger = async (opened: Opened): Promise<Omit<Parts, 'close'>> => {
   if (settings.databaseUrl !== null) core.watchClock(database);
   const unwatch = watchDependencies(
     {
-      event_store: () => store.head(ledgerStream(0)),
+      event_store: () => askStore(store),
       database: () => database.query('SELECT 1'),
       ...(stream === null ? {} : { kafka: () => stream.boundsOf(USAGE_TOPIC) }),
     },

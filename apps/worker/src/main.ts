@@ -7,6 +7,7 @@ import { readServerSettings, SERVER_VARIABLES } from '@drawdown/adapters/server-
 import { openLogServers } from '@drawdown/adapters/servers';
 import { ClockWatch, watchDependencies } from '@drawdown/delivery';
 import { ledgerStream } from '@drawdown/domain';
+import { askStore } from '@drawdown/ports';
 import { runRole } from '@drawdown/http';
 import { FollowedCatalogue, owningShards, shardsOf, Worker } from '@drawdown/ledger';
 
@@ -49,7 +50,7 @@ runRole({
       readiness.register('catalogue', () => followed.trouble);
       readiness.register('shards', () => worker.trouble);
       await until('kafka', () => worker.start());
-      unwatch = watchDependencies({ event_store: () => servers.store.head(ledgerStream(0)) }, metrics, log);
+      unwatch = watchDependencies({ event_store: () => askStore(servers.store) }, metrics, log);
       return { drain, close };
     } catch (error) {
       await drain();

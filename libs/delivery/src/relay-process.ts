@@ -1,3 +1,4 @@
+import { askStore } from '@drawdown/ports';
 import { LEDGER_TOPIC } from './event-record';
 import { Relay, type RelayOptions } from './relay';
 import { watchDependencies } from './watch-dependencies';
@@ -9,11 +10,11 @@ export interface RelayProcessPorts extends RelayOptions {
 
 /** The relay as a process runs it, with what it reports of itself. Ends with the result. */
 export const startRelay = ({ register, ...options }: RelayProcessPorts): { readonly stop: () => Promise<void> } => {
-  const { store, stream, streamOf, metrics, log } = options;
+  const { store, stream, metrics, log } = options;
   const relay = new Relay(options);
   register('relay', () => relay.trouble);
   const unwatch = watchDependencies(
-    { event_store: () => store.head(streamOf(0)), kafka: () => stream.boundsOf(LEDGER_TOPIC) },
+    { event_store: () => askStore(store), kafka: () => stream.boundsOf(LEDGER_TOPIC) },
     metrics,
     log,
   );

@@ -29,7 +29,7 @@ afterEach(async () => {
 });
 
 const started = (from: EventStore = store): Relay => {
-  const relay = new Relay({ store: from, stream, shards: SHARDS, streamOf, log: NO_LOG, metrics });
+  const relay = new Relay({ store: from, stream, shards: SHARDS, streamOf, log: NO_LOG, metrics, measureMs: 100 });
   relays.push(relay);
   relay.start();
   return relay;

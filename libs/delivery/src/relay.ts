@@ -1,10 +1,13 @@
 import { LEDGER_TOPIC } from './event-record';
 import { ShardRelay, type ShardRelayOptions } from './shard-relay';
 
-/** How often lag is measured, and whether the topic is still the one that was published to. */
-const MEASURE_MS = 1_000;
+/**
+ * How often lag is measured, and whether the topic is still the one that was published to. EventStoreDB tells a stream's
+ * head with the whole of its last event, up to 900 KB.
+ */
+const MEASURE_MS = 5_000;
 
-export type RelayOptions = Omit<ShardRelayOptions, 'topic'> & { readonly topic?: string };
+export type RelayOptions = Omit<ShardRelayOptions, 'topic'> & { readonly topic?: string; readonly measureMs?: number };
 
 /**
  * Publishes every shard's events to its partition of `drawdown.ledger.v1`: in order, none before all earlier ones are
@@ -30,7 +33,7 @@ export class Relay {
     this.running ??= Promise.all(this.shards.map((shard) => shard.run()));
     this.timer ??= setInterval(() => {
       this.measuring ??= this.measure();
-    }, MEASURE_MS).unref();
+    }, this.options.measureMs ?? MEASURE_MS).unref();
   }
 
   /** Why something is not published at the moment; null where all is well. */

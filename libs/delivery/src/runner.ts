@@ -145,7 +145,7 @@ export class ProjectorRunner<E> implements ReadProgress {
   async lag(): Promise<readonly Lag[]> {
     const heads = await this.heads();
     return [...this.serves].flatMap(([projector, run]) =>
-      run.revisions.map((revision, shard) => ({ projector, shard, events: (heads[shard] ?? -1) - revision })),
+      run.revisions.map((revision, shard) => ({ projector, shard, revision, head: heads[shard] ?? -1 })),
     );
   }
 

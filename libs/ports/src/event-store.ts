@@ -76,6 +76,17 @@ export const EventStore = Symbol('EventStore');
 /** The log for those who only follow it. */
 export type EventReader = Omit<EventStore, 'append'>;
 
+/** A stream that there is not. */
+const NO_STREAM = 'nothing';
+
+/**
+ * Whether the store answers: resolves where it does, rejects as its reads do. To be asked again and again: the head of a
+ * stream that is in use may come with the whole of its last event.
+ */
+export const askStore = async (store: Pick<EventStore, 'head'>): Promise<void> => {
+  await store.head(NO_STREAM);
+};
+
 /** Bytes of one append at most: data, metadata and type names together (INV-LED-15; EventStoreDB's default limit is 1 MiB). */
 export const APPEND_BYTES_MAX = 900 * 1024;
 

@@ -5,6 +5,7 @@ export {
   type Appended,
   AppendTooLarge,
   AppendUnknown,
+  askStore,
   checkAppend,
   type EventReader,
   EventStore,

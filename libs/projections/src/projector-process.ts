@@ -1,6 +1,6 @@
 import { fannedOut, LEDGER_TOPIC, watchDependencies } from '@drawdown/delivery';
 import { ledgerStream } from '@drawdown/domain/events';
-import type { EventStore, Log, Metrics, ReadDatabase, Stream } from '@drawdown/ports';
+import { askStore, type EventStore, type Log, type Metrics, type ReadDatabase, type Stream } from '@drawdown/ports';
 import { ledgerRunner, projectors } from './projectors';
 
 export interface ProjectorProcessPorts {
@@ -42,7 +42,7 @@ export const startProjectors = (
   });
   const unwatch = watchDependencies(
     {
-      event_store: () => store.head(ledgerStream(0)),
+      event_store: () => askStore(store),
       kafka: () => stream.boundsOf(LEDGER_TOPIC),
       database: () => database.query('SELECT 1'),
     },

@@ -4,6 +4,7 @@ import tls from 'node:tls';
 import { type Log, type Metrics, NO_LOG, NO_METRICS } from '@drawdown/ports';
 import { type Cluster, Kafka, type KafkaConfig, logLevel, type RetryOptions } from 'kafkajs';
 import { reasonOf } from './refusal';
+import { letEmptyQueuesRest } from './resting-queue';
 
 /** A broker answers in milliseconds; one that is silent so long is asked again (with the same sequence numbers). */
 const REQUEST_MAX_MS = 5_000;
@@ -48,6 +49,7 @@ export interface Client {
 }
 
 export const openClient = (options: KafkaOptions, retry: RetryOptions): Client => {
+  letEmptyQueuesRest();
   const sockets = new Set<net.Socket>();
   let destroyed = false;
   const socketFactory: KafkaConfig['socketFactory'] = ({ host, port, ssl, onConnect }) => {
