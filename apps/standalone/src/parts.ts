@@ -6,7 +6,7 @@ import { openKafkaStream } from '@drawdown/adapters/kafka/kafka-stream';
 import { ensureAdminKey } from '@drawdown/commands';
 import { ClockWatch, watchDependencies } from '@drawdown/delivery';
 import { PrometheusMetrics, Readiness } from '@drawdown/http';
-import { type LocalCatalogue, LocalLedger, USAGE_TOPIC } from '@drawdown/ledger';
+import { type LocalCatalogue, LocalLedger, USAGE_GATHER, USAGE_TOPIC } from '@drawdown/ledger';
 import { askStore, type Clock, type Log, type Metrics, type Sql, type Stream } from '@drawdown/ports';
 import type { ReadModels } from '@drawdown/projections';
 import { type OpenedCatalogue, openCatalogue } from './open-catalogue';
@@ -168,7 +168,7 @@ interface OpenedStream {
 const openStream = async (opened: Opened, { ledger, catalogue, clock, readiness }: Core): Promise<OpenedStream> => {
   const { settings, store, log, metrics, onClose } = opened;
   if (settings.kafka === null) return { stream: null, streamSide: null };
-  const stream = openKafkaStream({ ...settings.kafka, clientId: 'drawdown', log, metrics });
+  const stream = openKafkaStream({ ...settings.kafka, clientId: 'drawdown', gatherMs: USAGE_GATHER, log, metrics });
   onClose(() => stream.close());
   const streamSide = new StreamSide({
     ...{ stream, store, ledger, catalogue, newTopics: settings.newTopics },

@@ -9,7 +9,7 @@ import { ClockWatch, watchDependencies } from '@drawdown/delivery';
 import { ledgerStream } from '@drawdown/domain';
 import { askStore } from '@drawdown/ports';
 import { runRole } from '@drawdown/http';
-import { FollowedCatalogue, owningShards, shardsOf, Worker } from '@drawdown/ledger';
+import { FollowedCatalogue, owningShards, shardsOf, USAGE_GATHER, Worker } from '@drawdown/ledger';
 
 const name = 'worker';
 
@@ -21,7 +21,7 @@ runRole({
     const settings = readServerSettings(environment);
     // Losing them changes what taking a shard over costs, never what it means.
     const snapshots = await openFileSnapshots(path.join(environment['DRAWDOWN_DATA'] || '.drawdown', 'snapshots'), log);
-    const ports = { name, log, metrics, shardsOf, streamOf: ledgerStream };
+    const ports = { name, log, metrics, gatherMs: USAGE_GATHER, shardsOf, streamOf: ledgerStream };
     const servers = await openLogServers(settings, ports, until);
     const clock = systemClock();
     const followed = new FollowedCatalogue({ store: servers.store, clock, log, lost: () => worker.stop() });

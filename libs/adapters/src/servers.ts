@@ -10,6 +10,8 @@ export interface ServerPorts {
   readonly name: string;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** By topic: how long records gather before they are read, in milliseconds (see `KafkaOptions`). */
+  readonly gatherMs?: Readonly<Record<string, number>>;
   /** The store's shard count, agreed with the one that is set. */
   readonly shardsOf: (store: EventStore, wanted: number | null) => Promise<number>;
   /** Name of a shard's stream. */
@@ -44,11 +46,11 @@ export interface LogConnections extends Omit<LogServers, 'shards'> {
 
 /** Connects with the first call. Throws {@link BadServerSettings}. */
 export const connectLogServers = (settings: ServerSettings, ports: ServerPorts): LogConnections => {
-  const { name, log, metrics } = ports;
+  const { name, log, metrics, gatherMs = {} } = ports;
   const url = needed(settings.eventStoreUrl, 'EVENTSTORE_URL', name);
   const kafka = needed(settings.kafka, 'KAFKA_BROKERS', name);
   const store = openEventStoreDb(url, { log, metrics });
-  const stream = openKafkaStream({ ...kafka, clientId: `drawdown-${name}`, log, metrics });
+  const stream = openKafkaStream({ ...kafka, clientId: `drawdown-${name}`, gatherMs, log, metrics });
   const fit = async (): Promise<number> => {
     await checkEventStoreDb(url, { streams: [], log }); // before a new store is written to
     const shards = await ports.shardsOf(store, settings.shards);

@@ -8,7 +8,7 @@ import { type Counted, decode, STREAM, until, write } from './testing/counting';
 const MODEL = { projector: 'kept', version: 1, generation: 1, state: 'serving' } as const;
 
 /** Of each event: enough for a long rest. */
-const CHARGES = 1_000;
+const CHARGES = 10_000;
 const LIMITS = { events: 100, weight: 100 * CHARGES };
 
 /** One checkpoint; its commits wait until they are let go. */

@@ -2,7 +2,7 @@ export { type BatchLimits, UnreadableAt } from './batch';
 export { CheckpointProgress } from './checkpoint-progress';
 export { ClockWatch } from './clock-watch';
 export { describedLedger } from './described';
-export { eventOf, LEDGER_TOPIC, NotAnEvent, recordOf } from './event-record';
+export { eventOf, LEDGER_GATHER, LEDGER_TOPIC, NotAnEvent, recordOf } from './event-record';
 export { type FanOutOptions, fannedOut } from './fanned-out';
 export type { FollowerHealth } from './follower';
 export { DatabaseTooNew } from './format';

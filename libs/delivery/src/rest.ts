@@ -6,14 +6,18 @@
  */
 const FACTOR = 8;
 const LONGEST_MS = 2_000;
-/** So few charges seldom have a row in common: waiting longer for more of them would only make readers wait. */
-const FEW_CHARGES = 1_000;
+/**
+ * Fewer charges a second seldom have a row in common: waiting longer for more of them would only make readers wait. The
+ * rate counts, not the size of a batch: after one that was late the next would be large, and rest long again, for ever.
+ */
+const MANY_A_SECOND = 3_000;
 const LONGEST_AFTER_FEW_MS = 100;
 
 /** The pauses of one follower between its commits. */
 export class Rest {
   private isCut = false;
   private wake: (() => void) | undefined;
+  private last = performance.now();
 
   /** A commit begins: what was cut is over. */
   reset(): void {
@@ -22,7 +26,10 @@ export class Rest {
 
   /** Resolves when a commit of so many charges that took `commitMs` has been rested from, or {@link cut} is called. */
   async from(commitMs: number, charges: number): Promise<void> {
-    const ms = Math.min(commitMs * FACTOR, charges < FEW_CHARGES ? LONGEST_AFTER_FEW_MS : LONGEST_MS);
+    const now = performance.now();
+    const areMany = charges * 1000 > MANY_A_SECOND * (now - this.last);
+    this.last = now;
+    const ms = Math.min(commitMs * FACTOR, areMany ? LONGEST_MS : LONGEST_AFTER_FEW_MS);
     if (this.isCut || ms < 1) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);

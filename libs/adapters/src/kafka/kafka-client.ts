@@ -35,6 +35,11 @@ export interface KafkaOptions {
   readonly sasl?: KafkaSasl;
   /** TLS, which is off without it. */
   readonly ssl?: KafkaTls;
+  /**
+   * By topic: how long after few records the next ones gather before they are asked for, in milliseconds. Brokers, and who
+   * handles the records, pay per request; a record that comes after a while of silence never waits.
+   */
+  readonly gatherMs?: Readonly<Record<string, number>>;
   readonly log?: Log;
   readonly metrics?: Metrics;
 }

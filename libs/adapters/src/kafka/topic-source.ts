@@ -2,6 +2,7 @@
  * The records of a topic, from any offset of any partition. kafkajs' own consumer reads only within a group and takes
  * up again wherever it thinks best; here the reader says which offset comes next, or is told that it is not there.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type PartitionBounds, StreamGap, StreamUnavailable } from '@drawdown/ports';
 import type { Broker, Cluster } from 'kafkajs';
 import { GrowingPause } from './growing-pause';
@@ -23,6 +24,8 @@ const ANSWER_MAX_MS = 15_000;
 /** Of one partition in one answer (a larger batch of its producer comes whole), and of all. */
 const PARTITION_BYTES = 1024 * 1024;
 const ANSWER_BYTES = 8 * 1024 * 1024;
+/** Fewer bytes of records in an answer are few: the next ones gather. */
+const FEW_BYTES = 128 * 1024;
 /**
  * A topic that answered so recently is still the same one: to delete one and make it anew fails the requests that are out
  * to it, and takes longer than from one of them to the next.
@@ -115,7 +118,8 @@ export class TopicSource {
       this.asked.add(node);
       const answered = async (): Promise<void> => {
         try {
-          await inTime(this.ask(cluster, node, wants), ANSWER_MAX_MS, silent);
+          const bytes = await inTime(this.ask(cluster, node, wants), ANSWER_MAX_MS, silent);
+          if (bytes > 0 && bytes < FEW_BYTES) await this.gather();
         } catch (error) {
           await this.reconnect(error, cluster);
         }
@@ -153,19 +157,30 @@ export class TopicSource {
     return byLeader;
   }
 
-  private async ask(cluster: Cluster, node: string, wants: readonly Want[]): Promise<void> {
+  /** Until as many records as are worth a request may have come. */
+  private async gather(): Promise<void> {
+    const ms = this.options.gatherMs?.[this.topic] ?? 0;
+    // Rejects only because of the abort.
+    if (ms > 0) await sleep(ms, undefined, { signal: this.closing.signal }).catch(() => undefined);
+  }
+
+  /** Resolves to the bytes of the records that came. */
+  private async ask(cluster: Cluster, node: string, wants: readonly Want[]): Promise<number> {
     const from = new Map<number, number>();
     for (const want of wants) from.set(want.partition, Math.min(from.get(want.partition) ?? Infinity, want.from));
     const broker = await cluster.findBroker({ nodeId: node });
     try {
-      for (const fetched of await this.fetch(broker, from)) this.hand(fetched, from.get(fetched.partition) ?? 0);
+      const answer = await this.fetch(broker, from);
+      for (const fetched of answer) this.hand(fetched, from.get(fetched.partition) ?? 0);
       this.answeredAt = performance.now();
       this.health.up();
       this.pause.reset();
+      return bytesOf(answer);
     } catch (error) {
       const { name, partition } = error as { readonly name?: string; readonly partition?: number };
       if (name !== 'KafkaJSOffsetOutOfRange' || partition === undefined) throw error;
       await this.checkBounds(cluster, partition);
+      return 0;
     }
   }
 
@@ -241,6 +256,12 @@ export class TopicSource {
     this.dealAgain = true;
   }
 }
+
+const bytesOf = (answer: readonly FetchedPartition[]): number => {
+  let bytes = 0;
+  for (const { messages } of answer) for (const { value } of messages) bytes += value?.length ?? 0;
+  return bytes;
+};
 
 const silent = (): Error => new Error(`no answer within ${String(ANSWER_MAX_MS)} ms`);
 
