@@ -39,8 +39,9 @@ export const writeReplyAddress = ({ partition, instance, call, place, deadline }
 
 /** Null where nobody waits, or where the headers do not make sense. */
 export const readReplyAddress = (headers: Headers): ReplyAddress | null => {
-  const { [NAMES.instance]: instance, [NAMES.call]: call } = headers;
-  const [partition, place] = [numberIn(headers[NAMES.replyTo]), numberIn(headers[NAMES.place])];
+  const { [NAMES.replyTo]: to, [NAMES.instance]: instance, [NAMES.call]: call } = headers;
+  if (to === undefined) return null;
+  const [partition, place] = [numberIn(to), numberIn(headers[NAMES.place])];
   const deadline = parseInstant(headers[NAMES.deadline] ?? '');
   if (partition === null || place === null || deadline === undefined) return null;
   return instance === undefined || call === undefined ? null : { partition, instance, call, place, deadline };

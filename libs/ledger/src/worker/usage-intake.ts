@@ -90,11 +90,9 @@ export class UsageIntake {
       }
       const { headers } = record;
       const reply = readReplyAddress(headers);
-      sorted.taken.push({
-        ...{ record, usage, reply },
-        sender: readSender(headers, PRODUCER),
-        isAnswered: reply !== null && !isKept(headers),
-      });
+      const sender = readSender(headers, PRODUCER);
+      const isAnswered = reply !== null && !isKept(headers);
+      sorted.taken.push({ record, usage, sender, reply, isAnswered });
     }
     return sorted;
   }
@@ -167,12 +165,15 @@ export class UsageIntake {
 }
 
 /** What left nothing behind and is answered to nobody: it would be lost. */
-const unanswered = (taken: readonly Taken[], { outcomes }: UsageResult): Sorted['refused'] =>
-  taken.flatMap(({ record, isAnswered }, i) => {
+const unanswered = (taken: readonly Taken[], { outcomes }: UsageResult): Sorted['refused'] => {
+  const lost: Sorted['refused'] = [];
+  for (const [i, { record, isAnswered }] of taken.entries()) {
     const outcome = outcomes[i];
-    if (outcome === undefined || isAnswered || !leftNothing(outcome)) return [];
-    return [{ record, rejection: { rejected: outcome.code, pointer: '/subject', detail: outcome.detail } }];
-  });
+    if (outcome === undefined || isAnswered || !leftNothing(outcome)) continue;
+    lost.push({ record, rejection: { rejected: outcome.code, pointer: '/subject', detail: outcome.detail } });
+  }
+  return lost;
+};
 
 /** One reply per call: its outcomes by place, or that they are not known here. */
 const repliesOf = (taken: readonly Taken[], { outcomes, position }: UsageResult): [ReplyAddress, Reply][] => {
