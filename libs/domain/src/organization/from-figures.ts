@@ -1,6 +1,6 @@
 import type { OrganizationFigures } from '../events';
 import { drawOrder } from '../wallet/draw-order';
-import { type Hold, isEffective, type Lot, type Organization, type Wallet } from '../wallet/state';
+import { type Hold, isEffective, type Lot, NONE, type Organization, type Wallet } from '../wallet/state';
 import { type Instant, NO_CREDITS } from '@drawdown/kernel';
 
 /**
@@ -19,7 +19,7 @@ export const organizationOf = (figures: OrganizationFigures, now: Instant): Orga
     lots: new Map(lots.map((lot) => [lot.id, lot])),
     holds: new Map(holds.map((hold) => [hold.id, holdOf(hold, own.createdAt)])),
     members: new Map(members),
-    refunded: new Map(),
+    refunded: NONE,
     status: own.status === 'closed' ? 'closed' : 'active',
     frozen: own.status === 'suspended',
     lastBookedAt: own.createdAt,

@@ -8,7 +8,9 @@ import {
   holdOf,
   type Lot,
   lotOf,
+  NONE,
   type Organization,
+  ownMap,
   type Wallet,
   walletOf,
 } from './state';
@@ -37,9 +39,9 @@ export const createdOrganization = (
     plan: event.data.plan,
     wallets: new Map(walletList.map((wallet) => [wallet.key, wallet])),
     lots: new Map(),
-    holds: new Map(),
-    members: new Map(),
-    refunded: new Map(),
+    holds: NONE,
+    members: NONE,
+    refunded: NONE,
   };
 };
 
@@ -88,10 +90,10 @@ const applyOwn = (organization: Organization, event: OwnEvent): void => {
     case 'BalanceReduced':
       return;
     case 'MemberRoleSet':
-      organization.members.set(event.data.userId, event.data.role);
+      organization.members = ownMap(organization.members).set(event.data.userId, event.data.role);
       return;
     case 'MemberRemoved':
-      organization.members.delete(event.data.userId);
+      ownMap(organization.members).delete(event.data.userId);
       return;
     case 'RateCardAssigned':
       organization.rateCard = event.data.rateCard;
@@ -123,7 +125,8 @@ const applyOwn = (organization: Organization, event: OwnEvent): void => {
       return;
     case 'ChargeRefunded': {
       const { chargeId, amount, wallet, debtRepaid } = event.data;
-      organization.refunded.set(chargeId, plus(organization.refunded.get(chargeId) ?? NO_CREDITS, amount));
+      const refunded = plus(organization.refunded.get(chargeId) ?? NO_CREDITS, amount);
+      organization.refunded = ownMap(organization.refunded).set(chargeId, refunded);
       takeBackDebtPayments(walletOf(organization, wallet), debtRepaid);
       return;
     }
@@ -150,7 +153,7 @@ const applyHold = (organization: Organization, event: HoldEvent): void => {
       const { holdId, slices, overdraft, expiresAt, serviceType, reference } = event.data;
       const amount = credits(slices.reduce((total, slice) => total + slice.amount, 0n) + overdraft);
       if (organization.holds.has(holdId)) throw new Error(`${organization.id} has a hold ${holdId} already`);
-      organization.holds.set(holdId, {
+      organization.holds = ownMap(organization.holds).set(holdId, {
         id: holdId,
         wallet: wallet.key,
         amount,

@@ -16,7 +16,7 @@ import {
   wallet,
 } from '../testing';
 import { bookingViolations, lotViolations, violations } from './invariants';
-import type { Hold, Lot, Organization, Wallet } from './state';
+import { type Hold, type Lot, type Organization, ownMap, type Wallet } from './state';
 
 const books = (): { organization: Organization; credit: Wallet; first: Lot; second: Lot; hold: Hold } => {
   const { ledger } = inOrganization({
@@ -88,7 +88,7 @@ describe('the books of an organization', () => {
     ['INV-HLD-3', ({ credit }) => (credit.held = credits(credit.held + 1n)), true],
     ['INV-HLD-3', ({ hold }) => (hold.overdraft = one), true],
     ['INV-HLD-3', ({ hold }) => (hold.overdraft = credits(-1n)), true],
-    ['INV-HLD-3', ({ organization, hold }) => organization.holds.delete(hold.id), true],
+    ['INV-HLD-3', ({ organization, hold }) => ownMap(organization.holds).delete(hold.id), true],
     ['INV-HLD-1', ({ hold }) => (hold.state = 'captured'), true],
   ])('%s is reported where it is broken (%#)', (invariant, damage, wholeOnly = false) => {
     const of = books();

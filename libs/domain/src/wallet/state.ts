@@ -89,13 +89,21 @@ export interface Organization {
   readonly walletList: readonly Wallet[];
   /** All lots ever: a refund may come back to a spent one. */
   readonly lots: Map<string, Lot>;
-  readonly holds: Map<string, Hold>;
-  readonly members: Map<string, Role>;
+  /** These three are written to by way of {@link ownMap}. */
+  holds: ReadonlyMap<string, Hold>;
+  members: ReadonlyMap<string, Role>;
   /** Per charge that was refunded at all: how much of it. */
-  readonly refunded: Map<string, Credits>;
+  refunded: ReadonlyMap<string, Credits>;
   /** Booking times never decrease. */
   lastBookedAt: Instant;
 }
+
+/** What most organizations have none of, at first: an empty map takes 200 bytes. All of them have this one, or one like it. */
+export const NONE: ReadonlyMap<never, never> = new Map<never, never>();
+
+/** The map, for writing: an empty one may be that of many organizations, so it is never written to. */
+export const ownMap = <K, V>(map: ReadonlyMap<K, V>): Map<K, V> =>
+  map.size === 0 ? new Map<K, V>() : (map as Map<K, V>);
 
 /** What a lot has free: neither spent nor held. */
 export const freeOf = (lot: Lot): Credits =>
