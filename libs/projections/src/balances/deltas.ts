@@ -127,29 +127,34 @@ export const holdIn = ({ holds }: OrganizationDeltas, id: string): HoldDelta => 
   return hold;
 };
 
-/** `drawnAt`: when that was drawn which is consumed or given back, as the event's effects say; caps count by it. */
-export const consumeFrom = (lot: LotDelta, amount: bigint, drawnAt: Instant): void => {
+/** The UTC day by which caps count. */
+export const dayOf = (drawnAt: Instant): string => drawnAt.slice(0, 10);
+
+export const consumeFrom = (lot: LotDelta, amount: bigint, day: string): void => {
   lot.consumed += amount;
   lot.remaining -= amount;
-  countDrawn(lot, amount, drawnAt);
+  countDrawn(lot, amount, day);
 };
 
-const countDrawn = (lot: LotDelta, amount: bigint, drawnAt: Instant): void => {
-  const day = drawnAt.slice(0, 10);
-  const known = lot.drawn.find((drawn) => drawn.day === day);
-  if (known === undefined) lot.drawn.push({ day, amount });
-  else known.amount += amount;
+const countDrawn = (lot: LotDelta, amount: bigint, day: string): void => {
+  for (const drawn of lot.drawn) {
+    if (drawn.day !== day) continue;
+    drawn.amount += amount;
+    return;
+  }
+  lot.drawn.push({ day, amount });
 };
 
+/** `drawnAt`: when that was drawn which is consumed or given back, as the event's effects say; caps count by it. */
 export const moveLot = (lot: LotDelta, move: LotMove['move'], amount: bigint, drawnAt: Instant): void => {
   switch (move) {
     case 'consume':
-      consumeFrom(lot, amount, drawnAt);
+      consumeFrom(lot, amount, dayOf(drawnAt));
       return;
     case 'return':
       lot.returned += amount;
       lot.remaining += amount;
-      countDrawn(lot, -amount, drawnAt);
+      countDrawn(lot, -amount, dayOf(drawnAt));
       return;
     case 'forfeit_return':
       lot.returned += amount;

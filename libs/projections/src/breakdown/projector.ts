@@ -1,17 +1,25 @@
-import { DRAWDOWN_NAMESPACE, formatDecimal, uuidText, uuidV5Bytes } from '@drawdown/kernel';
+import type { Attribution } from '@drawdown/domain/events';
+import { DRAWDOWN_NAMESPACE, formatDecimal, type Instant, uuidText, uuidV5Bytes } from '@drawdown/kernel';
 import type { Sql } from '@drawdown/ports';
-import { type Consumption, forConsumption } from '../consumption';
+import { forConsumption } from '../consumption';
 import type { LedgerProjector } from '../ledger-record';
 import { columns } from '../rows';
-import { startOf } from '../time-range';
+import { hoursOf } from '../time-range';
 
 /** Consumption of one combination of dimensions, by hour (its first instant). */
 interface Cell {
-  readonly of: Consumption;
+  readonly of: WalletCells;
+  readonly attribution: Attribution;
   readonly hours: Map<string, { credits: bigint; transactions: number }>;
 }
-/** Cells by organization and key. */
-type BreakdownDeltas = Map<string, Map<string, Cell>>;
+/** Cells of one wallet, by the key of what they are attributed to. */
+interface WalletCells {
+  readonly organizationId: string;
+  readonly wallet: string;
+  readonly byKey: Map<string, Cell>;
+}
+/** By organization and wallet. */
+type BreakdownDeltas = Map<string, Map<string, WalletCells>>;
 
 const HOURS = columns({ dimension: 'uuid', hour: 'timestamptz', credits: 'numeric', transactions: 'bigint' });
 const DIMENSIONS = columns({
@@ -32,18 +40,12 @@ const tables = (suffix: string): readonly string[] => [
 /** Unambiguous whatever stands in a value: it begins with its length. */
 const part = (value: string | null): string => (value === null ? '-' : `${String(value.length)}:${value}`);
 
-const keyOf = ({ wallet, workspaceId, serviceType, userId, model, resourceType, resourceId }: Consumption): string =>
-  part(wallet) +
-  part(workspaceId) +
-  part(serviceType) +
-  part(userId) +
-  part(model) +
-  part(resourceType) +
-  part(resourceId);
+const keyOf = ({ workspaceId, serviceType, userId, model, resourceType, resourceId }: Attribution): string =>
+  part(workspaceId) + part(serviceType) + part(userId) + part(model) + part(resourceType) + part(resourceId);
 
 /** The row of a combination: derived from it, so that no table has to be asked for its number. */
-const dimensionOf = (organizationId: string, key: string): string =>
-  uuidText(uuidV5Bytes(DRAWDOWN_NAMESPACE, `dimension\n${organizationId}\n${key}`));
+const dimensionOf = ({ organizationId, wallet }: WalletCells, key: string): string =>
+  uuidText(uuidV5Bytes(DRAWDOWN_NAMESPACE, `dimension\n${organizationId}\n${part(wallet)}${key}`));
 
 /** `breakdown`: gross consumption per combination of dimensions and UTC hour of event time. */
 export const breakdown: LedgerProjector<BreakdownDeltas> = {
@@ -52,27 +54,47 @@ export const breakdown: LedgerProjector<BreakdownDeltas> = {
   tableNames: ['breakdown_hours', 'breakdown_dimensions'],
   tables,
   begin: () => new Map(),
-  apply: (deltas, record) => forConsumption(record, (consumption) => add(deltas, consumption)),
+  apply: (deltas, record) => {
+    const hourOf = hoursOf();
+    forConsumption<WalletCells>(record, {
+      wallet: (organizationId, wallet) => cellsOf(deltas, organizationId, wallet),
+      consumed: (cells, eventTime, credits, by) => {
+        add(cells, hourOf(eventTime), credits, by);
+      },
+    });
+  },
   save: async (tx, suffix, deltas) => {
     const cells = new Map<string, Cell>();
-    for (const [organizationId, byKey] of deltas) {
-      for (const [key, cell] of byKey) cells.set(dimensionOf(organizationId, key), cell);
+    for (const wallets of deltas.values()) {
+      for (const of of wallets.values()) {
+        for (const [key, cell] of of.byKey) cells.set(dimensionOf(of, key), cell);
+      }
     }
     if (cells.size > 0) await save(tx, suffix, cells);
   },
 };
 
-const add = (deltas: BreakdownDeltas, consumption: Consumption): void => {
-  let byKey = deltas.get(consumption.organizationId);
-  if (byKey === undefined) deltas.set(consumption.organizationId, (byKey = new Map<string, Cell>()));
-  const key = keyOf(consumption);
-  let cell = byKey.get(key);
-  if (cell === undefined) byKey.set(key, (cell = { of: consumption, hours: new Map() }));
-  const hour = startOf(consumption.eventTime, 'hour');
+const cellsOf = (deltas: BreakdownDeltas, organizationId: string, wallet: string): WalletCells => {
+  let wallets = deltas.get(organizationId);
+  if (wallets === undefined) deltas.set(organizationId, (wallets = new Map<string, WalletCells>()));
+  let cells = wallets.get(wallet);
+  if (cells === undefined) wallets.set(wallet, (cells = { organizationId, wallet, byKey: new Map() }));
+  return cells;
+};
+
+const add = (cells: WalletCells, hour: Instant, credits: bigint, by: Attribution): void => {
+  const key = keyOf(by);
+  let cell = cells.byKey.get(key);
+  if (cell === undefined) {
+    const { workspaceId, serviceType, userId, model, resourceType, resourceId } = by;
+    const attribution = { workspaceId, serviceType, userId, model, resourceType, resourceId };
+    cell = { of: cells, attribution, hours: new Map() };
+    cells.byKey.set(key, cell);
+  }
   const sums = cell.hours.get(hour);
-  if (sums === undefined) cell.hours.set(hour, { credits: consumption.credits, transactions: 1 });
+  if (sums === undefined) cell.hours.set(hour, { credits, transactions: 1 });
   else {
-    sums.credits += consumption.credits;
+    sums.credits += credits;
     sums.transactions += 1;
   }
 };
@@ -93,9 +115,10 @@ const save = async (tx: Sql, suffix: string, cells: ReadonlyMap<string, Cell>): 
   );
   if (begun.length === 0) return;
   const dimensions = begun.map(({ dimension }) => {
-    const of = cells.get(dimension)?.of;
-    if (of === undefined) throw new Error(`${dimension} was not among the rows`);
-    const { organizationId, wallet, workspaceId, serviceType, userId, model, resourceType, resourceId } = of;
+    const cell = cells.get(dimension);
+    if (cell === undefined) throw new Error(`${dimension} was not among the rows`);
+    const { organizationId, wallet } = cell.of;
+    const { workspaceId, serviceType, userId, model, resourceType, resourceId } = cell.attribution;
     return [dimension, organizationId, wallet, workspaceId, serviceType, userId, model, resourceType, resourceId];
   });
   await tx.query(
