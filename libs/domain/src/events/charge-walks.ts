@@ -13,6 +13,15 @@ export interface Attribution {
   readonly resourceId: string | null;
 }
 
+export const UNATTRIBUTED: Attribution = {
+  workspaceId: null,
+  serviceType: null,
+  userId: null,
+  model: null,
+  resourceType: null,
+  resourceId: null,
+};
+
 /** Asked for what it keeps of a wallet before the first charge of it; seldom again for the same one. */
 interface WalletVisitor<W> {
   wallet(organizationId: string, wallet: string): W;
@@ -44,15 +53,19 @@ const keptWallets = <W>({ wallets, strings }: WireCharges, visitor: WalletVisito
   };
 };
 
+/** Nearly always all is covered: a difference less. */
+const less = (price: Credits, uncovered: string | undefined): bigint =>
+  uncovered === undefined ? price : price - storedCredits(uncovered);
+
 /** Visits all charges in order, as far as consumption is summed; none of them is made into an object. */
 export const walkConsumption = <W extends object>(charged: Charged, visitor: ConsumptionVisitor<W>): void => {
   const wire = columnsOf(charged);
   const { strings, wallet, time, price, workspace, service_type, user, model, resource_type, resource_id } = wire;
   const walletAt = keptWallets(wire, visitor);
   const uncovereds = sparse(wire.uncovered);
-  // The place of what is not there, −1, has no text.
-  const text = (place: number | undefined): string | null => strings[place ?? -1] ?? null;
-  const by = { workspaceId: text(-1), serviceType: text(-1), userId: text(-1), model: text(-1), resourceType: text(-1), resourceId: text(-1) }; // prettier-ignore
+  const text = (place: number | undefined): string | null =>
+    place === undefined || place < 0 ? null : at(strings, place);
+  const by: { -readonly [Key in keyof Attribution]: Attribution[Key] } = { ...UNATTRIBUTED };
   for (let i = 0; i < wallet.length; i++) {
     by.workspaceId = text(workspace[i]);
     by.serviceType = text(service_type[i]);
@@ -60,7 +73,7 @@ export const walkConsumption = <W extends object>(charged: Charged, visitor: Con
     by.model = text(model[i]);
     by.resourceType = text(resource_type[i]);
     by.resourceId = text(resource_id[i]);
-    const debited = storedCredits(at(price, i)) - amountOf(uncovereds.get(i));
+    const debited = less(storedCredits(at(price, i)), uncovereds.get(i));
     visitor.consumed(walletAt(at(wallet, i)), at(time, i) as Instant, debited, by);
   }
 };
@@ -73,13 +86,13 @@ export const walkDraws = <W extends object, L extends object>(charged: Charged, 
   const next = [...wire.wallets.first_sequence];
   const [splits, debts, uncovereds] = [sparse(wire.splits), sparse(wire.debt), sparse(wire.uncovered)];
   // Lots of several wallets may have the same id.
-  const kept: { readonly of: W; readonly lot: L }[] = [];
+  const owners: W[] = [];
+  const kept: L[] = [];
   const lotAt = (of: W, place: number): L => {
     const known = kept[place];
-    if (known?.of === of) return known.lot;
-    const lot = visitor.lot(of, at(lots, place));
-    kept[place] = { of, lot };
-    return lot;
+    if (known !== undefined && owners[place] === of) return known;
+    owners[place] = of;
+    return (kept[place] = visitor.lot(of, at(lots, place)));
   };
   for (let i = 0; i < wallet.length; i++) {
     const place = at(wallet, i);
@@ -87,7 +100,7 @@ export const walkDraws = <W extends object, L extends object>(charged: Charged, 
     const price = storedCredits(at(wire.price, i));
     const sequence = at(next, place);
     next[place] = sequence + 1;
-    visitor.charged(of, sequence, price - amountOf(uncovereds.get(i)), amountOf(debts.get(i)));
+    visitor.charged(of, sequence, less(price, uncovereds.get(i)), amountOf(debts.get(i)));
     const lot = at(wire.lot, i);
     if (lot >= 0) visitor.drawn(lotAt(of, lot), price);
     else for (const [paid, amount] of splits.get(i) ?? []) visitor.drawn(lotAt(of, paid), storedCredits(amount));

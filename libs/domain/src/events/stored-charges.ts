@@ -38,3 +38,7 @@ export const writeCharges = ({ charges }: Charged): WireCharges => {
 
 /** How many charges there are, without making them. */
 export const countOf = (charged: Charged): number => columns.get(charged)?.id.length ?? charged.charges.length;
+
+/** Whose charges there are, each organization at least once, without making them. */
+export const organizationsOf = (charged: Charged): readonly string[] =>
+  columns.get(charged)?.wallets.organization ?? charged.charges.map(({ usage }) => usage.organizationId);
