@@ -1,14 +1,5 @@
-import { type Attribution, type ConsumptionVisitor, effectsOf, walkConsumption } from '@drawdown/domain/events';
+import { type ConsumptionVisitor, effectsOf, UNATTRIBUTED, walkConsumption } from '@drawdown/domain/events';
 import { type LedgerRecord, ownerOf } from './ledger-record';
-
-const NO_USAGE: Attribution = {
-  workspaceId: null,
-  serviceType: null,
-  userId: null,
-  model: null,
-  resourceType: null,
-  resourceId: null,
-};
 
 /**
  * Visits each transaction of kind `consumption` of an event, charges and captures, as far as it is summed: gross, refunds
@@ -27,7 +18,7 @@ export const forConsumption = <W extends object>(record: LedgerRecord, visitor: 
     default: {
       for (const { kind, wallet, eventTime, debited } of effectsOf(event).bookings) {
         if (kind !== 'consumption') continue;
-        const by = event.type === 'HoldCaptured' ? event.data.usage : NO_USAGE;
+        const by = event.type === 'HoldCaptured' ? event.data.usage : UNATTRIBUTED;
         visitor.consumed(visitor.wallet(ownerOf(record), wallet), eventTime, debited, by);
       }
     }

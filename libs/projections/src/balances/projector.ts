@@ -92,22 +92,12 @@ export const balances: LedgerProjector<BalanceDeltas> = {
   save: saveBalances,
 };
 
-/** A wallet that charges draw on, and the organization that has its lots. */
-interface Drawn {
-  readonly organization: OrganizationDeltas;
-  readonly wallet: WalletDelta;
-}
-
-const spendingIn = (deltas: BalanceDeltas, bookedAt: Instant): DrawVisitor<Drawn, LotDelta> => {
+const spendingIn = (deltas: BalanceDeltas, bookedAt: Instant): DrawVisitor<WalletDelta, LotDelta> => {
   const day = dayOf(bookedAt);
   return {
-    wallet: (organizationId, key) => {
-      const organization = organizationIn(deltas, organizationId);
-      return { organization, wallet: walletIn(organization, key) };
-    },
-    lot: ({ organization }, lotId) => lotIn(organization, lotId),
-    charged: ({ wallet }, sequence, debited, debt) => {
-      wallet.settled -= debited;
+    wallet: (organizationId, key) => walletIn(organizationIn(deltas, organizationId), key),
+    lot: ({ of }, lotId) => lotIn(of, lotId),
+    charged: (wallet, sequence, debited, debt) => {
       if (debt !== 0n) wallet.debt += debt;
       wallet.spent += debited;
       wallet.sequence = sequence;
@@ -125,9 +115,10 @@ const applyEffects = (organization: OrganizationDeltas, event: OwnEvent, bookedA
   if (debt !== null) walletIn(organization, debt.wallet).debt += debt.change;
   for (const booking of bookings) {
     const wallet = walletIn(organization, booking.wallet);
-    wallet.settled += booking.credited - booking.debited;
-    wallet.sequence = booking.sequence;
+    wallet.settled += booking.credited;
     if (booking.kind === 'consumption') wallet.spent += booking.debited;
+    else wallet.settled -= booking.debited;
+    wallet.sequence = booking.sequence;
   }
 };
 

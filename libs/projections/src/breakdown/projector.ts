@@ -1,25 +1,27 @@
-import type { Attribution } from '@drawdown/domain/events';
 import { DRAWDOWN_NAMESPACE, formatDecimal, type Instant, uuidText, uuidV5Bytes } from '@drawdown/kernel';
 import type { Sql } from '@drawdown/ports';
 import { forConsumption } from '../consumption';
 import type { LedgerProjector } from '../ledger-record';
 import { columns } from '../rows';
 import { hoursOf } from '../time-range';
+import { type Combination, Combinations, part } from './combinations';
 
-/** Consumption of one combination of dimensions, by hour (its first instant). */
+/** Consumption of one wallet and combination, by hour (its first instant). */
 interface Cell {
   readonly of: WalletCells;
-  readonly attribution: Attribution;
+  readonly by: Combination;
   readonly hours: Map<string, { credits: bigint; transactions: number }>;
 }
-/** Cells of one wallet, by the key of what they are attributed to. */
 interface WalletCells {
   readonly organizationId: string;
   readonly wallet: string;
-  readonly byKey: Map<string, Cell>;
+  readonly cells: Map<Combination, Cell>;
 }
-/** By organization and wallet. */
-type BreakdownDeltas = Map<string, Map<string, WalletCells>>;
+interface BreakdownDeltas {
+  readonly combinations: Combinations;
+  /** By organization and wallet. */
+  readonly wallets: Map<string, Map<string, WalletCells>>;
+}
 
 const HOURS = columns({ dimension: 'uuid', hour: 'timestamptz', credits: 'numeric', transactions: 'bigint' });
 const DIMENSIONS = columns({
@@ -37,15 +39,9 @@ const tables = (suffix: string): readonly string[] => [
   `CREATE INDEX ON breakdown_dimensions${suffix} (organization_id)`,
 ];
 
-/** Unambiguous whatever stands in a value: it begins with its length. */
-const part = (value: string | null): string => (value === null ? '-' : `${String(value.length)}:${value}`);
-
-const keyOf = ({ workspaceId, serviceType, userId, model, resourceType, resourceId }: Attribution): string =>
-  part(workspaceId) + part(serviceType) + part(userId) + part(model) + part(resourceType) + part(resourceId);
-
 /** The row of a combination: derived from it, so that no table has to be asked for its number. */
-const dimensionOf = ({ organizationId, wallet }: WalletCells, key: string): string =>
-  uuidText(uuidV5Bytes(DRAWDOWN_NAMESPACE, `dimension\n${organizationId}\n${part(wallet)}${key}`));
+const dimensionOf = ({ of: { organizationId, wallet }, by }: Cell): string =>
+  uuidText(uuidV5Bytes(DRAWDOWN_NAMESPACE, `dimension\n${organizationId}\n${part(wallet)}${by.key}`));
 
 /** `breakdown`: gross consumption per combination of dimensions and UTC hour of event time. */
 export const breakdown: LedgerProjector<BreakdownDeltas> = {
@@ -53,21 +49,21 @@ export const breakdown: LedgerProjector<BreakdownDeltas> = {
   version: 1,
   tableNames: ['breakdown_hours', 'breakdown_dimensions'],
   tables,
-  begin: () => new Map(),
+  begin: () => ({ combinations: new Combinations(), wallets: new Map() }),
   apply: (deltas, record) => {
     const hourOf = hoursOf();
     forConsumption<WalletCells>(record, {
       wallet: (organizationId, wallet) => cellsOf(deltas, organizationId, wallet),
-      consumed: (cells, eventTime, credits, by) => {
-        add(cells, hourOf(eventTime), credits, by);
+      consumed: (of, eventTime, credits, by) => {
+        add(cellOf(of, deltas.combinations.of(by)), hourOf(eventTime), credits);
       },
     });
   },
   save: async (tx, suffix, deltas) => {
     const cells = new Map<string, Cell>();
-    for (const wallets of deltas.values()) {
+    for (const wallets of deltas.wallets.values()) {
       for (const of of wallets.values()) {
-        for (const [key, cell] of of.byKey) cells.set(dimensionOf(of, key), cell);
+        for (const cell of of.cells.values()) cells.set(dimensionOf(cell), cell);
       }
     }
     if (cells.size > 0) await save(tx, suffix, cells);
@@ -75,24 +71,22 @@ export const breakdown: LedgerProjector<BreakdownDeltas> = {
 };
 
 const cellsOf = (deltas: BreakdownDeltas, organizationId: string, wallet: string): WalletCells => {
-  let wallets = deltas.get(organizationId);
-  if (wallets === undefined) deltas.set(organizationId, (wallets = new Map<string, WalletCells>()));
+  let wallets = deltas.wallets.get(organizationId);
+  if (wallets === undefined) deltas.wallets.set(organizationId, (wallets = new Map<string, WalletCells>()));
   let cells = wallets.get(wallet);
-  if (cells === undefined) wallets.set(wallet, (cells = { organizationId, wallet, byKey: new Map() }));
+  if (cells === undefined) wallets.set(wallet, (cells = { organizationId, wallet, cells: new Map() }));
   return cells;
 };
 
-const add = (cells: WalletCells, hour: Instant, credits: bigint, by: Attribution): void => {
-  const key = keyOf(by);
-  let cell = cells.byKey.get(key);
-  if (cell === undefined) {
-    const { workspaceId, serviceType, userId, model, resourceType, resourceId } = by;
-    const attribution = { workspaceId, serviceType, userId, model, resourceType, resourceId };
-    cell = { of: cells, attribution, hours: new Map() };
-    cells.byKey.set(key, cell);
-  }
-  const sums = cell.hours.get(hour);
-  if (sums === undefined) cell.hours.set(hour, { credits, transactions: 1 });
+const cellOf = (of: WalletCells, by: Combination): Cell => {
+  let cell = of.cells.get(by);
+  if (cell === undefined) of.cells.set(by, (cell = { of, by, hours: new Map() }));
+  return cell;
+};
+
+const add = ({ hours }: Cell, hour: Instant, credits: bigint): void => {
+  const sums = hours.get(hour);
+  if (sums === undefined) hours.set(hour, { credits, transactions: 1 });
   else {
     sums.credits += credits;
     sums.transactions += 1;
@@ -118,7 +112,7 @@ const save = async (tx: Sql, suffix: string, cells: ReadonlyMap<string, Cell>): 
     const cell = cells.get(dimension);
     if (cell === undefined) throw new Error(`${dimension} was not among the rows`);
     const { organizationId, wallet } = cell.of;
-    const { workspaceId, serviceType, userId, model, resourceType, resourceId } = cell.attribution;
+    const { workspaceId, serviceType, userId, model, resourceType, resourceId } = cell.by;
     return [dimension, organizationId, wallet, workspaceId, serviceType, userId, model, resourceType, resourceId];
   });
   await tx.query(
