@@ -53,7 +53,8 @@ const parseShort = (text: string): bigint | undefined => {
     if (code < ZERO || code > NINE) return undefined;
     fraction = fraction * 10 + (code - ZERO);
   }
-  return BigInt(whole) * ONE + BigInt(fraction * (FILLED[digits] ?? 1));
+  const parts = BigInt(fraction * (FILLED[digits] ?? 1));
+  return whole === 0 ? parts : BigInt(whole) * ONE + parts;
 };
 
 /**

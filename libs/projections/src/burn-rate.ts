@@ -18,8 +18,8 @@ import type { LedgerProjector } from './ledger-record';
 import type { ModelReader } from './model-reader';
 import type { Answer, BurnRate, Reading } from './read-models';
 import { columns } from './rows';
-import { startOf } from './time-range';
-import { addTo, sumRows, type WalletSums } from './wallet-sums';
+import { hoursOf, startOf } from './time-range';
+import { addTo, type SpanSums, sumRows, sumsOf, type WalletSums } from './wallet-sums';
 
 const HOURS = columns({ organization_id: 'text', wallet: 'text', hour: 'timestamptz', credits: 'numeric' });
 
@@ -34,10 +34,15 @@ export const burnRate: LedgerProjector<WalletSums> = {
        PRIMARY KEY (organization_id, wallet, hour)) WITH (fillfactor = 70)`,
   ],
   begin: () => new Map(),
-  apply: (deltas, record) =>
-    forConsumption(record, ({ organizationId, wallet, eventTime, credits: spent }) =>
-      addTo(deltas, organizationId, wallet, startOf(eventTime, 'hour'), spent),
-    ),
+  apply: (deltas, record) => {
+    const hourOf = hoursOf();
+    forConsumption<SpanSums>(record, {
+      wallet: (organizationId, wallet) => sumsOf(deltas, organizationId, wallet),
+      consumed: (spans, eventTime, spent) => {
+        addTo(spans, hourOf(eventTime), spent);
+      },
+    });
+  },
   save: async (tx, suffix, deltas) => {
     const rows = sumRows(deltas);
     if (rows.length === 0) return;

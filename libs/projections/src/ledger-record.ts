@@ -1,4 +1,4 @@
-import type { LedgerEvent, Recorded } from '@drawdown/domain/events';
+import { countOf, type LedgerEvent, type Recorded } from '@drawdown/domain/events';
 import type { Projector } from '@drawdown/delivery';
 
 /** What projectors are given. */
@@ -7,7 +7,7 @@ export type LedgerProjector<D> = Projector<D, LedgerRecord>;
 
 /** How much work an event is: the number of its charges, or one. */
 export const weightOf = ({ event }: LedgerRecord): number =>
-  event.type === 'UsageCharged' ? Math.max(1, event.data.charges.length) : 1;
+  event.type === 'UsageCharged' ? Math.max(1, countOf(event.data)) : 1;
 
 /** The organization an event belongs to; an event of the ledger that names none is a damaged log, so it throws. */
 export const ownerOf = ({ organizationId, event }: LedgerRecord): string => {

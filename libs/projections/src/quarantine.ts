@@ -1,4 +1,4 @@
-import { type Charge, readUsage, type UsageEvent, writeUsage } from '@drawdown/domain/events';
+import { type Charged, organizationsOf, readUsage, type UsageEvent, writeUsage } from '@drawdown/domain/events';
 import type { Instant } from '@drawdown/kernel';
 import type { Row, Sql } from '@drawdown/ports';
 import { formatCursor, parseCursor } from './cursor';
@@ -11,7 +11,7 @@ interface QuarantineDeltas {
   /** By identity: the last of a batch says why it is there now. */
   readonly entered: Map<string, { readonly since: Instant; readonly row: Cell[] }>;
   /** Usage that came to an end, in whole events: hardly any of it was ever in quarantine. */
-  readonly charged: (readonly Charge[])[];
+  readonly charged: Charged[];
   readonly refused: UsageEvent[];
 }
 
@@ -37,7 +37,7 @@ export const quarantine: LedgerProjector<QuarantineDeltas> = {
   ],
   begin: () => ({ entered: new Map(), charged: [], refused: [] }),
   apply: (deltas, { event, bookedAt }) => {
-    if (event.type === 'UsageCharged') deltas.charged.push(event.data.charges);
+    if (event.type === 'UsageCharged') deltas.charged.push(event.data);
     if (event.type === 'UsageRefused') deltas.refused.push(event.data.usage);
     if (event.type !== 'UsageQuarantined') return;
     const { usage, code, detail } = event.data;
@@ -64,7 +64,7 @@ export const quarantine: LedgerProjector<QuarantineDeltas> = {
 /** Only organizations that have something in quarantine are looked at, and where nobody has, nothing is. */
 const end = async (tx: Sql, suffix: string, { charged, refused }: QuarantineDeltas): Promise<void> => {
   const organizations = new Set(refused.map(({ organizationId }) => organizationId));
-  for (const charges of charged) for (const { usage } of charges) organizations.add(usage.organizationId);
+  for (const each of charged) for (const organizationId of organizationsOf(each)) organizations.add(organizationId);
   if (organizations.size === 0) return;
   const open = await tx.query<{ organization_id: string }>(
     `SELECT organization_id FROM unnest($1::text[]) AS o (organization_id)
@@ -75,7 +75,9 @@ const end = async (tx: Sql, suffix: string, { charged, refused }: QuarantineDelt
   if (open.length === 0) return;
   const wanted = new Set(open.map(({ organization_id: id }) => id));
   const ended = [
-    ...charged.flat().map(({ usage }) => ({ usage, state: 'charged' })),
+    ...charged
+      .filter((each) => organizationsOf(each).some((organizationId) => wanted.has(organizationId)))
+      .flatMap(({ charges }) => charges.map(({ usage }) => ({ usage, state: 'charged' }))),
     ...refused.map((usage) => ({ usage, state: 'refused' })),
   ]
     .filter(({ usage }) => wanted.has(usage.organizationId))

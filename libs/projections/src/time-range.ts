@@ -21,3 +21,16 @@ export const boundsOf = ({ period, from, to }: TimeRange, now: Instant): Bounds 
 /** The hour (or day) of UTC that an instant lies in, as its beginning. */
 export const startOf = (instant: Instant, bucket: 'hour' | 'day'): Instant =>
   (bucket === 'hour' ? `${instant.slice(0, 13)}:00:00.000000Z` : `${instant.slice(0, 10)}T00:00:00.000000Z`) as Instant;
+
+/** As {@link startOf} of an hour, for many instants of which nearly each lies in the hour of the one before. */
+export const hoursOf = (): ((instant: Instant) => Instant) => {
+  let hour: Instant | undefined;
+  let begin = '';
+  return (instant) => {
+    if (hour === undefined || !instant.startsWith(begin)) {
+      hour = startOf(instant, 'hour');
+      begin = hour.slice(0, 13);
+    }
+    return hour;
+  };
+};

@@ -1,12 +1,4 @@
-import {
-  type Credits,
-  credits,
-  format,
-  type Instant,
-  NO_CREDITS,
-  storedCredits,
-  storedQuantity,
-} from '@drawdown/kernel';
+import { type Credits, format } from '@drawdown/kernel';
 import { type Static, Type } from '@sinclair/typebox';
 import type { AppliedRate, Charge } from './usage';
 import { type Quantities, WireCredits } from './wire';
@@ -77,7 +69,7 @@ export const WireCharges = Type.Object({
   /** Revisions of the quarantines that charges resolve. */
   redriven: Sparse(Type.Integer()),
 });
-type Wire = Static<typeof WireCharges>;
+export type WireCharges = Static<typeof WireCharges>;
 
 /** Bytes of a place in a column, with its comma: an append of some hundred kilobytes has fewer than a million of each. */
 const PLACE = 7;
@@ -179,7 +171,7 @@ export class ChargeColumns {
     model: new TextColumn(this.strings),
     actor: new TextColumn(this.strings),
   };
-  private readonly columns: Wire = {
+  private readonly columns: WireCharges = {
     strings: this.strings.list,
     wallets: {
       organization: [],
@@ -294,7 +286,7 @@ export class ChargeColumns {
   }
 
   /** The columns, ready to be stored. */
-  wire(): Wire {
+  wire(): WireCharges {
     this.columns.wallets.balance_after = this.lastBalance.map(format);
     return this.columns;
   }
@@ -364,98 +356,3 @@ export class ChargeColumns {
     return place;
   }
 }
-
-const at = <T>(list: readonly T[], place: number | undefined): T => {
-  const item = place === undefined ? undefined : list[place];
-  if (item === undefined) throw new Error(`charge columns refer to place ${String(place)} of ${String(list.length)}`);
-  return item;
-};
-
-const amountOf = (text: string | undefined): Credits => (text === undefined ? NO_CREDITS : storedCredits(text));
-
-/** The charges of stored columns, in order, with balances and numbers worked out from each wallet's first. */
-export const readCharges = (wire: Wire): Charge[] => {
-  const name = (place: number | undefined): string | null =>
-    place === undefined || place < 0 ? null : at(wire.strings, place);
-  const named = (place: number | undefined): string => at(wire.strings, place);
-  const rates: AppliedRate[] = wire.rates;
-  const { wallets: own } = wire;
-  const wallets = own.organization.map((organizationId, place) => ({
-    organizationId,
-    wallet: named(own.wallet[place]),
-    policyVersion: at(own.policy_version, place),
-    balance: storedCredits(at(own.balance_before, place)),
-    next: at(own.first_sequence, place),
-  }));
-  const sparse = <T>(entries: readonly (readonly [number, T])[]): Map<number, T> => new Map(entries);
-  const splits = sparse(wire.splits);
-  const debts = sparse(wire.debt);
-  const uncovereds = sparse(wire.uncovered);
-  const exacts = sparse(wire.exact);
-  const costs = sparse(wire.provider_cost);
-  const parents = sparse(wire.parent);
-  const tasks = sparse(wire.task);
-  const latencies = sparse(wire.latency);
-  const dimensions = sparse(wire.dimensions);
-  const enforced = new Set(wire.enforce);
-  const redriven = sparse(wire.redriven);
-  let nextQuantity = 0;
-  return wire.id.map((id, i): Charge => {
-    const wallet = at(wallets, wire.wallet[i]);
-    const shape = at(wire.shapes, wire.shape[i]);
-    const quantities = shape.names.map(
-      (quantity) => [quantity, storedQuantity(at(wire.quantities, nextQuantity++))] as const,
-    );
-    const price = storedCredits(at(wire.price, i));
-    const lot = at(wire.lot, i);
-    const slices =
-      lot >= 0
-        ? [{ lotId: at(wire.lots, lot), amount: price }]
-        : (splits.get(i) ?? []).map(([place, amount]) => ({
-            lotId: at(wire.lots, place),
-            amount: storedCredits(amount),
-          }));
-    const debt = amountOf(debts.get(i));
-    const uncovered = amountOf(uncovereds.get(i));
-    const balanceBefore = wallet.balance;
-    wallet.balance = credits(balanceBefore - price + uncovered);
-    const cost = costs.get(i);
-    return {
-      usage: {
-        organizationId: wallet.organizationId,
-        source: named(wire.source[i]),
-        id,
-        type: named(wire.type[i]),
-        time: at(wire.time, i) as Instant,
-        workspaceId: name(wire.workspace[i]),
-        userId: name(wire.user[i]),
-        serviceType: named(wire.service_type[i]),
-        resourceType: name(wire.resource_type[i]),
-        resourceId: name(wire.resource_id[i]),
-        model: name(wire.model[i]),
-        quantities,
-        unit: shape.unit,
-        providerCost: cost === undefined ? null : { amount: storedQuantity(cost[0]), currency: cost[1] },
-        parentTransactionId: parents.get(i) ?? null,
-        taskId: tasks.get(i) ?? null,
-        latencyMs: latencies.get(i) ?? null,
-        dimensions: dimensions.get(i) ?? null,
-        enforce: enforced.has(i),
-        raw: null,
-      },
-      actor: named(wire.actor[i]),
-      wallet: wallet.wallet,
-      policyVersion: wallet.policyVersion,
-      rate: at(rates, wire.rate[i]),
-      exact: exacts.get(i) ?? null,
-      price,
-      slices,
-      debt,
-      uncovered,
-      sequence: wallet.next++,
-      balanceBefore,
-      balanceAfter: wallet.balance,
-      redriven: redriven.get(i) ?? null,
-    };
-  });
-};

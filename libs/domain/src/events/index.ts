@@ -1,6 +1,14 @@
 export { type ApiScope, type CatalogueEvent, type SavedRate, SCOPES } from './catalogue-events';
 export { ChargeColumns } from './charge-columns';
 export {
+  type Attribution,
+  type ConsumptionVisitor,
+  type DrawVisitor,
+  UNATTRIBUTED,
+  walkConsumption,
+  walkDraws,
+} from './charge-walks';
+export {
   balanceDocument,
   type Balances,
   balancesOf,
@@ -52,6 +60,7 @@ export {
   WireWalletPolicy,
   writePolicy,
 } from './policy';
+export { type Charged, countOf, organizationsOf } from './stored-charges';
 export { type AppliedRate, canonicalContent, type Charge, readUsage, type UsageEvent, writeUsage } from './usage';
 export { QUARANTINE_CODES, type QuarantineCode, type UsageLedgerEvent } from './usage-events';
 export { type CaptureUsage, type LotTerms, type WalletEvent } from './wallet-events';

@@ -1,7 +1,8 @@
 import { type Credits, type EventOf, eventType, format, storedCredits } from '@drawdown/kernel';
 import { Type } from '@sinclair/typebox';
-import { ChargeColumns, readCharges, WireCharges } from './charge-columns';
-import { type Charge, readUsage, WireUsage, writeUsage } from './usage';
+import { WireCharges } from './charge-columns';
+import { storedCharges, writeCharges } from './stored-charges';
+import { readUsage, WireUsage, writeUsage } from './usage';
 import { Nullable, WireCredits } from './wire';
 
 /**
@@ -10,12 +11,8 @@ import { Nullable, WireCredits } from './wire';
  */
 export const UsageCharged = eventType('UsageCharged', {
   wire: Type.Object({ charges: WireCharges }),
-  read: (wire) => ({ charges: readCharges(wire.charges) as readonly Charge[] }),
-  write: (data) => {
-    const columns = new ChargeColumns();
-    for (const charge of data.charges) columns.add(charge);
-    return { charges: columns.wire() };
-  },
+  read: (wire) => storedCharges(wire.charges),
+  write: (data) => ({ charges: writeCharges(data) }),
 });
 
 /** Why authentic usage could not be charged (bad-input vocabulary). It is kept whole and can be driven again. */

@@ -1,7 +1,7 @@
 import { formatDecimal } from '@drawdown/kernel';
 import type { Sql } from '@drawdown/ports';
 import { type Cell, type Columns, columns } from '../rows';
-import type { BalanceDeltas, LotDelta, OrganizationDeltas, WalletDelta } from './deltas';
+import { type BalanceDeltas, consumedOf, type LotDelta, type OrganizationDeltas, type WalletDelta } from './deltas';
 
 /** What charges do to a wallet or a lot: nearly all there is to save, so it has statements of its own, a third cheaper. */
 const SPENDING = columns({ organization_id: 'text', wallet: 'text', spent: 'numeric', sequence: 'bigint' });
@@ -60,8 +60,8 @@ const checkAll = (table: string, found: number, wanted: number): void => {
   if (found !== wanted) throw new Error(`${table} has ${String(found)} of ${String(wanted)} rows that events change`);
 };
 
-const isSpending = ({ settled, held, debt, added, purchased, spent }: WalletDelta): boolean =>
-  held === 0n && debt === 0n && added === 0n && purchased === 0n && settled === -spent;
+const isSpending = ({ settled, held, debt, added, purchased }: WalletDelta): boolean =>
+  held === 0n && debt === 0n && added === 0n && purchased === 0n && settled === 0n;
 
 export const saveWallets = async (tx: Sql, suffix: string, deltas: BalanceDeltas): Promise<void> => {
   const spending: Cell[][] = [];
@@ -70,7 +70,8 @@ export const saveWallets = async (tx: Sql, suffix: string, deltas: BalanceDeltas
     for (const [key, wallet] of wallets) {
       const { settled, held, debt, added, purchased, spent, sequence } = wallet;
       if (isSpending(wallet)) spending.push([id, key, formatDecimal(spent), sequence]);
-      else changes.push([id, key, ...[settled, held, debt, added, purchased, spent].map(formatDecimal), sequence]);
+      else
+        changes.push([id, key, ...[settled - spent, held, debt, added, purchased, spent].map(formatDecimal), sequence]);
     }
   }
   const SPENT = `settled = t.settled - d.spent, lifetime_spent = t.lifetime_spent + d.spent,
@@ -82,26 +83,27 @@ export const saveWallets = async (tx: Sql, suffix: string, deltas: BalanceDeltas
   await updateAll(tx, `wallets${suffix}`, CHANGED, WALLET_CHANGES, changes, 't.wallet = d.wallet');
 };
 
-const isConsumption = ({ remaining, consumed, returned, held, expired, voided, forfeited, expiresAt }: LotDelta) =>
+const isConsumption = ({ remaining, returned, held, expired, voided, forfeited, expiresAt }: LotDelta) =>
   expiresAt === null &&
   returned === 0n &&
   held === 0n &&
   expired === 0n &&
   voided === 0n &&
   forfeited === 0n &&
-  remaining === -consumed;
+  remaining === 0n;
 
 export const saveLots = async (tx: Sql, suffix: string, deltas: BalanceDeltas): Promise<void> => {
   const consumption: Cell[][] = [];
   const changes: Cell[][] = [];
   for (const [id, { lots }] of deltas.organizations) {
     for (const [lotId, lot] of lots) {
+      const consumed = consumedOf(lot);
       if (isConsumption(lot)) {
-        consumption.push([id, lotId, formatDecimal(lot.consumed)]);
+        consumption.push([id, lotId, formatDecimal(consumed)]);
         continue;
       }
-      const { returned, remaining, held, consumed, expired, voided, forfeited, expiresAt } = lot;
-      const terms = [returned, remaining, held, consumed, expired, voided, forfeited];
+      const { returned, remaining, held, expired, voided, forfeited, expiresAt } = lot;
+      const terms = [returned, remaining - consumed, held, consumed, expired, voided, forfeited];
       changes.push([id, lotId, ...terms.map(formatDecimal), expiresAt]);
     }
   }
@@ -153,10 +155,10 @@ const saveCaps = async (
 ): Promise<void> => {
   const used = new Map<string, [string, string, string, bigint]>();
   for (const { organization_id: id, lot_id: lotId, cap_per: per } of capped) {
-    for (const { day, amount } of deltas.organizations.get(id)?.lots.get(lotId)?.drawn ?? []) {
+    for (const { day, consumed, returned } of deltas.organizations.get(id)?.lots.get(lotId)?.draws ?? []) {
       const window = day.slice(0, per === 'day' ? 10 : 7);
       const key = `${id}\n${lotId}\n${window}`;
-      used.set(key, [id, lotId, window, (used.get(key)?.[3] ?? 0n) + amount]);
+      used.set(key, [id, lotId, window, (used.get(key)?.[3] ?? 0n) + consumed - returned]);
     }
   }
   if (used.size === 0) return;

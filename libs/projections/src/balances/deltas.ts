@@ -32,8 +32,13 @@ export interface CreatedOrganization {
   readonly wallets: readonly NewWallet[];
 }
 
-/** Amounts are changes; `sequence` is the last transaction's number, 0 where there was none. */
+/**
+ * Amounts are changes; `sequence` is the last transaction's number, 0 where there was none. What is spent stands in `spent`
+ * alone, though it is taken from what is settled, too: nearly all there is to add up are charges, and a sum costs.
+ */
 export interface WalletDelta {
+  readonly of: OrganizationDeltas;
+  /** Without what is spent. */
   settled: bigint;
   held: bigint;
   debt: bigint;
@@ -44,19 +49,28 @@ export interface WalletDelta {
   policy: { readonly version: number; readonly policy: WalletPolicy } | null;
 }
 
-/** Changes of a lot's terms (INV-LOT-1). */
+/** Changes of a lot's terms (INV-LOT-1). What is consumed stands in `draws` alone, as with wallets. */
 export interface LotDelta {
   returned: bigint;
+  /** Without what is consumed. */
   remaining: bigint;
   held: bigint;
-  consumed: bigint;
   expired: bigint;
   voided: bigint;
   forfeited: bigint;
   expiresAt: Instant | null;
-  /** Consumption less what came back, by the UTC day of the draw: what a cap counts. */
-  readonly drawn: { readonly day: string; amount: bigint }[];
+  /** By the UTC day of the draw. */
+  readonly draws: DayDraws[];
 }
+
+/** What was consumed, and what of the day's draws came back: the rest is what a cap counts. */
+export interface DayDraws {
+  readonly day: string;
+  consumed: bigint;
+  returned: bigint;
+}
+
+export const consumedOf = ({ draws }: LotDelta): bigint => draws.reduce((sum, { consumed }) => sum + consumed, 0n);
 
 export interface NewHold {
   readonly holdId: string;
@@ -96,11 +110,11 @@ export const organizationIn = (deltas: BalanceDeltas, id: string): OrganizationD
   return organization;
 };
 
-export const walletIn = ({ wallets }: OrganizationDeltas, key: string): WalletDelta => {
-  let wallet = wallets.get(key);
+export const walletIn = (of: OrganizationDeltas, key: string): WalletDelta => {
+  let wallet = of.wallets.get(key);
   if (wallet === undefined) {
-    wallet = { settled: 0n, held: 0n, debt: 0n, added: 0n, purchased: 0n, spent: 0n, sequence: 0, policy: null };
-    wallets.set(key, wallet);
+    wallet = { of, settled: 0n, held: 0n, debt: 0n, added: 0n, purchased: 0n, spent: 0n, sequence: 0, policy: null };
+    of.wallets.set(key, wallet);
   }
   return wallet;
 };
@@ -109,9 +123,9 @@ export const lotIn = ({ lots }: OrganizationDeltas, id: string): LotDelta => {
   let lot = lots.get(id);
   if (lot === undefined) {
     lot = {
-      ...{ returned: 0n, remaining: 0n, held: 0n, consumed: 0n, expired: 0n, voided: 0n, forfeited: 0n },
+      ...{ returned: 0n, remaining: 0n, held: 0n, expired: 0n, voided: 0n, forfeited: 0n },
       expiresAt: null,
-      drawn: [],
+      draws: [],
     };
     lots.set(id, lot);
   }
@@ -127,29 +141,30 @@ export const holdIn = ({ holds }: OrganizationDeltas, id: string): HoldDelta => 
   return hold;
 };
 
+/** The UTC day by which caps count. */
+export const dayOf = (drawnAt: Instant): string => drawnAt.slice(0, 10);
+
+export const consumeFrom = (lot: LotDelta, amount: bigint, day: string): void => {
+  drawsOn(lot, day).consumed += amount;
+};
+
+const drawsOn = ({ draws }: LotDelta, day: string): DayDraws => {
+  for (const known of draws) if (known.day === day) return known;
+  const begun = { day, consumed: 0n, returned: 0n };
+  draws.push(begun);
+  return begun;
+};
+
 /** `drawnAt`: when that was drawn which is consumed or given back, as the event's effects say; caps count by it. */
-export const consumeFrom = (lot: LotDelta, amount: bigint, drawnAt: Instant): void => {
-  lot.consumed += amount;
-  lot.remaining -= amount;
-  countDrawn(lot, amount, drawnAt);
-};
-
-const countDrawn = (lot: LotDelta, amount: bigint, drawnAt: Instant): void => {
-  const day = drawnAt.slice(0, 10);
-  const known = lot.drawn.find((drawn) => drawn.day === day);
-  if (known === undefined) lot.drawn.push({ day, amount });
-  else known.amount += amount;
-};
-
 export const moveLot = (lot: LotDelta, move: LotMove['move'], amount: bigint, drawnAt: Instant): void => {
   switch (move) {
     case 'consume':
-      consumeFrom(lot, amount, drawnAt);
+      consumeFrom(lot, amount, dayOf(drawnAt));
       return;
     case 'return':
       lot.returned += amount;
       lot.remaining += amount;
-      countDrawn(lot, -amount, drawnAt);
+      drawsOn(lot, dayOf(drawnAt)).returned += amount;
       return;
     case 'forfeit_return':
       lot.returned += amount;

@@ -1,14 +1,17 @@
-import { type Charge, effectsOf, type OwnEvent } from '@drawdown/domain/events';
+import { type DrawVisitor, effectsOf, type OwnEvent, walkDraws } from '@drawdown/domain/events';
 import { type Instant, unreachable } from '@drawdown/kernel';
 import { type LedgerProjector, type LedgerRecord, ownerOf } from '../ledger-record';
 import {
   type BalanceDeltas,
   consumeFrom,
+  dayOf,
   holdIn,
+  type LotDelta,
   lotIn,
   moveLot,
   organizationIn,
   type OrganizationDeltas,
+  type WalletDelta,
   walletIn,
 } from './deltas';
 import { saveBalances } from './save';
@@ -73,7 +76,7 @@ export const balances: LedgerProjector<BalanceDeltas> = {
     deltas.shard = record.shard;
     switch (event.type) {
       case 'UsageCharged':
-        for (const charge of event.data.charges) applyCharge(deltas, charge, bookedAt);
+        walkDraws(event.data, spendingIn(deltas, bookedAt));
         return;
       case 'UsageQuarantined':
       case 'UsageRefused':
@@ -89,15 +92,20 @@ export const balances: LedgerProjector<BalanceDeltas> = {
   save: saveBalances,
 };
 
-const applyCharge = (deltas: BalanceDeltas, charge: Charge, bookedAt: Instant): void => {
-  const organization = organizationIn(deltas, charge.usage.organizationId);
-  const wallet = walletIn(organization, charge.wallet);
-  const debited = charge.price - charge.uncovered;
-  wallet.settled -= debited;
-  wallet.debt += charge.debt;
-  wallet.spent += debited;
-  wallet.sequence = charge.sequence;
-  for (const { lotId, amount } of charge.slices) consumeFrom(lotIn(organization, lotId), amount, bookedAt);
+const spendingIn = (deltas: BalanceDeltas, bookedAt: Instant): DrawVisitor<WalletDelta, LotDelta> => {
+  const day = dayOf(bookedAt);
+  return {
+    wallet: (organizationId, key) => walletIn(organizationIn(deltas, organizationId), key),
+    lot: ({ of }, lotId) => lotIn(of, lotId),
+    charged: (wallet, sequence, debited, debt) => {
+      if (debt !== 0n) wallet.debt += debt;
+      wallet.spent += debited;
+      wallet.sequence = sequence;
+    },
+    drawn: (lot, amount) => {
+      consumeFrom(lot, amount, day);
+    },
+  };
 };
 
 const applyEffects = (organization: OrganizationDeltas, event: OwnEvent, bookedAt: Instant): void => {
@@ -107,9 +115,10 @@ const applyEffects = (organization: OrganizationDeltas, event: OwnEvent, bookedA
   if (debt !== null) walletIn(organization, debt.wallet).debt += debt.change;
   for (const booking of bookings) {
     const wallet = walletIn(organization, booking.wallet);
-    wallet.settled += booking.credited - booking.debited;
-    wallet.sequence = booking.sequence;
+    wallet.settled += booking.credited;
     if (booking.kind === 'consumption') wallet.spent += booking.debited;
+    else wallet.settled -= booking.debited;
+    wallet.sequence = booking.sequence;
   }
 };
 

@@ -1,17 +1,27 @@
-import { DRAWDOWN_NAMESPACE, formatDecimal, uuidText, uuidV5Bytes } from '@drawdown/kernel';
+import { DRAWDOWN_NAMESPACE, formatDecimal, type Instant, uuidText, uuidV5Bytes } from '@drawdown/kernel';
 import type { Sql } from '@drawdown/ports';
-import { type Consumption, forConsumption } from '../consumption';
+import { forConsumption } from '../consumption';
 import type { LedgerProjector } from '../ledger-record';
 import { columns } from '../rows';
-import { startOf } from '../time-range';
+import { hoursOf } from '../time-range';
+import { type Combination, Combinations, part } from './combinations';
 
-/** Consumption of one combination of dimensions, by hour (its first instant). */
+/** Consumption of one wallet and combination, by hour (its first instant). */
 interface Cell {
-  readonly of: Consumption;
+  readonly of: WalletCells;
+  readonly by: Combination;
   readonly hours: Map<string, { credits: bigint; transactions: number }>;
 }
-/** Cells by organization and key. */
-type BreakdownDeltas = Map<string, Map<string, Cell>>;
+interface WalletCells {
+  readonly organizationId: string;
+  readonly wallet: string;
+  readonly cells: Map<Combination, Cell>;
+}
+interface BreakdownDeltas {
+  readonly combinations: Combinations;
+  /** By organization and wallet. */
+  readonly wallets: Map<string, Map<string, WalletCells>>;
+}
 
 const HOURS = columns({ dimension: 'uuid', hour: 'timestamptz', credits: 'numeric', transactions: 'bigint' });
 const DIMENSIONS = columns({
@@ -29,21 +39,9 @@ const tables = (suffix: string): readonly string[] => [
   `CREATE INDEX ON breakdown_dimensions${suffix} (organization_id)`,
 ];
 
-/** Unambiguous whatever stands in a value: it begins with its length. */
-const part = (value: string | null): string => (value === null ? '-' : `${String(value.length)}:${value}`);
-
-const keyOf = ({ wallet, workspaceId, serviceType, userId, model, resourceType, resourceId }: Consumption): string =>
-  part(wallet) +
-  part(workspaceId) +
-  part(serviceType) +
-  part(userId) +
-  part(model) +
-  part(resourceType) +
-  part(resourceId);
-
 /** The row of a combination: derived from it, so that no table has to be asked for its number. */
-const dimensionOf = (organizationId: string, key: string): string =>
-  uuidText(uuidV5Bytes(DRAWDOWN_NAMESPACE, `dimension\n${organizationId}\n${key}`));
+const dimensionOf = ({ of: { organizationId, wallet }, by }: Cell): string =>
+  uuidText(uuidV5Bytes(DRAWDOWN_NAMESPACE, `dimension\n${organizationId}\n${part(wallet)}${by.key}`));
 
 /** `breakdown`: gross consumption per combination of dimensions and UTC hour of event time. */
 export const breakdown: LedgerProjector<BreakdownDeltas> = {
@@ -51,28 +49,46 @@ export const breakdown: LedgerProjector<BreakdownDeltas> = {
   version: 1,
   tableNames: ['breakdown_hours', 'breakdown_dimensions'],
   tables,
-  begin: () => new Map(),
-  apply: (deltas, record) => forConsumption(record, (consumption) => add(deltas, consumption)),
+  begin: () => ({ combinations: new Combinations(), wallets: new Map() }),
+  apply: (deltas, record) => {
+    const hourOf = hoursOf();
+    forConsumption<WalletCells>(record, {
+      wallet: (organizationId, wallet) => cellsOf(deltas, organizationId, wallet),
+      consumed: (of, eventTime, credits, by) => {
+        add(cellOf(of, deltas.combinations.of(by)), hourOf(eventTime), credits);
+      },
+    });
+  },
   save: async (tx, suffix, deltas) => {
     const cells = new Map<string, Cell>();
-    for (const [organizationId, byKey] of deltas) {
-      for (const [key, cell] of byKey) cells.set(dimensionOf(organizationId, key), cell);
+    for (const wallets of deltas.wallets.values()) {
+      for (const of of wallets.values()) {
+        for (const cell of of.cells.values()) cells.set(dimensionOf(cell), cell);
+      }
     }
     if (cells.size > 0) await save(tx, suffix, cells);
   },
 };
 
-const add = (deltas: BreakdownDeltas, consumption: Consumption): void => {
-  let byKey = deltas.get(consumption.organizationId);
-  if (byKey === undefined) deltas.set(consumption.organizationId, (byKey = new Map<string, Cell>()));
-  const key = keyOf(consumption);
-  let cell = byKey.get(key);
-  if (cell === undefined) byKey.set(key, (cell = { of: consumption, hours: new Map() }));
-  const hour = startOf(consumption.eventTime, 'hour');
-  const sums = cell.hours.get(hour);
-  if (sums === undefined) cell.hours.set(hour, { credits: consumption.credits, transactions: 1 });
+const cellsOf = (deltas: BreakdownDeltas, organizationId: string, wallet: string): WalletCells => {
+  let wallets = deltas.wallets.get(organizationId);
+  if (wallets === undefined) deltas.wallets.set(organizationId, (wallets = new Map<string, WalletCells>()));
+  let cells = wallets.get(wallet);
+  if (cells === undefined) wallets.set(wallet, (cells = { organizationId, wallet, cells: new Map() }));
+  return cells;
+};
+
+const cellOf = (of: WalletCells, by: Combination): Cell => {
+  let cell = of.cells.get(by);
+  if (cell === undefined) of.cells.set(by, (cell = { of, by, hours: new Map() }));
+  return cell;
+};
+
+const add = ({ hours }: Cell, hour: Instant, credits: bigint): void => {
+  const sums = hours.get(hour);
+  if (sums === undefined) hours.set(hour, { credits, transactions: 1 });
   else {
-    sums.credits += consumption.credits;
+    sums.credits += credits;
     sums.transactions += 1;
   }
 };
@@ -93,9 +109,10 @@ const save = async (tx: Sql, suffix: string, cells: ReadonlyMap<string, Cell>): 
   );
   if (begun.length === 0) return;
   const dimensions = begun.map(({ dimension }) => {
-    const of = cells.get(dimension)?.of;
-    if (of === undefined) throw new Error(`${dimension} was not among the rows`);
-    const { organizationId, wallet, workspaceId, serviceType, userId, model, resourceType, resourceId } = of;
+    const cell = cells.get(dimension);
+    if (cell === undefined) throw new Error(`${dimension} was not among the rows`);
+    const { organizationId, wallet } = cell.of;
+    const { workspaceId, serviceType, userId, model, resourceType, resourceId } = cell.by;
     return [dimension, organizationId, wallet, workspaceId, serviceType, userId, model, resourceType, resourceId];
   });
   await tx.query(

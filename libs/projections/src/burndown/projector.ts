@@ -1,9 +1,9 @@
-import { effectsOf } from '@drawdown/domain/events';
+import { effectsOf, walkConsumption } from '@drawdown/domain/events';
 import { DAY_MICROS, type Instant, shift } from '@drawdown/kernel';
 import { type LedgerProjector, ownerOf } from '../ledger-record';
 import { columns } from '../rows';
 import { startOf } from '../time-range';
-import { addTo, sumRows, type WalletSums } from '../wallet-sums';
+import { addTo, type SpanSums, sumRows, sumsOf, type WalletSums } from '../wallet-sums';
 
 const DAYS = columns({ organization_id: 'text', wallet: 'text', until: 'timestamptz', change: 'numeric' });
 
@@ -28,9 +28,12 @@ export const balanceDays: LedgerProjector<WalletSums> = {
     switch (event.type) {
       case 'UsageCharged': {
         const day = endOfDay(bookedAt);
-        for (const { usage, wallet, price, uncovered } of event.data.charges) {
-          addTo(deltas, usage.organizationId, wallet, day, uncovered - price);
-        }
+        walkConsumption<SpanSums>(event.data, {
+          wallet: (organizationId, wallet) => sumsOf(deltas, organizationId, wallet),
+          consumed: (spans, _, debited) => {
+            addTo(spans, day, -debited);
+          },
+        });
         return;
       }
       case 'UsageQuarantined':
@@ -40,7 +43,7 @@ export const balanceDays: LedgerProjector<WalletSums> = {
       default:
         for (const { kind, wallet, eventTime, credited, debited } of effectsOf(event).bookings) {
           const day = endOfDay(kind === 'expiry' ? eventTime : bookedAt);
-          addTo(deltas, ownerOf(record), wallet, day, credited - debited);
+          addTo(sumsOf(deltas, ownerOf(record), wallet), day, credited - debited);
         }
     }
   },
