@@ -1,7 +1,7 @@
 import type { Sql } from '@drawdown/ports';
 import type { LedgerProjector } from '../ledger-record';
 import { columns, rowSource } from '../rows';
-import { addBookings, addCharge, TRANSACTION_COLUMNS, type TransactionDeltas } from './rows';
+import { addBookings, addCharge, begin, TRANSACTION_COLUMNS, type TransactionDeltas } from './rows';
 
 const TRANSACTIONS = Object.keys(TRANSACTION_COLUMNS).join(', ');
 const RATES = columns({
@@ -37,7 +37,7 @@ export const transactions: LedgerProjector<TransactionDeltas> = {
   version: 1,
   tableNames: ['transactions', 'rates'],
   tables,
-  begin: () => ({ rows: [], rates: new Map(), rateKeys: new Map(), namespaces: new Map() }),
+  begin,
   apply: (deltas, record) => {
     const { event } = record;
     switch (event.type) {
@@ -52,7 +52,7 @@ export const transactions: LedgerProjector<TransactionDeltas> = {
         addBookings(deltas, event, record);
     }
   },
-  save: async (tx: Sql, suffix: string, { rows, rates }: TransactionDeltas) => {
+  save: async (tx: Sql, suffix: string, { cells, rates }: TransactionDeltas) => {
     if (rates.size > 0) {
       // In one order everywhere: shards that meet at a rate wait for each other, never in a circle.
       const sorted = [...rates].sort(([a], [b]) => (a < b ? -1 : 1));
@@ -66,8 +66,8 @@ export const transactions: LedgerProjector<TransactionDeltas> = {
         ),
       );
     }
-    if (rows.length === 0) return;
-    const { source, parameters } = rowSource(TRANSACTION_COLUMNS, rows);
-    await tx.query(`INSERT INTO transactions${suffix} (${TRANSACTIONS}) SELECT * FROM ${source} AS t`, parameters);
+    if (cells[0]?.length === 0) return;
+    const { selected, parameters } = rowSource(TRANSACTION_COLUMNS, cells);
+    await tx.query(`INSERT INTO transactions${suffix} (${TRANSACTIONS}) SELECT ${selected}`, parameters);
   },
 };
