@@ -11,6 +11,10 @@ let store: EventStore;
 let runners: ProjectorRunner<Counted>[];
 /** Gauges by name and what they say now. */
 let gauges: Record<string, number>;
+/** How far the first model of sums that answered was when it began to. */
+let beganWith: readonly number[] | undefined;
+
+type Some = readonly Projector<unknown, Counted>[];
 
 beforeAll(async () => {
   database = await openTestDatabase();
@@ -18,26 +22,30 @@ beforeAll(async () => {
 afterAll(() => database.close());
 beforeEach(async () => {
   await database.run('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
-  [store, runners, gauges] = [inMemoryEventStore(), [], {}];
+  [store, runners, gauges, beganWith] = [inMemoryEventStore(), [], {}, undefined];
 });
 afterEach(async () => {
   await Promise.all(runners.map((runner) => runner.stop()));
 });
 
 /** One index for questions, and one that no two keys with the same sum suffer. */
-const indexed = (version = 1): Projector<Map<string, number>, Counted> =>
+const indexed = (): Projector<Map<string, number>, Counted> =>
   counting('sums', {
-    version,
     indexes: (table) => [
       `CREATE INDEX IF NOT EXISTS ${table}_both ON ${table} (amount, key)`,
       `CREATE UNIQUE INDEX IF NOT EXISTS ${table}_amount ON ${table} (amount)`,
     ],
   });
 
-const started = async (on = database, projector = indexed()): Promise<ProjectorRunner<Counted>> => {
-  const runner = new ProjectorRunner<Counted>({
-    ...{ store, database: on, projectors: [projector], shards: 1, decode, log: NO_LOG, stream: () => STREAM },
+const started = async (on = database, ...projectors: Some): Promise<ProjectorRunner<Counted>> => {
+  const runner: ProjectorRunner<Counted> = new ProjectorRunner<Counted>({
+    ...{ store, database: on, shards: 1, decode, log: NO_LOG, stream: () => STREAM },
+    projectors: projectors.length > 0 ? projectors : [indexed()],
     ...{ weigh: () => 1, batch: { events: 2, weight: 2 } },
+    onProgress: () => {
+      const answers = runner.report().serving.find(({ projector }) => projector === 'sums');
+      if (answers !== undefined) beganWith ??= answers.revisions;
+    },
     metrics: { ...NO_METRICS, gauge: (name, value) => (gauges[name] = value) },
   });
   runners.push(runner);
@@ -89,21 +97,26 @@ test('a model has none of the indexes for questions while it is filled, and all 
 test('its followers pause while an index is made, without a fault, and it answers with what came meanwhile', async () => {
   await write(store, amounts(1, 2));
   const during: unknown[] = [];
+  const unindexed = counting('others');
   const runner = await started(
     watched(async (script) => {
       if (!script.includes('UNIQUE')) return;
-      await write(store, [['late', 7]]);
-      during.push(
-        runner.health().map(({ state, revision }) => ({ state, revision })),
-        runner.trouble,
-      );
+      await until(() => runner.serving('others').then(() => true, () => false)); // prettier-ignore
+      for (const revision of [2, 3, 4]) {
+        await write(store, [['late', revision]]);
+        await runner.reached('others', 0, revision, 10_000); // which does not wait
+      }
+      const sums = runner.health().filter(({ projector }) => projector === 'sums');
+      during.push(...sums.map(({ state, revision }) => ({ state, revision })), runner.trouble);
     }),
+    ...[unindexed, indexed()],
   );
   await answering(runner, '_v1_g1');
-  expect(during).toEqual([[{ state: 'running', revision: 1 }], null]);
-  expect(await sumsIn(database, 'sums_v1_g1')).toEqual({ k0: 1, k1: 2, late: 7 });
+  expect(during).toEqual([{ state: 'running', revision: 1 }, null]);
+  expect(beganWith).toEqual([4]);
+  expect(await sumsIn(database, 'sums_v1_g1')).toEqual({ k0: 1, k1: 2, late: 9 });
   await write(store, [['later', 8]]);
-  await runner.reached('sums', 0, 3, 10_000);
+  await runner.reached('sums', 0, 5, 10_000);
 });
 
 test('stopped after the indexes were made and before the switch, the next start goes on and switches', async () => {
