@@ -6,7 +6,7 @@ module.exports = {
   ...require('./jest.config.cjs'),
   testMatch: [
     '**/*.postgres.ts',
-    '<rootDir>/libs/delivery/src/{format,runner}.spec.ts',
+    '<rootDir>/libs/delivery/src/{format,make-indexes,runner}.spec.ts',
     '<rootDir>/libs/projections/**/*.spec.ts',
   ],
   globalSetup: '<rootDir>/scripts/jest-postgres.cjs',

@@ -19,9 +19,14 @@ describe('values of PostgreSQL', () => {
     );
   });
 
+  test('a number that JSON does not have is written all the same, and never as null', () => {
+    expect(sqlText([0.5, Number.NaN, null, Number.POSITIVE_INFINITY])).toBe('{0.5,NaN,null,Infinity}');
+  });
+
   test.each([
     ['{}', []],
     ['{1.50,NULL,-3}', ['1.50', null, '-3']],
+    ['{null,Null,3}', [null, null, '3']],
     ['{{1,2},{3,NULL}}', [['1', '2'], ['3', null]]], // prettier-ignore
     ['[2:3]={1,2}', ['1', '2']],
   ])('reads the array %s', (text, expected) => {
@@ -52,7 +57,7 @@ describe('values of PostgreSQL', () => {
       '-7',
       'true',
       '2026-03-01T10:00:00.500Z',
-      '{"a\\"b",NULL,1,false}',
+      '{"a\\"b",null,1,false}',
       '{}',
     ]);
     expect(() => sqlText(new Date(Number.NaN))).toThrow(RangeError);

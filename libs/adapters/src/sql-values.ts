@@ -18,19 +18,23 @@ export const sqlText = (value: SqlValue): string | null => {
   return value instanceof Date ? value.toISOString() : arrayText(value);
 };
 
-const SPECIAL = /["\\]/;
+type Item = string | number | boolean | null;
 
-const arrayText = (items: readonly (string | number | boolean | null)[]): string => {
-  let text = '{';
-  let separator = '';
-  for (const item of items) {
-    text += separator;
-    separator = ',';
-    if (typeof item !== 'string') text += item === null ? 'NULL' : String(item);
-    else text += `"${SPECIAL.test(item) ? item.replace(/["\\]/g, '\\$&') : item}"`;
-  }
-  return `${text}}`;
+/**
+ * An array whose JSON has nothing escaped is one of PostgreSQL's but for its brackets: nearly all are. Written by the
+ * engine in one piece, it costs a fraction of what putting it together from its items does.
+ */
+const arrayText = (items: readonly Item[]): string => {
+  const json = JSON.stringify(items);
+  if (json.includes('\\') || items.some(isNoJson)) return `{${items.map(itemText).join(',')}}`;
+  return `{${json.slice(1, -1)}}`;
 };
+
+/** `NaN` and infinities, of which JSON makes nulls. */
+const isNoJson = (item: Item): boolean => typeof item === 'number' && !Number.isFinite(item);
+
+const itemText = (item: Item): string =>
+  typeof item === 'string' ? `"${item.replace(/["\\]/g, '\\$&')}"` : item === null ? 'null' : String(item);
 
 export type ReadText = (text: string) => unknown;
 
@@ -80,6 +84,9 @@ export const readerOf = (oid: number): ReadText => {
   return (text) => readArray(text, read);
 };
 
+/** Without quotes it is one in any case of letters, as the server reads it. */
+const NULL = /^null$/i;
+
 /** One item of an array literal: an opening or closing brace, a quoted item, or a bare one. */
 const TOKEN = /[{}]|"((?:[^"\\]|\\.)*)"|([^,{}"]+)/gsy;
 
@@ -95,7 +102,7 @@ const readArray = (text: string, read: ReadText): unknown => {
       open.pop();
       open.at(-1)?.push(innermost);
     } else if (quoted !== undefined) innermost.push(read(quoted.replace(/\\(.)/gs, '$1')));
-    else innermost.push(bare === 'NULL' ? null : read(bare ?? ''));
+    else innermost.push(NULL.test(bare ?? '') ? null : read(bare ?? ''));
     if (text[TOKEN.lastIndex] === ',') TOKEN.lastIndex += 1;
   }
   return open[0]?.[0] ?? [];

@@ -13,8 +13,14 @@ export interface Projector<D, E> {
   readonly version: number;
   /** Names of its tables without suffix, in the order in which they may be dropped. */
   readonly tableNames: readonly string[];
-  /** Statements that make the tables and indexes of one generation; every name in them ends with `suffix`. */
+  /** Statements that make the tables of one generation, and the indexes that filling them needs. */
   tables(suffix: string): readonly string[];
+  /**
+   * Statements that make the indexes that only questions need, each with `IF NOT EXISTS`: they run when the tables are
+   * filled and before they answer, again where the process ended on the way. Kept up row by row while a table is filled,
+   * an index costs several times what making it at the end does.
+   */
+  indexes?(suffix: string): readonly string[];
   begin(): D;
   apply(deltas: D, event: E): void;
   /** Adds the deltas to the rows. May run again with the same deltas, after a transaction that failed. */

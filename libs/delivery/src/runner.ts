@@ -13,6 +13,7 @@ import { Feed } from './feed';
 import type { FollowerHealth } from './follower';
 import { DatabaseTooNew } from './format';
 import { type Lag, LagGauge } from './lag-gauge';
+import { makeIndexes } from './make-indexes';
 import { ModelRun } from './model-run';
 import { addGeneration, modelIsGone, prepareModels, serveModel } from './models';
 import type { Model, Projector } from './projector';
@@ -207,8 +208,12 @@ export class ProjectorRunner<E> implements ReadProgress {
   /** Lets a model that is being built catch up, and has it answer. Resolves to whether it does. */
   private async bringForward(projector: Projector<unknown, E>, run: ModelRun<E>): Promise<boolean> {
     const { log, database } = this.options;
-    const heads = await this.untilDone('the heads of the log could not be read', () => this.heads());
-    if (heads === undefined || !(await run.cameTo(heads))) return false;
+    if (!(await this.cameToHeads(run))) return false;
+    const indexes = projector.indexes?.(run.suffix) ?? [];
+    if (indexes.length > 0) {
+      if (!(await makeIndexes(this.options, indexes, run, this.stopping.signal))) return false;
+      if (!(await this.cameToHeads(run))) return false; // what was stored meanwhile
+    }
     // The one that answers stands still from here, so that the new one passes it and no read goes back.
     const old = (this.runs.get(projector.name) ?? []).filter(({ model }) => model.generation < run.model.generation);
     await Promise.all(old.map((other) => other.stop()));
@@ -223,6 +228,11 @@ export class ProjectorRunner<E> implements ReadProgress {
     await this.untilDone('the new tables could not be switched to', () => serveModel(database, projector, run.model));
     log.info({ model: run.name }, 'a read model has caught up and answers from now on');
     return true;
+  }
+
+  private async cameToHeads(run: ModelRun<E>): Promise<boolean> {
+    const heads = await this.untilDone('the heads of the log could not be read', () => this.heads());
+    return heads !== undefined && run.cameTo(heads);
   }
 
   /** The projector's models have changed under it: another process has switched, or the database was emptied. */

@@ -8,6 +8,7 @@ import {
   identityOf,
   identityWith,
   organizationNamespace,
+  uuidDigits,
   uuidOf,
   uuidText,
   uuidV5Bytes,
@@ -37,6 +38,7 @@ describe('derived ids', () => {
     expect(uuidText(acme)).toBe('2fc82954-8d88-53ac-90aa-e9d5ecb2b21d');
     expect(chargeId(acme, 'agents/eu-1', 'req-8841')).toBe('txn_6ff90390-a5dc-5924-b7b0-6d956f4285c7');
     expect(uuidOf(identityOf(acme, 'quelle/zürich', 'ид-1'))).toBe('4072b942-a76f-5241-9496-5828b225a2e6');
+    expect(uuidDigits(identityOf(acme, 'quelle/zürich', 'ид-1'))).toBe('4072b942a76f524194965828b225a2e6');
     expect(derivedId('lot', 'org_acme', 'wal_credits', '7')).toBe('lot_52d0a9451f586f901f9a');
     expect(derivedTransactionId('org_acme', '1')).toBe('txn_61d7c271-4743-53d5-8ba0-d568582bb4cd');
   });

@@ -62,6 +62,10 @@ export type Identity = string & { readonly [identity]: 'identity' };
 /** The identity's UUID. */
 export const uuidOf = (of: Identity): string => uuidText(asVersion5(Buffer.from(of, 'latin1').subarray(0, 16)));
 
+/** The identity's UUID as 32 digits without hyphens, which PostgreSQL reads as well: a third of the cost. */
+export const uuidDigits = (of: Identity): string =>
+  asVersion5(Buffer.from(of, 'latin1').subarray(0, 16)).toString('hex');
+
 /** The identity whose UUID this is; that of no event for a text that is none. */
 export const identityWith = (uuid: string): Identity => {
   const hex = uuid.replaceAll('-', '');

@@ -39,6 +39,7 @@ export {
   organizationNamespace,
   USER_ID,
   USER_ID_FORM,
+  uuidDigits,
   uuidOf,
   uuidText,
   uuidV5Bytes,

@@ -28,7 +28,7 @@ export interface ReadDatabase extends Sql {
    * network. `tx` is of no use once `work` has ended.
    */
   transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T>;
-  /** Runs several statements without parameters (table definitions), in one transaction. */
+  /** Runs several statements without parameters (definitions of tables and indexes), in one transaction; may take hours. */
   run(script: string): Promise<void>;
   /** Waits for what is under way; all later calls reject with {@link DatabaseUnavailable}. */
   close(): Promise<void>;

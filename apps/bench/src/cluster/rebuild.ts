@@ -9,7 +9,7 @@ import { untilCommitted, untilTrue } from './commits';
 
 const APPS = path.resolve(__dirname, '../../..');
 
-/** Charges per second while processes of their own fill these read models anew, in an empty database. */
+/** Charges per second until processes of their own have filled these read models anew, in an empty database, and they answer. */
 export const rebuildRate = async (
   { cluster, ...world }: ClusterWorld,
   apps: readonly string[],
@@ -33,6 +33,9 @@ export const rebuildRate = async (
     );
     const started = performance.now();
     await untilCommitted({ cluster, ...world }, models, database);
+    // Filled is not enough: only with its indexes does a model answer.
+    const building = `SELECT FROM projection_models WHERE state = 'building' AND projector = ANY($1::text[])`;
+    await untilTrue('the models answer', async () => (await database.query(building, [models])).length === 0);
     return (charges / (performance.now() - started)) * 1000;
   } finally {
     for (const one of processes) await one.stop();

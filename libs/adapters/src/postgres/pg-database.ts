@@ -21,8 +21,11 @@ const CONNECT_MAX_MS = 1_500;
 const QUESTION_MAX_MS = 5_000;
 /** Of one in a transaction: a batch of rows on a server that is busy. */
 const STATEMENT_MAX_MS = 60_000;
-/** Scripts make tables and indexes, also over tables that are full. */
-const SCRIPT_MAX_MS = 600_000;
+/**
+ * Scripts make tables and indexes, also over tables that are full, and nobody waits for them. A limit that such a table
+ * runs into would have it begin again for ever: an index takes seconds per million rows, a thousand million are hours.
+ */
+const SCRIPT_MAX_MS = 6 * 3_600_000;
 /** How much longer than the server's limit this side waits: for a server or a network that has gone silent. */
 const SILENCE_MS = 5_000;
 const QUESTION_SILENCE_MS = 500;

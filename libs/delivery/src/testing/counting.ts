@@ -9,14 +9,23 @@ export interface Counted {
   readonly amount: number;
 }
 
-/** Sums per key: the simplest projector there is. `breaks` says where its next saves break down. */
+/**
+ * Sums per key: the simplest projector there is. `breaks` says where its next saves break down; `indexes` gives the
+ * statements for a table's name.
+ */
 export const counting = (
   name: string,
   {
     version = 1,
     fails = () => undefined,
     breaks = [],
-  }: { version?: number; fails?: (event: Counted) => string | undefined; breaks?: ('before' | 'after')[] } = {},
+    indexes = () => [],
+  }: {
+    version?: number;
+    fails?: (event: Counted) => string | undefined;
+    breaks?: ('before' | 'after')[];
+    indexes?: (table: string) => readonly string[];
+  } = {},
 ): Projector<Map<string, number>, Counted> => ({
   name,
   version,
@@ -24,6 +33,7 @@ export const counting = (
   tables: (suffix) => [
     `CREATE TABLE ${name}${suffix} (key text PRIMARY KEY, amount bigint NOT NULL CHECK (amount < 1000000))`,
   ],
+  indexes: (suffix) => indexes(name + suffix),
   begin: () => new Map(),
   apply: (deltas, event) => {
     deltas.set(event.key, (deltas.get(event.key) ?? 0) + event.amount);

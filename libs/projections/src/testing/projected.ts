@@ -76,7 +76,9 @@ const arrived = async (
       await runner.reached(name, shard, revision, 50);
       return;
     } catch (error) {
-      const stuck = runner.health().find(({ projector, at }) => projector === name && at !== null);
+      const stuck = runner
+        .health()
+        .find(({ projector, at, state }) => projector === name && (at !== null || state === 'halted'));
       if (stuck !== undefined || performance.now() > until) {
         throw new Error(stuck?.reason ?? `${name} does not arrive`, { cause: error });
       }

@@ -1,7 +1,7 @@
 import type { Sql } from '@drawdown/ports';
 import type { LedgerProjector } from '../ledger-record';
 import { columns, rowSource } from '../rows';
-import { addBookings, addCharge, TRANSACTION_COLUMNS, type TransactionDeltas } from './rows';
+import { addBookings, addCharge, begin, TRANSACTION_COLUMNS, type TransactionDeltas } from './rows';
 
 const TRANSACTIONS = Object.keys(TRANSACTION_COLUMNS).join(', ');
 const RATES = columns({
@@ -19,17 +19,30 @@ const tables = (suffix: string): readonly string[] => [
      refunded_transaction_id text, usage_quantity numeric, usage_unit text, latency_ms integer, rate uuid,
      policy_version integer NOT NULL, event_time timestamptz NOT NULL, booked_at timestamptz NOT NULL,
      actor text NOT NULL, slices text NOT NULL,
-     PRIMARY KEY (organization_id, revision, idx),
      CONSTRAINT balance_moves CHECK (balance_after - balance_before = credited - debited))`,
-  // An identity is charged once (INV-INT-1): its id follows from it.
-  `CREATE UNIQUE INDEX ON transactions${suffix} (id)`,
-  `CREATE INDEX ON transactions${suffix} (organization_id, event_time)`,
-  `CREATE INDEX ON transactions${suffix} (organization_id, parent_transaction_id) WHERE parent_transaction_id IS NOT NULL`,
-  `CREATE INDEX ON transactions${suffix} (organization_id, task_id) WHERE task_id IS NOT NULL`,
   `CREATE TABLE rates${suffix} (
      rate uuid PRIMARY KEY, rate_card text NOT NULL, rate_card_version integer NOT NULL, rate_index integer NOT NULL,
      price json NOT NULL, rounding json NOT NULL)`,
 ];
+
+/**
+ * All there are: rows are only added while the table is filled. Their names are those that PostgreSQL chose where earlier
+ * releases made them with the table, so that a generation that such a release has begun gets none of them twice.
+ */
+const indexes = (suffix: string): readonly string[] => {
+  const table = `transactions${suffix}`;
+  const parent = 'parent_transaction_id';
+  return [
+    `CREATE UNIQUE INDEX IF NOT EXISTS ${table}_pkey ON ${table} (organization_id, revision, idx)`,
+    // An identity is charged once (INV-INT-1): its id follows from it.
+    `CREATE UNIQUE INDEX IF NOT EXISTS ${table}_id_idx ON ${table} (id)`,
+    `CREATE INDEX IF NOT EXISTS ${table}_organization_id_event_time_idx ON ${table} (organization_id, event_time)`,
+    `CREATE INDEX IF NOT EXISTS ${table}_organization_id_${parent}_idx ON ${table} (organization_id, ${parent})
+     WHERE ${parent} IS NOT NULL`,
+    `CREATE INDEX IF NOT EXISTS ${table}_organization_id_task_id_idx ON ${table} (organization_id, task_id)
+     WHERE task_id IS NOT NULL`,
+  ];
+};
 
 /** `transactions`: one row for each, in booking order by (revision, index) of the organization's shard. */
 export const transactions: LedgerProjector<TransactionDeltas> = {
@@ -37,7 +50,8 @@ export const transactions: LedgerProjector<TransactionDeltas> = {
   version: 1,
   tableNames: ['transactions', 'rates'],
   tables,
-  begin: () => ({ rows: [], rates: new Map(), rateKeys: new Map(), namespaces: new Map() }),
+  indexes,
+  begin,
   apply: (deltas, record) => {
     const { event } = record;
     switch (event.type) {
@@ -52,7 +66,7 @@ export const transactions: LedgerProjector<TransactionDeltas> = {
         addBookings(deltas, event, record);
     }
   },
-  save: async (tx: Sql, suffix: string, { rows, rates }: TransactionDeltas) => {
+  save: async (tx: Sql, suffix: string, { cells, rates }: TransactionDeltas) => {
     if (rates.size > 0) {
       // In one order everywhere: shards that meet at a rate wait for each other, never in a circle.
       const sorted = [...rates].sort(([a], [b]) => (a < b ? -1 : 1));
@@ -66,8 +80,8 @@ export const transactions: LedgerProjector<TransactionDeltas> = {
         ),
       );
     }
-    if (rows.length === 0) return;
-    const { source, parameters } = rowSource(TRANSACTION_COLUMNS, rows);
-    await tx.query(`INSERT INTO transactions${suffix} (${TRANSACTIONS}) SELECT * FROM ${source} AS t`, parameters);
+    if (cells[0]?.length === 0) return;
+    const { selected, parameters } = rowSource(TRANSACTION_COLUMNS, cells);
+    await tx.query(`INSERT INTO transactions${suffix} (${TRANSACTIONS}) SELECT ${selected}`, parameters);
   },
 };

@@ -13,7 +13,7 @@ import {
   formatDecimal,
   identityOf,
   organizationNamespace,
-  uuidOf as identityUuid,
+  uuidDigits,
   uuidText,
   uuidV5Bytes,
 } from '@drawdown/kernel';
@@ -56,12 +56,24 @@ export const TRANSACTION_COLUMNS = {
 } as const;
 
 export interface TransactionDeltas {
-  readonly rows: Cell[][];
+  /** By column: twenty thousand rows of thirty-one cells are as many arrays for the garbage collector, columns are few. */
+  readonly cells: readonly Cell[][];
   /** Rates by key; each stands once in its table, its charges name it. */
   readonly rates: Map<string, AppliedRate>;
   readonly rateKeys: Map<AppliedRate, string>;
   readonly namespaces: Map<string, Buffer>;
 }
+
+export const begin = (): TransactionDeltas => ({
+  cells: Object.keys(TRANSACTION_COLUMNS).map(() => []),
+  rates: new Map(),
+  rateKeys: new Map(),
+  namespaces: new Map(),
+});
+
+const addRow = ({ cells }: TransactionDeltas, row: readonly Cell[]): void => {
+  for (const [column, cell] of row.entries()) cells[column]?.push(cell);
+};
 
 /** Every transaction id is `txn_` and a UUID; the table has the UUID, a third of the bytes in each index. */
 const PREFIX = 'txn_';
@@ -138,11 +150,11 @@ export const addCharge = (
 ): void => {
   const { usage } = charge;
   const [quantity, unit] = usageOf(usage.quantities, usage.unit);
-  deltas.rows.push([
+  addRow(deltas, [
     usage.organizationId,
     revision,
     index,
-    identityUuid(identityOf(namespaceOf(deltas, usage.organizationId), usage.source, usage.id)),
+    uuidDigits(identityOf(namespaceOf(deltas, usage.organizationId), usage.source, usage.id)),
     'consumption',
     charge.wallet,
     charge.sequence,
@@ -176,7 +188,7 @@ export const addCharge = (
 /** The transactions of an event that is no packed usage, one per booking. */
 export const addBookings = (deltas: TransactionDeltas, event: OwnEvent, record: LedgerRecord): void => {
   for (const [index, booking] of effectsOf(event).bookings.entries()) {
-    deltas.rows.push(bookingCells(event, booking, index, record));
+    addRow(deltas, bookingCells(event, booking, index, record));
   }
 };
 
