@@ -1,5 +1,7 @@
+import { ledgerStream, readRecorded } from '@drawdown/domain';
 import { loadShard } from '@drawdown/ledger';
-import { type EventStore, NO_LOG, NO_METRICS, type SnapshotStore } from '@drawdown/ports';
+import { type EventStore, NO_LOG, NO_METRICS, PageSize, type SnapshotStore, type StoredEvent } from '@drawdown/ports';
+import { projectors } from '@drawdown/projections';
 import { rateOfAsync } from '../rounds';
 
 export const NO_SNAPSHOTS: SnapshotStore = {
@@ -8,11 +10,40 @@ export const NO_SNAPSHOTS: SnapshotStore = {
   load: () => Promise.resolve(undefined),
 };
 
-/** Charges per second that an owner takes from the log to have its shards' balances in memory, without snapshots. */
-export const replayRate = (
-  { store, shards }: { store: EventStore; shards: number },
-  charges: number,
-): Promise<number> =>
+interface Log {
+  readonly store: EventStore;
+  readonly shards: number;
+}
+
+/** A stream's pages up to its end, the next one being read while one is used. */
+async function* pagesAhead(store: EventStore, stream: string): AsyncGenerator<readonly StoredEvent[], void, undefined> {
+  const size = new PageSize();
+  let next = 0;
+  let coming = store.read(stream, 0, size.events);
+  for (let page = await coming; page.length > 0; page = await coming) {
+    size.learn(page);
+    next += page.length;
+    coming = store.read(stream, next, size.events);
+    coming.catch(() => undefined); // met when it is awaited, if it is
+    yield page;
+  }
+}
+
+/** Charges per second from the log to the changes of all balances, by the read model's own rules, in memory. */
+export const replayRate = ({ store, shards }: Log, charges: number): Promise<number> => {
+  const balances = projectors.find(({ name }) => name === 'balances');
+  if (balances === undefined) throw new Error('there is no read model of balances any more');
+  return rateOfAsync(charges, async () => {
+    for (let shard = 0; shard < shards; shard++) {
+      const deltas = balances.begin();
+      for await (const page of pagesAhead(store, ledgerStream(shard)))
+        for (const stored of page) balances.apply(deltas, readRecorded(shard, stored));
+    }
+  });
+};
+
+/** Charges per second that an owner takes from the log to decide on its shards again, without snapshots: hashes checked, ids remembered. */
+export const takeOverRate = ({ store, shards }: Log, charges: number): Promise<number> =>
   rateOfAsync(charges, async () => {
     for (let shard = 0; shard < shards; shard++) {
       await loadShard(shard, { store, snapshots: NO_SNAPSHOTS, metrics: NO_METRICS, log: NO_LOG });
