@@ -86,7 +86,8 @@ const checkpoints = (
 ): Promise<readonly (Row & { model: string; shard: number; revision: string })[]> =>
   database.query('SELECT model, shard, revision FROM projection_checkpoints');
 
-const headsOf = ({ store, shards }: ClusterWorld): Promise<number[]> =>
+/** The last revision of each shard. */
+export const headsOf = ({ store, shards }: ClusterWorld): Promise<number[]> =>
   Promise.all(Array.from({ length: shards }, (_, shard) => store.head(ledgerStream(shard))));
 
 /** How many events the read models named are behind these revisions of the log, the slowest in each shard, summed. */

@@ -15,11 +15,15 @@ interface Log {
   readonly shards: number;
 }
 
-/** A stream's pages up to its end, the next one being read while one is used. */
-async function* pagesAhead(store: EventStore, stream: string): AsyncGenerator<readonly StoredEvent[], void, undefined> {
+/** A stream's pages from a revision up to its end, the next one being read while one is used. */
+async function* pagesAhead(
+  store: EventStore,
+  stream: string,
+  from: number,
+): AsyncGenerator<readonly StoredEvent[], void, undefined> {
   const size = new PageSize();
-  let next = 0;
-  let coming = store.read(stream, 0, size.events);
+  let next = from;
+  let coming = store.read(stream, next, size.events);
   for (let page = await coming; page.length > 0; page = await coming) {
     size.learn(page);
     next += page.length;
@@ -29,14 +33,17 @@ async function* pagesAhead(store: EventStore, stream: string): AsyncGenerator<re
   }
 }
 
-/** Charges per second from the log to the changes of all balances, by the read model's own rules, in memory. */
-export const replayRate = ({ store, shards }: Log, charges: number): Promise<number> => {
+/**
+ * Charges per second from the log to the changes of all balances, by the read model's own rules, in memory. `after` are the
+ * shards' revisions when their organizations were made: those events are small ones, as R1's are, and no charges.
+ */
+export const replayRate = ({ store, shards }: Log, after: readonly number[], charges: number): Promise<number> => {
   const balances = projectors.find(({ name }) => name === 'balances');
   if (balances === undefined) throw new Error('there is no read model of balances any more');
   return rateOfAsync(charges, async () => {
     for (let shard = 0; shard < shards; shard++) {
       const deltas = balances.begin();
-      for await (const page of pagesAhead(store, ledgerStream(shard)))
+      for await (const page of pagesAhead(store, ledgerStream(shard), (after[shard] ?? -1) + 1))
         for (const stored of page) balances.apply(deltas, readRecorded(shard, stored));
     }
   });

@@ -1,6 +1,6 @@
 import { checkBooks, chargesInLog } from '../cluster/books';
 import { type ClusterWorld, fillWorld, openWorld } from '../cluster/cluster-world';
-import { AMOUNTS, EVERYTHING, untilCommitted } from '../cluster/commits';
+import { AMOUNTS, EVERYTHING, headsOf, untilCommitted } from '../cluster/commits';
 import { measureR1, writeSmallEvents } from '../cluster/read-rate';
 import { rebuildRate } from '../cluster/rebuild';
 import { replayRate, takeOverRate } from '../cluster/replay';
@@ -31,6 +31,8 @@ interface Run {
   readonly load: UsageLoad;
   readonly size: ReturnType<typeof sizesOf>;
   readonly said: (text: string) => void;
+  /** The shards' revisions when the organizations were made. */
+  readonly filled: readonly number[];
 }
 
 /** Processor seconds by process, and microseconds of each per usage event. */
@@ -180,14 +182,14 @@ const halfLoad = async ({ world, load, size, said }: Run, live: number): Promise
   };
 };
 
-const replay = async ({ world, load, size, said }: Run): Promise<RowResult> => {
+const replay = async ({ world, load, size, said, filled }: Run): Promise<RowResult> => {
   const { events } = await chargesInLog(world);
   const rates: number[] = [];
   // Once without counting: code that is not warm yet reads at less than half its rate.
-  await replayRate(world, load.next);
+  await replayRate(world, filled, load.next);
   await measureR1(world.store, size.small);
   const before = await measureR1(world.store, size.small);
-  for (let i = 0; i < size.others; i++) rates.push(await replayRate(world, load.next));
+  for (let i = 0; i < size.others; i++) rates.push(await replayRate(world, filled, load.next));
   const R1 = { name: 'R1', unit: 'events/s', before, after: await measureR1(world.store, size.small) };
   const takenOver = await takeOverRate(world, load.next);
   said(
@@ -239,11 +241,11 @@ export const cluster: Row = {
     };
     const world = await openWorld({ shards: setting('BENCH_SHARDS', 2), workers: setting('BENCH_WORKERS', 1) });
     const load = new UsageLoad(world);
-    const run: Run = { world, load, size, said };
     try {
       said('the cluster runs; making organizations');
       await fillWorld(world);
       await untilCommitted(world, AMOUNTS);
+      const run: Run = { world, load, size, said, filled: await headsOf(world) };
       await writeSmallEvents(world.store, size.small);
       await load.start();
       said('organizations made');
