@@ -46,6 +46,18 @@ const check = (
 const code = (...args: Parameters<typeof check>): string => check(...args).code;
 
 describe('an access decision', () => {
+  test('INV-TIM-6: is not held up by debt that a lot, over by now, paid when it began, although nothing says so yet', () => {
+    const scenario = given(
+      used('30'),
+      granted('over', '40', { effectiveAt: instant('2026-03-02'), expiresAt: instant('2026-03-03') }),
+      granted('next', '5', { effectiveAt: instant('2026-03-03') }),
+    );
+    const now = instant('2026-03-03');
+    const unsettled = check(scenario, estimate('5'), card(), now);
+    expect(accessView(unsettled)).toMatchObject({ code: 'ok', available: '5' });
+    expect(check(scenario.given(at(now)), estimate('5'))).toEqual(unsettled);
+  });
+
   test('without an estimate allows where anything is available', () => {
     const scenario = given(granted('crumb', '0.000000001'));
     expect(accessView(check(scenario))).toEqual({

@@ -8,7 +8,7 @@ import {
   type Quantity,
   roundCharge,
 } from '@drawdown/kernel';
-import type { UsageEvent } from '../events';
+import { type UsageEvent, withDueActivations } from '../events';
 import { presetWallet, walletFor } from '../metering/charge';
 import type { CompiledCard, CompiledRate } from '../rating/compiled-card';
 import { isUnpriced } from '../rating/price-model';
@@ -115,12 +115,14 @@ export const checkAccess = (
 
 const decided = (
   organization: Organization,
-  wallet: Wallet,
+  booked: Wallet,
   request: AccessRequest,
   required: Credits,
   now: Instant,
 ): AccessDecision => {
   const scope = { ...request, modelTiers: organization.modelTiers };
+  // Debt that a lot has paid when it took effect stands in nobody's way, booked or not.
+  const wallet = withDueActivations(booked, now);
   const available = availableTo(wallet, scope, now);
   const about = { wallet: wallet.key, available, required };
   const fits = (amount: bigint): boolean => {

@@ -9,6 +9,7 @@ import {
   NO_CREDITS,
   ONE,
 } from '@drawdown/kernel';
+import { withDueActivations } from './due-activations';
 import type { LotTerms } from './wallet-events';
 import type { ConsumptionCap, Scope } from './wire';
 
@@ -27,6 +28,8 @@ export interface LotFigures {
   readonly forfeited: Credits;
   readonly priority: number;
   readonly effectiveAt: Instant;
+  /** False while it waits for its `effectiveAt`, or for the booking that it has taken effect. */
+  readonly activated: boolean;
   readonly expiresAt: Instant | null;
   readonly scope: Scope | null;
   readonly cap: ConsumptionCap | null;
@@ -115,6 +118,10 @@ export const statusOf = (available: Credits, threshold: Credits | null): WalletS
   return available * 2n < threshold ? 'critical' : 'low_balance';
 };
 
+/** A wallet as it is at `now`, with the debt that its lots have paid when they took effect, booked or not (INV-LOT-7). */
+export const figuresAt = (wallet: WalletFigures, now: Instant): WalletFigures =>
+  wallet.dormant ? wallet : withDueActivations(wallet, now);
+
 /** Balances of a wallet at `now`: what has expired or is not yet effective counts by the clock, booked or not (INV-TIM-3). */
 export interface Balances {
   readonly settled: Credits;
@@ -129,7 +136,8 @@ export interface Balances {
   readonly remaining: Credits;
 }
 
-export const balancesOf = (wallet: WalletFigures, now: Instant): Balances => {
+export const balancesOf = (booked: WalletFigures, now: Instant): Balances => {
+  const wallet = figuresAt(booked, now);
   let [notSpendable, dormant, allocation, remaining, expired] = [0n, 0n, 0n, 0n, 0n];
   const restricted: { scope: Scope | null; amount: Credits }[] = [];
   for (const lot of wallet.live) {

@@ -13,6 +13,7 @@ export {
   type Balances,
   balancesOf,
   drawableByAny,
+  figuresAt,
   holdDocument,
   type HoldFigures,
   LOT_STATES,
@@ -24,6 +25,7 @@ export {
   walletDocument,
   type WalletFigures,
 } from './documents';
+export { debtPaidBy, withDueActivations } from './due-activations';
 export { type Effects, effectsOf, movesOf, type OwnEvent } from './effects';
 export {
   type Actor,

@@ -1,6 +1,6 @@
 import type { OrganizationFigures } from '../events';
 import { drawOrder } from '../wallet/draw-order';
-import { type Hold, isEffective, type Lot, NONE, type Organization, type Wallet } from '../wallet/state';
+import { type Hold, type Lot, NONE, type Organization, type Wallet } from '../wallet/state';
 import { type Instant, NO_CREDITS } from '@drawdown/kernel';
 
 /**
@@ -8,8 +8,8 @@ import { type Instant, NO_CREDITS } from '@drawdown/kernel';
  * It has the lots with something left and the open holds only, and nothing that only commands need (which debt was
  * paid by what, what was refunded, of which lots a hold is made): nothing can be decided on it.
  */
-export const organizationOf = (figures: OrganizationFigures, now: Instant): Organization => {
-  const lots = figures.lots.map((lot): Lot => ({ ...lot, activated: isEffective({ ...lot, activated: false }, now) }));
+export const organizationOf = (figures: OrganizationFigures): Organization => {
+  const lots = figures.lots.map((lot): Lot => ({ ...lot }));
   const walletList = figures.wallets.map((wallet) => walletOf(wallet, lots));
   const { members, wallets: _, lots: __, holds, ...own } = figures;
   return {

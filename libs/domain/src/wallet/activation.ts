@@ -1,6 +1,6 @@
-import { earliest, type Instant, NO_CREDITS, smaller } from '@drawdown/kernel';
+import { earliest, type Instant } from '@drawdown/kernel';
+import { debtPaidBy } from '../events';
 import type { DueRule } from './commands';
-import { freeOf, isExpired } from './state';
 
 /** A lot granted for later takes effect; a wallet in debt is paid from it at that moment (INV-LOT-7). */
 export const lotActivation: DueRule = {
@@ -17,7 +17,7 @@ export const lotActivation: DueRule = {
     for (const wallet of organization.wallets.values()) {
       for (const lot of wallet.live) {
         if (lot.activated || lot.effectiveAt > due) continue;
-        const debtPaid = isExpired(lot, due) ? NO_CREDITS : smaller(freeOf(lot), wallet.debt);
+        const debtPaid = debtPaidBy(lot, wallet.debt);
         return [
           { type: 'LotActivated', data: { wallet: wallet.key, lotId: lot.id, debtPaid, effectiveAt: lot.effectiveAt } },
         ];

@@ -44,7 +44,7 @@ export const organizationReads = (ports: OrganizationReadPorts): ReadOrganizatio
     const { testClock, createdAt } = read.value;
     // A clock that this process has not heard of yet stood at the creation at least.
     const time = testClock === null ? now() : latest(catalogue.testClock(testClock)?.now ?? createdAt, createdAt);
-    const value = view(organizationOf(read.value, time), time);
+    const value = view(organizationOf(read.value), time);
     return { value, asOf: { position: read.position, time } };
   };
 };

@@ -220,7 +220,7 @@ test('shows an organization that was frozen as suspended, for decisions about ac
   expect((await read.models.organization(READING))?.value).toMatchObject({ status: 'suspended' });
   const figures = await read.models.organizationFigures({ organizationId: 'org_0' });
   if (figures === undefined) throw new Error('the organization is not there');
-  const built = organizationOf(figures.value, READING.now);
+  const built = organizationOf(figures.value);
   expect(organizationView(built, READING.now)).toMatchObject({ status: 'suspended' });
   const request = { serviceType: 'llm_call', model: null, workspaceId: null, userId: null, estimate: null };
   expect(checkAccess(built, undefined, request, READING.now)).toMatchObject({ allowed: false, code: 'suspended' });
@@ -263,7 +263,7 @@ test('a change of what is not there stops the read model', async () => {
   used('4', { organizationId: 'org_0' })(made);
   await log.write(draftsOf(made).filter((draft) => 'charge' in draft || draft.event.type !== 'CreditsGranted'));
   await until(() => failure() !== null);
-  expect(failure()).toContain('lots_v4_g1 has 0 of 1 rows that events change');
+  expect(failure()).toContain('lots_v5_g1 has 0 of 1 rows that events change');
 });
 
 test('the check of the books sees what is wrong with them', async () => {
@@ -273,10 +273,10 @@ test('the check of the books sees what is wrong with them', async () => {
   await read.level();
   await assertBooks(database);
   const faults: readonly (readonly [sql: string, seen: string])[] = [
-    ['UPDATE lots_v4_g1 SET remaining = remaining + 1, consumed = consumed - 1', 'SQL-2'],
-    ['UPDATE wallets_v4_g1 SET held = 1', 'SQL-2'],
-    ['UPDATE wallets_v4_g1 SET settled = 7', 'SQL-4 wallets'],
-    ['UPDATE wallets_v4_g1 SET lifetime_spent = 3', 'SQL-4 wallets'],
+    ['UPDATE lots_v5_g1 SET remaining = remaining + 1, consumed = consumed - 1', 'SQL-2'],
+    ['UPDATE wallets_v5_g1 SET held = 1', 'SQL-2'],
+    ['UPDATE wallets_v5_g1 SET settled = 7', 'SQL-4 wallets'],
+    ['UPDATE wallets_v5_g1 SET lifetime_spent = 3', 'SQL-4 wallets'],
     ['UPDATE transactions_v1_g1 SET sequence = 9 WHERE sequence = 2', 'SQL-4'],
     ['UPDATE transactions_v1_g1 SET balance_before = 1, balance_after = 11 WHERE sequence = 1', 'SQL-4'],
     ['UPDATE breakdown_hours_v1_g1 SET credits = 3', 'SQL-5 cube'],

@@ -19,7 +19,8 @@ const WALLET_CHANGES = columns({
 });
 const LOT_CHANGES = columns({
   ...{ organization_id: 'text', lot_id: 'text', returned: 'numeric', remaining: 'numeric', held: 'numeric' },
-  ...{ consumed: 'numeric', expired: 'numeric', voided: 'numeric', forfeited: 'numeric', expires_at: 'timestamptz' },
+  ...{ consumed: 'numeric', expired: 'numeric', voided: 'numeric', forfeited: 'numeric', activated: 'boolean' },
+  ...{ expires_at: 'timestamptz' },
 });
 const CAPS = columns({ organization_id: 'text', lot_id: 'text', cap_window: 'text', used: 'numeric' });
 
@@ -83,8 +84,9 @@ export const saveWallets = async (tx: Sql, suffix: string, deltas: BalanceDeltas
   await updateAll(tx, `wallets${suffix}`, CHANGED, WALLET_CHANGES, changes, 't.wallet = d.wallet');
 };
 
-const isConsumption = ({ remaining, returned, held, expired, voided, forfeited, expiresAt }: LotDelta) =>
+const isConsumption = ({ remaining, returned, held, expired, voided, forfeited, activated, expiresAt }: LotDelta) =>
   expiresAt === null &&
+  !activated &&
   returned === 0n &&
   held === 0n &&
   expired === 0n &&
@@ -102,15 +104,15 @@ export const saveLots = async (tx: Sql, suffix: string, deltas: BalanceDeltas): 
         consumption.push([id, lotId, formatDecimal(consumed)]);
         continue;
       }
-      const { returned, remaining, held, expired, voided, forfeited, expiresAt } = lot;
+      const { returned, remaining, held, expired, voided, forfeited, activated, expiresAt } = lot;
       const terms = [returned, remaining - consumed, held, consumed, expired, voided, forfeited];
-      changes.push([id, lotId, ...terms.map(formatDecimal), expiresAt]);
+      changes.push([id, lotId, ...terms.map(formatDecimal), activated, expiresAt]);
     }
   }
   const CONSUMED = 'remaining = t.remaining - d.consumed, consumed = t.consumed + d.consumed';
   const CHANGED = `returned = t.returned + d.returned, remaining = t.remaining + d.remaining, held = t.held + d.held,
     consumed = t.consumed + d.consumed, expired = t.expired + d.expired, voided = t.voided + d.voided,
-    forfeited = t.forfeited + d.forfeited, expires_at = coalesce(d.expires_at, t.expires_at)`;
+    forfeited = t.forfeited + d.forfeited, activated = t.activated OR d.activated, expires_at = coalesce(d.expires_at, t.expires_at)`;
   const capped = [
     ...(await updateLots(tx, suffix, CONSUMED, CONSUMPTION, consumption)),
     ...(await updateLots(tx, suffix, CHANGED, LOT_CHANGES, changes)),

@@ -15,7 +15,7 @@ export interface OrganizationDeltas {
   /** Roles by person; null: no member any more. */
   readonly members: Map<string, Role | null>;
   readonly wallets: Map<string, WalletDelta>;
-  readonly newLots: LotTerms[];
+  readonly newLots: (LotTerms & { readonly activated: boolean })[];
   readonly lots: Map<string, LotDelta>;
   readonly newHolds: NewHold[];
   readonly holds: Map<string, HoldDelta>;
@@ -58,6 +58,8 @@ export interface LotDelta {
   expired: bigint;
   voided: bigint;
   forfeited: bigint;
+  /** True where it took effect. */
+  activated: boolean;
   expiresAt: Instant | null;
   /** By the UTC day of the draw. */
   readonly draws: DayDraws[];
@@ -124,6 +126,7 @@ export const lotIn = ({ lots }: OrganizationDeltas, id: string): LotDelta => {
   if (lot === undefined) {
     lot = {
       ...{ returned: 0n, remaining: 0n, held: 0n, expired: 0n, voided: 0n, forfeited: 0n },
+      activated: false,
       expiresAt: null,
       draws: [],
     };

@@ -9,6 +9,7 @@ export interface LotRow extends Row {
   readonly credit_type: string;
   readonly priority: number;
   readonly effective_at: Instant;
+  readonly activated: boolean;
   readonly expires_at: Instant | null;
   readonly scope: Scope | null;
   readonly cap_amount: string | null;
@@ -26,7 +27,7 @@ export interface LotRow extends Row {
 
 /** A lot's columns, of `lots l` and `lot_caps c`. */
 export const LOT_COLUMNS = `l.lot_id, l.sequence AS lot_sequence, l.credit_type, l.priority, l.effective_at,
-  l.expires_at, l.scope, l.cap_amount, l.cap_per, c.used AS cap_used, l.cost_basis, l.funding, l.amount, l.remaining,
+  l.activated, l.expires_at, l.scope, l.cap_amount, l.cap_per, c.used AS cap_used, l.cost_basis, l.funding, l.amount, l.remaining,
   l.held AS lot_held, l.voided, l.expired, l.forfeited`;
 
 /** The table of what caps have used, joined to `lots l` in the window that `now` lies in. */
@@ -46,6 +47,7 @@ export const lotFigures = (row: LotRow, now: Instant): LotFigures => ({
   forfeited: storedCredits(row.forfeited),
   priority: row.priority,
   effectiveAt: row.effective_at,
+  activated: row.activated,
   expiresAt: row.expires_at,
   scope: row.scope,
   cap:

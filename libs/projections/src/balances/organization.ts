@@ -27,7 +27,7 @@ const questionOf = (suffix: string): string => `
         ${text('settled held debt lifetime_added lifetime_purchased lifetime_spent sequence')}
       FROM wallets${suffix} WHERE organization_id = o.organization_id ORDER BY place`)} AS wallets,
     ${list(`
-      SELECT l.lot_id, wallet, credit_type, priority, scope, cap_per, cost_basis, funding, cap_window,
+      SELECT l.lot_id, wallet, credit_type, priority, activated, scope, cap_per, cost_basis, funding, cap_window,
         ${text('sequence cap_amount used amount returned remaining held consumed expired voided forfeited')},
         ${instants('effective_at expires_at')}
       FROM lots${suffix} l LEFT JOIN LATERAL (
@@ -69,6 +69,7 @@ interface LotJson extends Texts<
   | ('consumed' | 'expired' | 'voided' | 'forfeited')
 > {
   readonly priority: number;
+  readonly activated: boolean;
   readonly expires_at: string | null;
   readonly scope: Lot['scope'];
   readonly cap_per: 'day' | 'calendar-month' | null;
@@ -138,6 +139,7 @@ const lotOf = (lot: LotJson): Lot => ({
   creditType: lot.credit_type,
   priority: lot.priority,
   effectiveAt: storedInstant(lot.effective_at),
+  activated: lot.activated,
   expiresAt: lot.expires_at === null ? null : storedInstant(lot.expires_at),
   scope: lot.scope,
   cap:

@@ -34,8 +34,8 @@ const tables = (suffix: string): readonly string[] => [
      PRIMARY KEY (organization_id, wallet)) WITH (fillfactor = 50)`,
   `CREATE TABLE lots${suffix} (
      organization_id text NOT NULL, lot_id text NOT NULL, wallet text NOT NULL, sequence bigint NOT NULL,
-     credit_type text NOT NULL, priority integer NOT NULL, effective_at timestamptz NOT NULL, expires_at timestamptz,
-     scope json, cap_amount numeric, cap_per text, cost_basis json, funding text NOT NULL,
+     credit_type text NOT NULL, priority integer NOT NULL, effective_at timestamptz NOT NULL, activated boolean NOT NULL,
+     expires_at timestamptz, scope json, cap_amount numeric, cap_per text, cost_basis json, funding text NOT NULL,
      amount numeric NOT NULL CHECK (amount >= 0), returned numeric NOT NULL CHECK (returned >= 0),
      remaining numeric NOT NULL CHECK (remaining >= 0), held numeric NOT NULL CHECK (held >= 0),
      consumed numeric NOT NULL CHECK (consumed >= 0), expired numeric NOT NULL CHECK (expired >= 0),
@@ -67,7 +67,7 @@ const tables = (suffix: string): readonly string[] => [
  */
 export const balances: LedgerProjector<BalanceDeltas> = {
   name: 'balances',
-  version: 4,
+  version: 5,
   tableNames: ['organizations', 'members', 'wallets', 'lots', 'lot_caps', 'holds'],
   tables,
   begin: () => ({ organizations: new Map(), shard: 0 }),
@@ -143,11 +143,14 @@ const applyOwn = (organization: OrganizationDeltas, event: OwnEvent, { bookedAt,
     case 'CreditsGranted': {
       const { lot } = event.data;
       const wallet = walletIn(organization, lot.wallet);
-      organization.newLots.push(lot);
+      organization.newLots.push({ ...lot, activated: lot.effectiveAt <= bookedAt });
       wallet.added += lot.amount;
       if (lot.funding === 'payment') wallet.purchased += lot.amount;
       return;
     }
+    case 'LotActivated':
+      lotIn(organization, event.data.lotId).activated = true;
+      return;
     case 'HoldAuthorized':
       organization.newHolds.push({ ...event.data, revision });
       setAside(organization, event);
@@ -185,7 +188,6 @@ const applyOwn = (organization: OrganizationDeltas, event: OwnEvent, { bookedAt,
     case 'OrganizationFrozen':
       organization.status ??= 'suspended';
       return;
-    case 'LotActivated':
     case 'LotExpired':
     case 'GrantVoided':
     case 'BalanceReduced':

@@ -21,8 +21,8 @@ const WALLETS = columns({
 const POLICY_CHANGES = columns({ organization_id: 'text', wallet: 'text', version: 'integer', policy: 'json' });
 const LOTS = columns({
   ...{ organization_id: 'text', lot_id: 'text', wallet: 'text', sequence: 'bigint', credit_type: 'text' },
-  ...{ priority: 'integer', effective_at: 'timestamptz', expires_at: 'timestamptz', scope: 'json' },
-  ...{ cap_amount: 'numeric', cap_per: 'text', cost_basis: 'json', funding: 'text', amount: 'numeric' },
+  ...{ priority: 'integer', effective_at: 'timestamptz', activated: 'boolean', expires_at: 'timestamptz' },
+  ...{ scope: 'json', cap_amount: 'numeric', cap_per: 'text', cost_basis: 'json', funding: 'text', amount: 'numeric' },
   ...{ returned: 'numeric', remaining: 'numeric', held: 'numeric', consumed: 'numeric', expired: 'numeric' },
   ...{ voided: 'numeric', forfeited: 'numeric' },
 });
@@ -156,8 +156,8 @@ const newLots = (deltas: BalanceDeltas): Cell[][] =>
       const amount = formatDecimal(lot.amount);
       const cap = lot.cap === null ? [null, null] : [formatDecimal(lot.cap.amount), lot.cap.per];
       return [
-        ...[id, lot.lotId, lot.wallet, lot.sequence, lot.creditType, lot.priority, lot.effectiveAt, lot.expiresAt],
-        ...[jsonOf(lot.scope), ...cap, jsonOf(lot.costBasis), lot.funding, amount],
+        ...[id, lot.lotId, lot.wallet, lot.sequence, lot.creditType, lot.priority, lot.effectiveAt, lot.activated],
+        ...[lot.expiresAt, jsonOf(lot.scope), ...cap, jsonOf(lot.costBasis), lot.funding, amount],
         ...['0', amount, '0', '0', '0', '0', '0'],
       ];
     },

@@ -120,6 +120,23 @@ test('INV-TIM-3: a lot is out of the balance from when it ended, whenever that w
   expect(await seen()).toEqual(expected);
 });
 
+test('INV-LOT-7, INV-TIM-6: debt that a lot paid when it began stays paid after its end, whenever that was booked, and if it never was', async () => {
+  const ledger = new TestLedger({ id: 'org_0' });
+  used('20', { organizationId: 'org_0' })(ledger);
+  granted('short', '100', { effectiveAt: instant('2026-03-02T06:00:00Z'), expiresAt: instant('2026-03-02T12:00:00Z') })(
+    ledger,
+  );
+  const unbooked = draftsOf(ledger);
+  await show(unbooked);
+  const expected = ['02-28T00:00 0', '03-01T00:00 80', '03-02T00:00 80', '03-03T00:00 0', '03-04T00:00 0', '03-04T06:00 0']; // prettier-ignore
+  const seen = async () =>
+    line((await read.models.burndown(READING, { wallet: 'credits', period: 'all' }))?.value.data);
+  expect(await seen()).toEqual(expected);
+  ledger.advance(NOW);
+  await show(draftsOf(ledger).slice(unbooked.length));
+  expect(await seen()).toEqual(expected);
+});
+
 test('is as of what all of its read models have, and waits for each of them (INV-DEL-5)', async () => {
   const ledger = spent();
   await show(draftsOf(ledger));

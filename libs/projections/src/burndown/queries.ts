@@ -1,4 +1,4 @@
-import { balancesOf, type WalletFigures } from '@drawdown/domain/events';
+import { balancesOf, figuresAt, type WalletFigures } from '@drawdown/domain/events';
 import { DAY_MICROS, formatDecimal, type Instant, shift, storedCredits } from '@drawdown/kernel';
 import type { Row } from '@drawdown/ports';
 import { asOfAll } from '../as-of-all';
@@ -32,7 +32,8 @@ export const askBurndown = async (
   wallet: Answer<WalletFigures>,
 ): Promise<Answer<Burndown>> => {
   const { now } = reading;
-  const { settled, available } = balancesOf(wallet.value, now);
+  const figures = figuresAt(wallet.value, now);
+  const { settled, available } = balancesOf(figures, now);
   const history = await askHistory(reader, reading, key, firstMidnight(period, now));
   const burn = await askBurnRate(reader, reading, {
     ...{ wallet: key, available },
@@ -42,10 +43,10 @@ export const askBurndown = async (
   return {
     value: {
       data: [
-        ...history.value.map((point) => shownAt(point, wallet.value, now)),
+        ...history.value.map((point) => shownAt(point, figures, now)),
         { time: now, balance: formatDecimal(settled) },
       ],
-      projection: projectionOf({ wallet: wallet.value, now, perDay }),
+      projection: projectionOf({ wallet: figures, now, perDay }),
     },
     // Three read models, none of which is the clock of the others: what all of them cover.
     asOf: asOfAll([wallet, history, burn], now),
@@ -104,7 +105,7 @@ const closings = (
   return points;
 };
 
-/** Without lots that had ended by then although nobody has booked it yet (INV-TIM-3). */
+/** Without what was left of lots that had ended by then although nobody has booked it yet (INV-TIM-3). */
 const shownAt = ({ time, balance }: Closing, { live }: WalletFigures, now: Instant): BalancePoint => {
   let ended = 0n;
   for (const { expiresAt, remaining, held } of live) {
