@@ -3,12 +3,12 @@ import { Rest } from './rest';
 beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
 
-/** Milliseconds that the rests last which follow commits of so many charges, each `gatheredMs` after the rest before it. */
-const lasting = async (commitMs: number, charges: number, gatheredMs = commitMs, commits = 1): Promise<number[]> => {
+/** How long each of these rests lasts, in milliseconds; a batch of charges is committed so long after the rest before it. */
+const lasting = async (batches: readonly { after: number; charges: number }[], commitMs: number): Promise<number[]> => {
   const rests = new Rest();
   const lasted: number[] = [];
-  for (let i = 0; i < commits; i++) {
-    jest.advanceTimersByTime(gatheredMs);
+  for (const { after, charges } of batches) {
+    jest.advanceTimersByTime(after);
     const from = Date.now();
     const rest = rests.from(commitMs, charges);
     await jest.runAllTimersAsync();
@@ -18,28 +18,25 @@ const lasting = async (commitMs: number, charges: number, gatheredMs = commitMs,
   return lasted;
 };
 
+const times = <T>(count: number, one: T): T[] => Array.from({ length: count }, () => one);
+
 test('at many charges a second the database rests eight times as long as a commit took, two seconds at most', async () => {
-  expect(await lasting(100, 1_000)).toEqual([800]);
-  expect(await lasting(2_000, 50_000)).toEqual([2_000]);
+  const batches = times(60, { after: 100, charges: 10_000 });
+  expect((await lasting(batches, 100)).at(-1)).toBe(800);
+  expect((await lasting(batches, 5_000)).at(-1)).toBe(2_000);
 });
 
 test('at few charges a second a reader of rows does not wait for more of them', async () => {
-  expect(await lasting(10, 29)).toEqual([80]);
-  expect(await lasting(2_000, 5_000)).toEqual([100]);
+  expect(await lasting(times(20, { after: 10, charges: 29 }), 10)).toEqual(times(20, 80));
+  expect(await lasting(times(20, { after: 2_500, charges: 5_000 }), 2_500)).toEqual(times(20, 100));
 });
 
-test('a batch that was large because it was late is not rested from for long', async () => {
-  const rests = new Rest();
-  const lasted: number[] = [];
-  let gathered = 3_000; // milliseconds that the first batch was late
-  for (let i = 0; i < 4; i++) {
-    jest.advanceTimersByTime(gathered);
-    const from = Date.now();
-    const rest = rests.from(50, gathered * 2); // 2,000 charges a second
-    await jest.runAllTimersAsync();
-    await rest;
-    lasted.push(Date.now() - from);
-    gathered = 150;
-  }
-  expect(lasted).toEqual([100, 100, 100, 100]);
+test('a batch that was large because it was late is not rested from for long, nor are those after it', async () => {
+  const steady = { after: 100, charges: 400 }; // 2,000 a second, with the rests
+  const late = [
+    { after: 5, charges: 10 },
+    { after: 1, charges: 2_000 },
+  ];
+  const lasted = await lasting([...times(30, steady), ...late, ...times(30, steady)], 50);
+  expect(Math.max(...lasted)).toBe(100);
 });

@@ -8,9 +8,11 @@ const FACTOR = 8;
 const LONGEST_MS = 2_000;
 /**
  * Fewer charges a second seldom have a row in common: waiting longer for more of them would only make readers wait. The
- * rate counts, not the size of a batch: after one that was late the next would be large, and rest long again, for ever.
+ * rate over some seconds counts, not the size of a batch: one that was late is large, and a long rest would make the next
+ * one late as well.
  */
-const MANY_A_SECOND = 3_000;
+const MANY_A_SECOND = 4_000;
+const RATE_OVER_MS = 3_000;
 const LONGEST_AFTER_FEW_MS = 100;
 
 /** The pauses of one follower between its commits. */
@@ -18,6 +20,8 @@ export class Rest {
   private isCut = false;
   private wake: (() => void) | undefined;
   private last = performance.now();
+  /** Charges a second, of late: what is longer ago counts less and less. */
+  private rate = 0;
 
   /** A commit begins: what was cut is over. */
   reset(): void {
@@ -26,10 +30,8 @@ export class Rest {
 
   /** Resolves when a commit of so many charges that took `commitMs` has been rested from, or {@link cut} is called. */
   async from(commitMs: number, charges: number): Promise<void> {
-    const now = performance.now();
-    const areMany = charges * 1000 > MANY_A_SECOND * (now - this.last);
-    this.last = now;
-    const ms = Math.min(commitMs * FACTOR, areMany ? LONGEST_MS : LONGEST_AFTER_FEW_MS);
+    this.count(charges);
+    const ms = Math.min(commitMs * FACTOR, this.rate > MANY_A_SECOND ? LONGEST_MS : LONGEST_AFTER_FEW_MS);
     if (this.isCut || ms < 1) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);
@@ -39,6 +41,15 @@ export class Rest {
       };
     });
     this.wake = undefined;
+  }
+
+  /** Counts charges as if they had come evenly since the commit before. */
+  private count(charges: number): void {
+    const now = performance.now();
+    const ms = Math.max(1, now - this.last);
+    this.last = now;
+    const left = Math.exp(-ms / RATE_OVER_MS);
+    this.rate = this.rate * left + ((charges * 1000) / ms) * (1 - left);
   }
 
   /** Ends the present rest, and the next one before it begins. */
