@@ -1,7 +1,7 @@
 import type { Sql } from '@drawdown/ports';
 import type { LedgerProjector } from '../ledger-record';
 import { columns, rowSource } from '../rows';
-import { addBookings, addCharge, begin, TRANSACTION_COLUMNS, type TransactionDeltas } from './rows';
+import { addBookings, addCharges, begin, TRANSACTION_COLUMNS, type TransactionDeltas } from './rows';
 
 const TRANSACTIONS = Object.keys(TRANSACTION_COLUMNS).join(', ');
 const RATES = columns({
@@ -56,7 +56,7 @@ export const transactions: LedgerProjector<TransactionDeltas> = {
     const { event } = record;
     switch (event.type) {
       case 'UsageCharged':
-        for (const [index, charge] of event.data.charges.entries()) addCharge(deltas, charge, index, record);
+        addCharges(deltas, event.data, record);
         return;
       case 'UsageQuarantined':
       case 'UsageRefused':

@@ -1,17 +1,18 @@
 import {
   type AppliedRate,
   type Booking,
-  type Charge,
+  type Charged,
+  type ChargeText,
   effectsOf,
   type OwnEvent,
-  type Quantities,
-  type Slice,
+  type SliceText,
+  walkTransactions,
 } from '@drawdown/domain/events';
 import {
   DRAWDOWN_NAMESPACE,
   format,
-  formatDecimal,
   identityOf,
+  type Instant,
   organizationNamespace,
   uuidDigits,
   uuidText,
@@ -60,14 +61,12 @@ export interface TransactionDeltas {
   readonly cells: readonly Cell[][];
   /** Rates by key; each stands once in its table, its charges name it. */
   readonly rates: Map<string, AppliedRate>;
-  readonly rateKeys: Map<AppliedRate, string>;
   readonly namespaces: Map<string, Buffer>;
 }
 
 export const begin = (): TransactionDeltas => ({
   cells: Object.keys(TRANSACTION_COLUMNS).map(() => []),
   rates: new Map(),
-  rateKeys: new Map(),
   namespaces: new Map(),
 });
 
@@ -95,8 +94,8 @@ const storedUuid = (transactionId: string): string => {
 };
 
 /** Slices as `lot=amount lot=amount`: half the bytes of JSON, and nothing in it to be escaped. */
-const slicesText = (slices: readonly Slice[]): string =>
-  slices.map(({ lotId, amount }) => `${lotId}=${format(amount)}`).join(' ');
+const slicesText = (slices: readonly SliceText[]): string =>
+  slices.map(({ lotId, amount }) => `${lotId}=${amount}`).join(' ');
 
 export const readSlices = (text: string): { lot_id: string; amount: string }[] =>
   text === ''
@@ -106,30 +105,29 @@ export const readSlices = (text: string): { lot_id: string; amount: string }[] =
         return { lot_id: slice.slice(0, end), amount: slice.slice(end + 1) };
       });
 
+/** What is shown of the quantities of a shape: the sum of those at these places, in this unit. */
+interface Shown {
+  readonly places: readonly number[];
+  readonly unit: string | null;
+}
+
+const NOTHING_SHOWN: Shown = { places: [], unit: null };
+
 /** One quantity as it is, in its unit or, where it has a name of its own, in that; several as the sum of their tokens. */
-const usageOf = (quantities: Quantities, unit: string | null): [string | null, string | null] => {
-  const [only] = quantities;
-  if (quantities.length === 1 && only?.[0] === 'quantity') return [format(only[1]), unit];
-  let tokens = 0n;
-  let counted = 0;
-  for (const [name, amount] of quantities) {
-    if (!name.endsWith('_tokens')) continue;
-    tokens += amount;
-    counted += 1;
-  }
-  if (counted > 0) return [formatDecimal(tokens), 'tokens'];
-  return quantities.length === 1 && only !== undefined ? [format(only[1]), only[0]] : [null, null];
+const shownOf = (names: readonly string[], unit: string | null): Shown => {
+  const [only] = names;
+  if (names.length === 1 && only === 'quantity') return { places: [0], unit };
+  const tokens = [...names.keys()].filter((place) => names[place]?.endsWith('_tokens'));
+  if (tokens.length > 0) return { places: tokens, unit: 'tokens' };
+  return names.length === 1 && only !== undefined ? { places: [0], unit: only } : NOTHING_SHOWN;
 };
 
 /** The key under which a rate's price is kept: a UUID of all it says, so that what says the same is kept once. */
-const rateKey = (deltas: TransactionDeltas, rate: AppliedRate): string => {
-  let key = deltas.rateKeys.get(rate);
-  if (key === undefined) {
-    const { card, version, index, price, rounding } = rate;
-    key = uuidText(uuidV5Bytes(DRAWDOWN_NAMESPACE, JSON.stringify(['rate', card, version, index, price, rounding])));
-    deltas.rateKeys.set(rate, key);
-    deltas.rates.set(key, rate);
-  }
+const rateKey = ({ rates }: TransactionDeltas, rate: AppliedRate): string => {
+  const { card, version, index, price, rounding } = rate;
+  const all = JSON.stringify(['rate', card, version, index, price, rounding]);
+  const key = uuidText(uuidV5Bytes(DRAWDOWN_NAMESPACE, all));
+  rates.set(key, rate);
   return key;
 };
 
@@ -142,48 +140,57 @@ const namespaceOf = ({ namespaces }: TransactionDeltas, organizationId: string):
   return namespace;
 };
 
-export const addCharge = (
-  deltas: TransactionDeltas,
-  charge: Charge,
-  index: number,
-  { revision, bookedAt }: LedgerRecord,
-): void => {
-  const { usage } = charge;
-  const [quantity, unit] = usageOf(usage.quantities, usage.unit);
-  addRow(deltas, [
-    usage.organizationId,
-    revision,
-    index,
-    uuidDigits(identityOf(namespaceOf(deltas, usage.organizationId), usage.source, usage.id)),
-    'consumption',
-    charge.wallet,
-    charge.sequence,
-    formatDecimal(charge.price - charge.uncovered),
-    '0',
-    format(charge.balanceBefore),
-    format(charge.balanceAfter),
-    format(charge.debt),
-    format(charge.uncovered),
-    usage.serviceType,
-    usage.resourceType,
-    usage.resourceId,
-    usage.userId,
-    usage.workspaceId,
-    usage.model,
-    usage.taskId,
-    usage.parentTransactionId,
-    null,
-    quantity,
-    unit,
-    usage.latencyMs,
-    rateKey(deltas, charge.rate),
-    charge.policyVersion,
-    usage.time,
-    bookedAt,
-    charge.actor,
-    slicesText(charge.slices),
-  ]);
+/** The transactions of packed usage, one per charge. */
+export const addCharges = (deltas: TransactionDeltas, charged: Charged, { revision, bookedAt }: LedgerRecord): void => {
+  let index = 0;
+  walkTransactions<Buffer, string, Shown>(charged, {
+    wallet: (organizationId) => namespaceOf(deltas, organizationId),
+    rate: (rate) => rateKey(deltas, rate),
+    shape: shownOf,
+    charged: (charge) => {
+      addRow(deltas, chargeCells(charge, index++, revision, bookedAt));
+    },
+  });
 };
+
+const chargeCells = (
+  charge: ChargeText<Buffer, string, Shown>,
+  index: number,
+  revision: number,
+  bookedAt: Instant,
+): Cell[] => [
+  charge.organizationId,
+  revision,
+  index,
+  uuidDigits(identityOf(charge.of, charge.source, charge.id)),
+  'consumption',
+  charge.wallet,
+  charge.sequence,
+  charge.debited,
+  '0',
+  charge.balanceBefore,
+  charge.balanceAfter,
+  charge.debt,
+  charge.uncovered,
+  charge.serviceType,
+  charge.resourceType,
+  charge.resourceId,
+  charge.userId,
+  charge.workspaceId,
+  charge.model,
+  charge.taskId,
+  charge.parentTransactionId,
+  null,
+  charge.quantity,
+  charge.shape.unit,
+  charge.latencyMs,
+  charge.rate,
+  charge.policyVersion,
+  charge.time,
+  bookedAt,
+  charge.actor,
+  slicesText(charge.slices),
+];
 
 /** The transactions of an event that is no packed usage, one per booking. */
 export const addBookings = (deltas: TransactionDeltas, event: OwnEvent, record: LedgerRecord): void => {
@@ -226,6 +233,6 @@ const bookingCells = (event: OwnEvent, booking: Booking, index: number, record: 
     booking.eventTime,
     record.bookedAt,
     record.actor.id,
-    slicesText(booking.slices),
+    slicesText(booking.slices.map(({ lotId, amount }) => ({ lotId, amount: format(amount) }))),
   ];
 };
