@@ -12,7 +12,6 @@ import {
   DRAWDOWN_NAMESPACE,
   format,
   identityOf,
-  type Instant,
   organizationNamespace,
   uuidDigits,
   uuidText,
@@ -20,59 +19,20 @@ import {
 } from '@drawdown/kernel';
 import { type LedgerRecord, ownerOf } from '../ledger-record';
 import type { Cell } from '../rows';
-
-/** Columns of a transaction and their types, in the order of {@link chargeCells} and {@link bookingCells}. */
-export const TRANSACTION_COLUMNS = {
-  organization_id: 'text',
-  revision: 'bigint',
-  idx: 'integer',
-  id: 'uuid',
-  kind: 'text',
-  wallet: 'text',
-  sequence: 'bigint',
-  debited: 'numeric',
-  credited: 'numeric',
-  balance_before: 'numeric',
-  balance_after: 'numeric',
-  debt: 'numeric',
-  uncovered: 'numeric',
-  service_type: 'text',
-  resource_type: 'text',
-  resource_id: 'text',
-  user_id: 'text',
-  workspace_id: 'text',
-  model: 'text',
-  task_id: 'text',
-  parent_transaction_id: 'text',
-  refunded_transaction_id: 'text',
-  usage_quantity: 'numeric',
-  usage_unit: 'text',
-  latency_ms: 'integer',
-  rate: 'uuid',
-  policy_version: 'integer',
-  event_time: 'timestamptz',
-  booked_at: 'timestamptz',
-  actor: 'text',
-  slices: 'text',
-} as const;
+import { type Columns, emptyColumns, NAMES, type TransactionColumn } from './transaction-columns';
 
 export interface TransactionDeltas {
-  /** By column: twenty thousand rows of thirty-one cells are as many arrays for the garbage collector, columns are few. */
-  readonly cells: readonly Cell[][];
+  readonly columns: Columns;
   /** Rates by key; each stands once in its table, its charges name it. */
   readonly rates: Map<string, AppliedRate>;
   readonly namespaces: Map<string, Buffer>;
 }
 
 export const begin = (): TransactionDeltas => ({
-  cells: Object.keys(TRANSACTION_COLUMNS).map(() => []),
+  columns: emptyColumns(),
   rates: new Map(),
   namespaces: new Map(),
 });
-
-const addRow = ({ cells }: TransactionDeltas, row: readonly Cell[]): void => {
-  for (const [column, cell] of row.entries()) cells[column]?.push(cell);
-};
 
 /** Every transaction id is `txn_` and a UUID; the table has the UUID, a third of the bytes in each index. */
 const PREFIX = 'txn_';
@@ -94,8 +54,11 @@ const storedUuid = (transactionId: string): string => {
 };
 
 /** Slices as `lot=amount lot=amount`: half the bytes of JSON, and nothing in it to be escaped. */
-const slicesText = (slices: readonly SliceText[]): string =>
-  slices.map(({ lotId, amount }) => `${lotId}=${amount}`).join(' ');
+const slicesText = (slices: readonly SliceText[]): string => {
+  let text = '';
+  for (const { lotId, amount } of slices) text += `${text === '' ? '' : ' '}${lotId}=${amount}`;
+  return text;
+};
 
 export const readSlices = (text: string): { lot_id: string; amount: string }[] =>
   text === ''
@@ -141,98 +104,104 @@ const namespaceOf = ({ namespaces }: TransactionDeltas, organizationId: string):
 };
 
 /** The transactions of packed usage, one per charge. */
-export const addCharges = (deltas: TransactionDeltas, charged: Charged, { revision, bookedAt }: LedgerRecord): void => {
+export const addCharges = (deltas: TransactionDeltas, charged: Charged, record: LedgerRecord): void => {
   let index = 0;
   walkTransactions<Buffer, string, Shown>(charged, {
     wallet: (organizationId) => namespaceOf(deltas, organizationId),
     rate: (rate) => rateKey(deltas, rate),
     shape: shownOf,
     charged: (charge) => {
-      addRow(deltas, chargeCells(charge, index++, revision, bookedAt));
+      addCharge(deltas.columns, charge, index++, record);
     },
   });
 };
 
-const chargeCells = (
+const addCharge = (
+  columns: Columns,
   charge: ChargeText<Buffer, string, Shown>,
   index: number,
-  revision: number,
-  bookedAt: Instant,
-): Cell[] => [
-  charge.organizationId,
-  revision,
-  index,
-  uuidDigits(identityOf(charge.of, charge.source, charge.id)),
-  'consumption',
-  charge.wallet,
-  charge.sequence,
-  charge.debited,
-  '0',
-  charge.balanceBefore,
-  charge.balanceAfter,
-  charge.debt,
-  charge.uncovered,
-  charge.serviceType,
-  charge.resourceType,
-  charge.resourceId,
-  charge.userId,
-  charge.workspaceId,
-  charge.model,
-  charge.taskId,
-  charge.parentTransactionId,
-  null,
-  charge.quantity,
-  charge.shape.unit,
-  charge.latencyMs,
-  charge.rate,
-  charge.policyVersion,
-  charge.time,
-  bookedAt,
-  charge.actor,
-  slicesText(charge.slices),
-];
+  { revision, bookedAt }: LedgerRecord,
+): void => {
+  columns.organization_id.add(charge.organizationId);
+  columns.revision.add(revision);
+  columns.idx.add(index);
+  columns.id.add(uuidDigits(identityOf(charge.of, charge.source, charge.id)));
+  columns.kind.add('consumption');
+  columns.wallet.add(charge.wallet);
+  columns.sequence.add(charge.sequence);
+  columns.debited.add(charge.debited);
+  columns.credited.add('0');
+  columns.balance_before.add(charge.balanceBefore);
+  columns.balance_after.add(charge.balanceAfter);
+  columns.debt.add(charge.debt);
+  columns.uncovered.add(charge.uncovered);
+  columns.service_type.add(charge.serviceType);
+  columns.resource_type.add(charge.resourceType);
+  columns.resource_id.add(charge.resourceId);
+  columns.user_id.add(charge.userId);
+  columns.workspace_id.add(charge.workspaceId);
+  columns.model.add(charge.model);
+  columns.task_id.add(charge.taskId);
+  columns.parent_transaction_id.add(charge.parentTransactionId);
+  columns.refunded_transaction_id.add(null);
+  columns.usage_quantity.add(charge.quantity);
+  columns.usage_unit.add(charge.shape.unit);
+  columns.latency_ms.add(charge.latencyMs);
+  columns.rate.add(charge.rate);
+  columns.policy_version.add(charge.policyVersion);
+  columns.event_time.add(charge.time);
+  columns.booked_at.add(bookedAt);
+  columns.actor.add(charge.actor);
+  columns.slices.add(slicesText(charge.slices));
+};
 
 /** The transactions of an event that is no packed usage, one per booking. */
 export const addBookings = (deltas: TransactionDeltas, event: OwnEvent, record: LedgerRecord): void => {
   for (const [index, booking] of effectsOf(event).bookings.entries()) {
-    addRow(deltas, bookingCells(event, booking, index, record));
+    const row = bookingCells(event, booking, index, record);
+    for (const name of NAMES) deltas.columns[name].add(row[name]);
   }
 };
 
-const bookingCells = (event: OwnEvent, booking: Booking, index: number, record: LedgerRecord): Cell[] => {
+const bookingCells = (
+  event: OwnEvent,
+  booking: Booking,
+  index: number,
+  record: LedgerRecord,
+): Record<TransactionColumn, Cell> => {
   const captured = event.type === 'HoldCaptured' ? event.data : null;
   const usage = captured?.usage;
-  return [
-    ownerOf(record),
-    record.revision,
-    index,
-    storedUuid(booking.transactionId),
-    booking.kind,
-    booking.wallet,
-    booking.sequence,
-    format(booking.debited),
-    format(booking.credited),
-    format(booking.balanceBefore),
-    format(booking.balanceAfter),
-    format(booking.debt),
-    captured === null ? '0' : format(captured.uncovered),
-    usage?.serviceType ?? null,
-    usage?.resourceType ?? null,
-    usage?.resourceId ?? null,
-    usage?.userId ?? null,
-    usage?.workspaceId ?? null,
-    usage?.model ?? null,
-    usage?.taskId ?? null,
-    null,
-    event.type === 'ChargeRefunded' ? event.data.chargeId : null,
-    null,
-    null,
-    null,
-    null,
-    booking.policyVersion,
-    booking.eventTime,
-    record.bookedAt,
-    record.actor.id,
-    slicesText(booking.slices.map(({ lotId, amount }) => ({ lotId, amount: format(amount) }))),
-  ];
+  return {
+    organization_id: ownerOf(record),
+    revision: record.revision,
+    idx: index,
+    id: storedUuid(booking.transactionId),
+    kind: booking.kind,
+    wallet: booking.wallet,
+    sequence: booking.sequence,
+    debited: format(booking.debited),
+    credited: format(booking.credited),
+    balance_before: format(booking.balanceBefore),
+    balance_after: format(booking.balanceAfter),
+    debt: format(booking.debt),
+    uncovered: captured === null ? '0' : format(captured.uncovered),
+    service_type: usage?.serviceType ?? null,
+    resource_type: usage?.resourceType ?? null,
+    resource_id: usage?.resourceId ?? null,
+    user_id: usage?.userId ?? null,
+    workspace_id: usage?.workspaceId ?? null,
+    model: usage?.model ?? null,
+    task_id: usage?.taskId ?? null,
+    parent_transaction_id: null,
+    refunded_transaction_id: event.type === 'ChargeRefunded' ? event.data.chargeId : null,
+    usage_quantity: null,
+    usage_unit: null,
+    latency_ms: null,
+    rate: null,
+    policy_version: booking.policyVersion,
+    event_time: booking.eventTime,
+    booked_at: record.bookedAt,
+    actor: record.actor.id,
+    slices: slicesText(booking.slices.map(({ lotId, amount }) => ({ lotId, amount: format(amount) }))),
+  };
 };
