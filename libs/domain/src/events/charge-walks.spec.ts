@@ -1,4 +1,4 @@
-import { type Credits, UnreadableEvent } from '@drawdown/kernel';
+import { type Credits, format, formatDecimal, UnreadableEvent } from '@drawdown/kernel';
 import fc from 'fast-check';
 import { chargeLists } from '../testing/charges';
 import {
@@ -9,6 +9,7 @@ import {
   readLedgerEvent,
   walkConsumption,
   walkDraws,
+  walkTransactions,
   writeLedgerEvent,
 } from '.';
 
@@ -59,6 +60,52 @@ const consumptionOf = ({ usage, wallet, price, uncovered }: Charge): unknown => 
   return { organizationId, wallet, time, credits: price - uncovered, ...by };
 };
 
+/** What is counted in the specs: the quantities whose names have a vowel first. */
+const isCounted = (name: string): boolean => /^[aeiou]/.test(name);
+
+const transactionsIn = (charged: Charged): unknown[] => {
+  const seen: unknown[] = [];
+  walkTransactions(charged, {
+    wallet: (organizationId, wallet) => `${organizationId} ${wallet}`,
+    rate: (rate) => rate,
+    shape: (names, unit) => ({ names, unit, places: [...names.keys()].filter((n) => isCounted(names[n] ?? '')) }),
+    charged: ({ slices, shape: { names, unit }, ...charge }) => {
+      seen.push({ ...charge, names, unit, slices: structuredClone(slices) });
+    },
+  });
+  return seen;
+};
+
+const transactionOf = ({ usage, ...charge }: Charge): unknown => {
+  const { organizationId, source, id, time, unit, parentTransactionId, taskId, latencyMs } = usage;
+  const { workspaceId, serviceType, userId, model, resourceType, resourceId } = usage;
+  const { wallet, policyVersion, sequence, actor, rate, price, uncovered } = charge;
+  const summed = usage.quantities.filter(([name]) => isCounted(name)).map(([, amount]): bigint => amount);
+  return {
+    ...{
+      of: `${organizationId} ${wallet}`,
+      organizationId,
+      wallet,
+      policyVersion,
+      sequence,
+      source,
+      id,
+      time,
+      actor,
+      rate,
+    },
+    ...{ names: usage.quantities.map(([name]) => name), unit, parentTransactionId, taskId, latencyMs },
+    ...{ workspaceId, serviceType, userId, model, resourceType, resourceId },
+    quantity: summed.length === 0 ? null : formatDecimal(summed.reduce((sum, amount) => sum + amount)),
+    debited: formatDecimal(price - uncovered),
+    balanceBefore: format(charge.balanceBefore),
+    balanceAfter: format(charge.balanceAfter),
+    debt: format(charge.debt),
+    uncovered: format(uncovered),
+    slices: charge.slices.map(({ lotId, amount }) => ({ lotId, amount: format(amount) })),
+  };
+};
+
 describe('charges that are walked over', () => {
   test('say what they say as objects, as they were decided and as they are stored', () => {
     fc.assert(
@@ -66,6 +113,7 @@ describe('charges that are walked over', () => {
         for (const charged of [{ charges }, read(wireOf(charges))]) {
           expect(drawsIn(charged)).toEqual(charges.map(drawsOf));
           expect(consumptionIn(charged)).toEqual(charges.map(consumptionOf));
+          expect(transactionsIn(charged)).toEqual(charges.map(transactionOf));
           expect(countOf(charged)).toBe(charges.length);
           expect(new Set(organizationsOf(charged))).toEqual(
             new Set(charges.map(({ usage: { organizationId } }) => organizationId)),
@@ -73,6 +121,23 @@ describe('charges that are walked over', () => {
         }
       }),
       { numRuns: 250 },
+    );
+  });
+
+  test('INV-AMT-2: show amounts in the one spelling of their value, however they are stored', () => {
+    /** Decimals filled up with zeros: an amount all the same. */
+    const padded = (text: string): string =>
+      text.includes('.') ? text.padEnd(text.indexOf('.') + 10, '0') : `${text}.0`;
+    fc.assert(
+      fc.property(chargeLists, (charges) => {
+        const wire = wireOf(charges) as { charges: Record<string, unknown> & { wallets: Record<string, unknown> } };
+        const { price, quantities, debt, uncovered, splits, wallets } = wire.charges;
+        const pad = (texts: unknown): unknown => JSON.parse(JSON.stringify(texts), (_, value: unknown) => typeof value === 'string' ? padded(value) : value); // prettier-ignore
+        Object.assign(wire.charges, pad({ price, quantities, debt, uncovered, splits }));
+        wallets['balance_before'] = pad(wallets['balance_before']);
+        expect(transactionsIn(read(wire))).toEqual(charges.map(transactionOf));
+      }),
+      { numRuns: 100 },
     );
   });
 
@@ -133,6 +198,7 @@ describe('BAD-122: columns that are damaged', () => {
         outcomes.read++;
         expect(drawsIn(charged)).toEqual(charged.charges.map(drawsOf));
         expect(consumptionIn(charged)).toEqual(charged.charges.map(consumptionOf));
+        expect(transactionsIn(charged)).toEqual(charged.charges.map(transactionOf));
       }),
       { numRuns: 1000 },
     );

@@ -23,7 +23,7 @@ export const UNATTRIBUTED: Attribution = {
 };
 
 /** Asked for what it keeps of a wallet before the first charge of it; seldom again for the same one. */
-interface WalletVisitor<W> {
+export interface WalletVisitor<W> {
   wallet(organizationId: string, wallet: string): W;
 }
 
@@ -42,19 +42,20 @@ export interface DrawVisitor<W, L> extends WalletVisitor<W> {
   drawn(lot: L, amount: Credits): void;
 }
 
-/** What a visitor keeps of each wallet, by place: asked for once an event instead of once a charge. */
-const keptWallets = <W>({ wallets, strings }: WireCharges, visitor: WalletVisitor<W>): ((place: number) => W) => {
-  const kept: W[] = [];
+/** What a visitor keeps by place: asked for once an event instead of once a charge. */
+export const keptByPlace = <T>(ask: (place: number) => T): ((place: number) => T) => {
+  const kept: T[] = [];
   return (place) => {
     const known = kept[place];
-    if (known !== undefined) return known;
-    const wallet = at(strings, wallets.wallet[place]);
-    return (kept[place] = visitor.wallet(at(wallets.organization, place), wallet));
+    return known === undefined ? (kept[place] = ask(place)) : known;
   };
 };
 
+export const keptWallets = <W>({ wallets, strings }: WireCharges, visitor: WalletVisitor<W>): ((place: number) => W) =>
+  keptByPlace((place) => visitor.wallet(at(wallets.organization, place), at(strings, wallets.wallet[place])));
+
 /** Nearly always all is covered: a difference less. */
-const less = (price: Credits, uncovered: string | undefined): bigint =>
+export const less = (price: Credits, uncovered: string | undefined): bigint =>
   uncovered === undefined ? price : price - storedCredits(uncovered);
 
 /** Visits all charges in order, as far as consumption is summed; none of them is made into an object. */

@@ -1,9 +1,10 @@
 import type { Sql } from '@drawdown/ports';
 import type { LedgerProjector } from '../ledger-record';
 import { columns, rowSource } from '../rows';
-import { addBookings, addCharge, begin, TRANSACTION_COLUMNS, type TransactionDeltas } from './rows';
+import { addBookings, addCharges, begin, type TransactionDeltas } from './rows';
+import { cellsOf, NAMES, TRANSACTION_COLUMNS } from './transaction-columns';
 
-const TRANSACTIONS = Object.keys(TRANSACTION_COLUMNS).join(', ');
+const TRANSACTIONS = NAMES.join(', ');
 const RATES = columns({
   ...{ rate: 'uuid', rate_card: 'text', rate_card_version: 'integer', rate_index: 'integer' },
   ...{ price: 'json', rounding: 'json' },
@@ -56,7 +57,7 @@ export const transactions: LedgerProjector<TransactionDeltas> = {
     const { event } = record;
     switch (event.type) {
       case 'UsageCharged':
-        for (const [index, charge] of event.data.charges.entries()) addCharge(deltas, charge, index, record);
+        addCharges(deltas, event.data, record);
         return;
       case 'UsageQuarantined':
       case 'UsageRefused':
@@ -66,7 +67,7 @@ export const transactions: LedgerProjector<TransactionDeltas> = {
         addBookings(deltas, event, record);
     }
   },
-  save: async (tx: Sql, suffix: string, { cells, rates }: TransactionDeltas) => {
+  save: async (tx: Sql, suffix: string, { columns: transactionColumns, rates }: TransactionDeltas) => {
     if (rates.size > 0) {
       // In one order everywhere: shards that meet at a rate wait for each other, never in a circle.
       const sorted = [...rates].sort(([a], [b]) => (a < b ? -1 : 1));
@@ -80,6 +81,7 @@ export const transactions: LedgerProjector<TransactionDeltas> = {
         ),
       );
     }
+    const cells = cellsOf(transactionColumns);
     if (cells[0]?.length === 0) return;
     const { selected, parameters } = rowSource(TRANSACTION_COLUMNS, cells);
     await tx.query(`INSERT INTO transactions${suffix} (${TRANSACTIONS}) SELECT ${selected}`, parameters);

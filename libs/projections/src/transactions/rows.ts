@@ -1,16 +1,16 @@
 import {
   type AppliedRate,
   type Booking,
-  type Charge,
+  type Charged,
+  type ChargeText,
   effectsOf,
   type OwnEvent,
-  type Quantities,
-  type Slice,
+  type SliceText,
+  walkTransactions,
 } from '@drawdown/domain/events';
 import {
   DRAWDOWN_NAMESPACE,
   format,
-  formatDecimal,
   identityOf,
   organizationNamespace,
   uuidDigits,
@@ -19,61 +19,20 @@ import {
 } from '@drawdown/kernel';
 import { type LedgerRecord, ownerOf } from '../ledger-record';
 import type { Cell } from '../rows';
-
-/** Columns of a transaction and their types, in the order of {@link chargeCells} and {@link bookingCells}. */
-export const TRANSACTION_COLUMNS = {
-  organization_id: 'text',
-  revision: 'bigint',
-  idx: 'integer',
-  id: 'uuid',
-  kind: 'text',
-  wallet: 'text',
-  sequence: 'bigint',
-  debited: 'numeric',
-  credited: 'numeric',
-  balance_before: 'numeric',
-  balance_after: 'numeric',
-  debt: 'numeric',
-  uncovered: 'numeric',
-  service_type: 'text',
-  resource_type: 'text',
-  resource_id: 'text',
-  user_id: 'text',
-  workspace_id: 'text',
-  model: 'text',
-  task_id: 'text',
-  parent_transaction_id: 'text',
-  refunded_transaction_id: 'text',
-  usage_quantity: 'numeric',
-  usage_unit: 'text',
-  latency_ms: 'integer',
-  rate: 'uuid',
-  policy_version: 'integer',
-  event_time: 'timestamptz',
-  booked_at: 'timestamptz',
-  actor: 'text',
-  slices: 'text',
-} as const;
+import { type Columns, emptyColumns, NAMES, type TransactionColumn } from './transaction-columns';
 
 export interface TransactionDeltas {
-  /** By column: twenty thousand rows of thirty-one cells are as many arrays for the garbage collector, columns are few. */
-  readonly cells: readonly Cell[][];
+  readonly columns: Columns;
   /** Rates by key; each stands once in its table, its charges name it. */
   readonly rates: Map<string, AppliedRate>;
-  readonly rateKeys: Map<AppliedRate, string>;
   readonly namespaces: Map<string, Buffer>;
 }
 
 export const begin = (): TransactionDeltas => ({
-  cells: Object.keys(TRANSACTION_COLUMNS).map(() => []),
+  columns: emptyColumns(),
   rates: new Map(),
-  rateKeys: new Map(),
   namespaces: new Map(),
 });
-
-const addRow = ({ cells }: TransactionDeltas, row: readonly Cell[]): void => {
-  for (const [column, cell] of row.entries()) cells[column]?.push(cell);
-};
 
 /** Every transaction id is `txn_` and a UUID; the table has the UUID, a third of the bytes in each index. */
 const PREFIX = 'txn_';
@@ -95,8 +54,11 @@ const storedUuid = (transactionId: string): string => {
 };
 
 /** Slices as `lot=amount lot=amount`: half the bytes of JSON, and nothing in it to be escaped. */
-const slicesText = (slices: readonly Slice[]): string =>
-  slices.map(({ lotId, amount }) => `${lotId}=${format(amount)}`).join(' ');
+const slicesText = (slices: readonly SliceText[]): string => {
+  let text = '';
+  for (const { lotId, amount } of slices) text += `${text === '' ? '' : ' '}${lotId}=${amount}`;
+  return text;
+};
 
 export const readSlices = (text: string): { lot_id: string; amount: string }[] =>
   text === ''
@@ -106,30 +68,29 @@ export const readSlices = (text: string): { lot_id: string; amount: string }[] =
         return { lot_id: slice.slice(0, end), amount: slice.slice(end + 1) };
       });
 
+/** What is shown of the quantities of a shape: the sum of those at these places, in this unit. */
+interface Shown {
+  readonly places: readonly number[];
+  readonly unit: string | null;
+}
+
+const NOTHING_SHOWN: Shown = { places: [], unit: null };
+
 /** One quantity as it is, in its unit or, where it has a name of its own, in that; several as the sum of their tokens. */
-const usageOf = (quantities: Quantities, unit: string | null): [string | null, string | null] => {
-  const [only] = quantities;
-  if (quantities.length === 1 && only?.[0] === 'quantity') return [format(only[1]), unit];
-  let tokens = 0n;
-  let counted = 0;
-  for (const [name, amount] of quantities) {
-    if (!name.endsWith('_tokens')) continue;
-    tokens += amount;
-    counted += 1;
-  }
-  if (counted > 0) return [formatDecimal(tokens), 'tokens'];
-  return quantities.length === 1 && only !== undefined ? [format(only[1]), only[0]] : [null, null];
+const shownOf = (names: readonly string[], unit: string | null): Shown => {
+  const [only] = names;
+  if (names.length === 1 && only === 'quantity') return { places: [0], unit };
+  const tokens = [...names.keys()].filter((place) => names[place]?.endsWith('_tokens'));
+  if (tokens.length > 0) return { places: tokens, unit: 'tokens' };
+  return names.length === 1 && only !== undefined ? { places: [0], unit: only } : NOTHING_SHOWN;
 };
 
 /** The key under which a rate's price is kept: a UUID of all it says, so that what says the same is kept once. */
-const rateKey = (deltas: TransactionDeltas, rate: AppliedRate): string => {
-  let key = deltas.rateKeys.get(rate);
-  if (key === undefined) {
-    const { card, version, index, price, rounding } = rate;
-    key = uuidText(uuidV5Bytes(DRAWDOWN_NAMESPACE, JSON.stringify(['rate', card, version, index, price, rounding])));
-    deltas.rateKeys.set(rate, key);
-    deltas.rates.set(key, rate);
-  }
+const rateKey = ({ rates }: TransactionDeltas, rate: AppliedRate): string => {
+  const { card, version, index, price, rounding } = rate;
+  const all = JSON.stringify(['rate', card, version, index, price, rounding]);
+  const key = uuidText(uuidV5Bytes(DRAWDOWN_NAMESPACE, all));
+  rates.set(key, rate);
   return key;
 };
 
@@ -142,90 +103,105 @@ const namespaceOf = ({ namespaces }: TransactionDeltas, organizationId: string):
   return namespace;
 };
 
-export const addCharge = (
-  deltas: TransactionDeltas,
-  charge: Charge,
+/** The transactions of packed usage, one per charge. */
+export const addCharges = (deltas: TransactionDeltas, charged: Charged, record: LedgerRecord): void => {
+  let index = 0;
+  walkTransactions<Buffer, string, Shown>(charged, {
+    wallet: (organizationId) => namespaceOf(deltas, organizationId),
+    rate: (rate) => rateKey(deltas, rate),
+    shape: shownOf,
+    charged: (charge) => {
+      addCharge(deltas.columns, charge, index++, record);
+    },
+  });
+};
+
+const addCharge = (
+  columns: Columns,
+  charge: ChargeText<Buffer, string, Shown>,
   index: number,
   { revision, bookedAt }: LedgerRecord,
 ): void => {
-  const { usage } = charge;
-  const [quantity, unit] = usageOf(usage.quantities, usage.unit);
-  addRow(deltas, [
-    usage.organizationId,
-    revision,
-    index,
-    uuidDigits(identityOf(namespaceOf(deltas, usage.organizationId), usage.source, usage.id)),
-    'consumption',
-    charge.wallet,
-    charge.sequence,
-    formatDecimal(charge.price - charge.uncovered),
-    '0',
-    format(charge.balanceBefore),
-    format(charge.balanceAfter),
-    format(charge.debt),
-    format(charge.uncovered),
-    usage.serviceType,
-    usage.resourceType,
-    usage.resourceId,
-    usage.userId,
-    usage.workspaceId,
-    usage.model,
-    usage.taskId,
-    usage.parentTransactionId,
-    null,
-    quantity,
-    unit,
-    usage.latencyMs,
-    rateKey(deltas, charge.rate),
-    charge.policyVersion,
-    usage.time,
-    bookedAt,
-    charge.actor,
-    slicesText(charge.slices),
-  ]);
+  columns.organization_id.add(charge.organizationId);
+  columns.revision.add(revision);
+  columns.idx.add(index);
+  columns.id.add(uuidDigits(identityOf(charge.of, charge.source, charge.id)));
+  columns.kind.add('consumption');
+  columns.wallet.add(charge.wallet);
+  columns.sequence.add(charge.sequence);
+  columns.debited.add(charge.debited);
+  columns.credited.add('0');
+  columns.balance_before.add(charge.balanceBefore);
+  columns.balance_after.add(charge.balanceAfter);
+  columns.debt.add(charge.debt);
+  columns.uncovered.add(charge.uncovered);
+  columns.service_type.add(charge.serviceType);
+  columns.resource_type.add(charge.resourceType);
+  columns.resource_id.add(charge.resourceId);
+  columns.user_id.add(charge.userId);
+  columns.workspace_id.add(charge.workspaceId);
+  columns.model.add(charge.model);
+  columns.task_id.add(charge.taskId);
+  columns.parent_transaction_id.add(charge.parentTransactionId);
+  columns.refunded_transaction_id.add(null);
+  columns.usage_quantity.add(charge.quantity);
+  columns.usage_unit.add(charge.shape.unit);
+  columns.latency_ms.add(charge.latencyMs);
+  columns.rate.add(charge.rate);
+  columns.policy_version.add(charge.policyVersion);
+  columns.event_time.add(charge.time);
+  columns.booked_at.add(bookedAt);
+  columns.actor.add(charge.actor);
+  columns.slices.add(slicesText(charge.slices));
 };
 
 /** The transactions of an event that is no packed usage, one per booking. */
 export const addBookings = (deltas: TransactionDeltas, event: OwnEvent, record: LedgerRecord): void => {
   for (const [index, booking] of effectsOf(event).bookings.entries()) {
-    addRow(deltas, bookingCells(event, booking, index, record));
+    const row = bookingCells(event, booking, index, record);
+    for (const name of NAMES) deltas.columns[name].add(row[name]);
   }
 };
 
-const bookingCells = (event: OwnEvent, booking: Booking, index: number, record: LedgerRecord): Cell[] => {
+const bookingCells = (
+  event: OwnEvent,
+  booking: Booking,
+  index: number,
+  record: LedgerRecord,
+): Record<TransactionColumn, Cell> => {
   const captured = event.type === 'HoldCaptured' ? event.data : null;
   const usage = captured?.usage;
-  return [
-    ownerOf(record),
-    record.revision,
-    index,
-    storedUuid(booking.transactionId),
-    booking.kind,
-    booking.wallet,
-    booking.sequence,
-    format(booking.debited),
-    format(booking.credited),
-    format(booking.balanceBefore),
-    format(booking.balanceAfter),
-    format(booking.debt),
-    captured === null ? '0' : format(captured.uncovered),
-    usage?.serviceType ?? null,
-    usage?.resourceType ?? null,
-    usage?.resourceId ?? null,
-    usage?.userId ?? null,
-    usage?.workspaceId ?? null,
-    usage?.model ?? null,
-    usage?.taskId ?? null,
-    null,
-    event.type === 'ChargeRefunded' ? event.data.chargeId : null,
-    null,
-    null,
-    null,
-    null,
-    booking.policyVersion,
-    booking.eventTime,
-    record.bookedAt,
-    record.actor.id,
-    slicesText(booking.slices),
-  ];
+  return {
+    organization_id: ownerOf(record),
+    revision: record.revision,
+    idx: index,
+    id: storedUuid(booking.transactionId),
+    kind: booking.kind,
+    wallet: booking.wallet,
+    sequence: booking.sequence,
+    debited: format(booking.debited),
+    credited: format(booking.credited),
+    balance_before: format(booking.balanceBefore),
+    balance_after: format(booking.balanceAfter),
+    debt: format(booking.debt),
+    uncovered: captured === null ? '0' : format(captured.uncovered),
+    service_type: usage?.serviceType ?? null,
+    resource_type: usage?.resourceType ?? null,
+    resource_id: usage?.resourceId ?? null,
+    user_id: usage?.userId ?? null,
+    workspace_id: usage?.workspaceId ?? null,
+    model: usage?.model ?? null,
+    task_id: usage?.taskId ?? null,
+    parent_transaction_id: null,
+    refunded_transaction_id: event.type === 'ChargeRefunded' ? event.data.chargeId : null,
+    usage_quantity: null,
+    usage_unit: null,
+    latency_ms: null,
+    rate: null,
+    policy_version: booking.policyVersion,
+    event_time: booking.eventTime,
+    booked_at: record.bookedAt,
+    actor: record.actor.id,
+    slices: slicesText(booking.slices.map(({ lotId, amount }) => ({ lotId, amount: format(amount) }))),
+  };
 };
