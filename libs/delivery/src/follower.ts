@@ -180,6 +180,7 @@ export class Follower<E> {
       if (events >= most || weight >= heaviest) break;
       const more = await this.arriving(last + 1, { events: most - events, weight: heaviest - weight });
       if (more === undefined) break;
+      this.rest.heard();
       try {
         for (const event of more.events) this.projector.apply(step.deltas, event);
       } catch (error) {

@@ -3,17 +3,28 @@ import { Rest } from './rest';
 beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
 
-/** How long each of these rests lasts, in milliseconds; a batch of charges is committed so long after the rest before it. */
-const lasting = async (batches: readonly { after: number; charges: number }[], commitMs: number): Promise<number[]> => {
+interface Gathered {
+  readonly after: number;
+  readonly charges: number;
+}
+
+/**
+ * How long each of these rests lasts, in milliseconds; a batch of charges is committed so long after the rest before it,
+ * and while it is rested from more comes for a while.
+ */
+const lasting = async (batches: readonly Gathered[], commitMs: number, heardForMs = Infinity): Promise<number[]> => {
   const rests = new Rest();
   const lasted: number[] = [];
   for (const { after, charges } of batches) {
     jest.advanceTimersByTime(after);
     const from = Date.now();
-    const rest = rests.from(commitMs, charges);
-    await jest.runAllTimersAsync();
+    const before = lasted.length;
+    const rest = rests.from(commitMs, charges).then(() => lasted.push(Date.now() - from));
+    while (lasted.length === before) {
+      await jest.advanceTimersByTimeAsync(10);
+      if (Date.now() - from <= heardForMs) rests.heard();
+    }
     await rest;
-    lasted.push(Date.now() - from);
   }
   return lasted;
 };
@@ -39,4 +50,10 @@ test('a batch that was large because it was late is not rested from for long, no
   ];
   const lasted = await lasting([...times(30, steady), ...late, ...times(30, steady)], 50);
   expect(Math.max(...lasted)).toBe(100);
+});
+
+test('where nothing comes any more it is not rested on for it', async () => {
+  const batches = times(60, { after: 100, charges: 10_000 });
+  expect((await lasting(batches, 5_000, 0)).at(-1)).toBe(500);
+  expect((await lasting(batches, 5_000, 700)).at(-1)).toBe(1_200);
 });

@@ -14,11 +14,15 @@ const LONGEST_MS = 2_000;
 const MANY_A_SECOND = 4_000;
 const RATE_OVER_MS = 3_000;
 const LONGEST_AFTER_FEW_MS = 100;
+/** When nothing has come for so long, nothing is gathered by resting on. At full load an event comes each 300 ms. */
+const QUIET_MS = 500;
 
 /** The pauses of one follower between its commits. */
 export class Rest {
   private isCut = false;
   private wake: (() => void) | undefined;
+  /** Sets the time for which nothing may come anew. */
+  private restOn: (() => void) | undefined;
   private last = performance.now();
   /** Charges a second, of late: what is longer ago counts less and less. */
   private rate = 0;
@@ -33,14 +37,24 @@ export class Rest {
     this.count(charges);
     const ms = Math.min(commitMs * FACTOR, this.rate > MANY_A_SECOND ? LONGEST_MS : LONGEST_AFTER_FEW_MS);
     if (this.isCut || ms < 1) return;
+    const end = performance.now() + ms;
+    let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.wake = () => {
+      this.restOn = () => {
         clearTimeout(timer);
-        resolve();
+        timer = setTimeout(resolve, Math.min(QUIET_MS, end - performance.now()));
       };
+      this.wake = resolve;
+      this.restOn();
     });
+    clearTimeout(timer);
     this.wake = undefined;
+    this.restOn = undefined;
+  }
+
+  /** Something has come: it is worth resting on. */
+  heard(): void {
+    this.restOn?.();
   }
 
   /** Counts charges as if they had come evenly since the commit before. */
