@@ -20,7 +20,8 @@ interface Mark {
 
 /**
  * Reports lag in events, and in seconds since the log ended where the rows do now, as far as that was looked at: under a
- * steady load rows are never level with the log, and yet not ever further behind. At most one interval too much.
+ * steady load rows are never level with the log, and yet not ever further behind. One interval too much at most, but for
+ * the first report after rows stood still.
  */
 export class LagGauge {
   private readonly levelAt = new Map<string, number>();

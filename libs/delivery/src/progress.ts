@@ -26,6 +26,7 @@ interface Waiter {
 /** How far one shard is in one read model, and who waits for it. Woken by commits; nobody polls. */
 export class Reached {
   private revision = -1;
+  private isOver = false;
   private readonly waiters = new Set<Waiter>();
 
   get present(): number {
@@ -35,19 +36,22 @@ export class Reached {
   /** Where the rows are now; goes back where a generation takes over that has come less far. */
   set(revision: number): void {
     this.revision = revision;
+    this.isOver = false;
     for (const { revision: wanted, end } of this.waiters) {
       if (wanted <= revision) end(true);
     }
   }
 
-  /** It will not go on: whoever waits is told. */
+  /** It will not go on, until the next {@link set}: whoever waits is told, and whoever would. */
   giveUp(): void {
+    this.isOver = true;
     for (const { end } of this.waiters) end(false);
   }
 
   /** Resolves to whether it came to that, before the time was over where one is given. */
   wait(revision: number, timeoutMs?: number): Promise<boolean> {
     if (revision <= this.revision) return Promise.resolve(true);
+    if (this.isOver) return Promise.resolve(false);
     return new Promise((resolve) => {
       let timer: NodeJS.Timeout | undefined;
       const waiter: Waiter = {

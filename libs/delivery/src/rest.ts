@@ -1,8 +1,8 @@
 /**
  * After a commit the database rests for so many times as long as the commit took, while the next batch is gathered: a
  * busier database gets larger batches, in which a row is written once for all that changes it (at full load its time per
- * usage halved between 3 and 12 times). A reader of rows waits for a commit and a rest at most, well within the 5 s that
- * it has; at little load that is some milliseconds.
+ * usage halved between 3 and 12 times). A reader of rows waits for a rest and the commits around it at most, of the 5 s
+ * that it has; at little load that is some milliseconds.
  */
 const FACTOR = 8;
 const LONGEST_MS = 2_000;

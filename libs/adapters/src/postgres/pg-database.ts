@@ -34,6 +34,13 @@ const BEGIN = `BEGIN; SET LOCAL statement_timeout = ${String(STATEMENT_MAX_MS)}`
 /** Statement texts that get a name; programs have some dozens, more means texts that are put together at run time. */
 const NAMED_MAX = 300;
 
+/**
+ * An index may take hours: where its client is gone the server stops making it, and whoever comes next need not wait.
+ * Servers that cannot look for that (not on Linux) go on to the end.
+ */
+const END_WITH_US = `DO $$ BEGIN PERFORM set_config('client_connection_check_interval', '10s', true);
+  EXCEPTION WHEN OTHERS THEN NULL; END $$;`;
+
 /** Scripts of several processes that start at once run one after the other: two `CREATE TABLE IF NOT EXISTS` can collide. */
 const SCRIPT_LOCK = '4919831407';
 
@@ -107,7 +114,7 @@ class PgDatabase implements ReadDatabase {
   async run(script: string): Promise<void> {
     this.transactions.refuseInside();
     const limits = `SET LOCAL statement_timeout = ${String(SCRIPT_MAX_MS)}; SELECT pg_advisory_xact_lock(${SCRIPT_LOCK});`;
-    const text = `${limits}\n${script}`;
+    const text = `${limits}\n${END_WITH_US}\n${script}`;
     await this.onConnection((connection) => connection.ask({ text, query_timeout: SCRIPT_MAX_MS + SILENCE_MS }));
     this.names.clear(); // a parsed statement may not return what it did; new names have it parsed again
   }

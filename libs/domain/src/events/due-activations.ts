@@ -28,7 +28,8 @@ export const debtPaidBy = (
 /**
  * The wallet with its debt paid by the lots that have taken effect by `now` without a booking that says so. Settling is
  * independent of when it runs (INV-TIM-6): a lot that is over by now paid when it began, and only its rest expired. The
- * same wallet where nothing of this is due; not for one whose organization is closed, where nothing falls due any more.
+ * same wallet where nothing of this is due; not for one whose organization is closed, where nothing falls due any more. In a
+ * frozen one it is booked when that ends, as of the instant at which the lot took effect.
  */
 export const withDueActivations = <W extends WaitingWallet>(wallet: W, now: Instant): W => {
   if (wallet.debt === NO_CREDITS) return wallet;

@@ -50,16 +50,16 @@ const ALL = [
 test('a fresh installation has every index that questions about transactions need', async () => {
   const now = await run();
   await now.level();
-  expect(await indexesOf('transactions_v1_g1')).toEqual(ALL);
+  expect(await indexesOf('transactions_v2_g1')).toEqual(ALL);
 });
 
 test('a model that was filled, or built anew, has every index when it answers', async () => {
   await new TestLog(store).write(charges(5), 2);
   const now = await run();
   await now.level();
-  expect(await indexesOf('transactions_v1_g1')).toEqual(ALL);
+  expect(await indexesOf('transactions_v2_g1')).toEqual(ALL);
   await now.runner.rebuild('transactions');
-  expect(await indexesOf('transactions_v1_g2')).toEqual(ALL);
+  expect(await indexesOf('transactions_v2_g2')).toEqual(ALL);
 });
 
 test('INV-INT-1: an identity that the log charges twice keeps the model from answering, and health says so', async () => {
@@ -67,27 +67,9 @@ test('INV-INT-1: an identity that the log charges twice keeps the model from ans
   const charge = (first as { readonly charge: Charge }).charge;
   await new TestLog(store).write([1, 2].map((): Draft => ({ charge, at: START })));
   const now = await run();
-  await expect(now.level()).rejects.toThrow('transactions_v1_g1 is filled and does not answer');
+  await expect(now.level()).rejects.toThrow('transactions_v2_g1 is filled and does not answer');
   const [health] = now.runner.health();
   expect(health?.state).toBe('halted');
-  expect(health?.reason).toContain('could not create unique index "transactions_v1_g1_id_idx"');
+  expect(health?.reason).toContain('could not create unique index "transactions_v2_g1_id_idx"');
   await expect(now.runner.serving('transactions')).rejects.toThrow('is being built');
 });
-
-test('a generation that an earlier release has begun, with its indexes, gets none of them twice', async () => {
-  const table = 'transactions_v1_g1';
-  const now = await run();
-  await now.level();
-  await database.run(transactions.indexes?.('_v1_g1').map((statement) => `DROP INDEX ${nameIn(statement)};`).join('') ?? ''); // prettier-ignore
-  // What release 0.1 made with the table.
-  await database.run(`
-    ALTER TABLE ${table} ADD PRIMARY KEY (organization_id, revision, idx);
-    CREATE UNIQUE INDEX ON ${table} (id);
-    CREATE INDEX ON ${table} (organization_id, event_time);
-    CREATE INDEX ON ${table} (organization_id, parent_transaction_id) WHERE parent_transaction_id IS NOT NULL;
-    CREATE INDEX ON ${table} (organization_id, task_id) WHERE task_id IS NOT NULL`);
-  for (const statement of transactions.indexes?.('_v1_g1') ?? []) await database.run(statement);
-  expect(await indexesOf(table)).toEqual(ALL);
-});
-
-const nameIn = (statement: string): string => /EXISTS (\w+) ON/.exec(statement)?.[1] ?? '';

@@ -17,7 +17,7 @@ const tables = (suffix: string): readonly string[] => [
      credited numeric NOT NULL CHECK (credited >= 0), balance_before numeric NOT NULL, balance_after numeric NOT NULL,
      debt numeric NOT NULL, uncovered numeric NOT NULL, service_type text, resource_type text, resource_id text,
      user_id text, workspace_id text, model text, task_id text, parent_transaction_id text,
-     refunded_transaction_id text, usage_quantity numeric, usage_unit text, latency_ms integer, rate uuid,
+     refunded_transaction_id text, usage_quantity numeric, usage_unit text, latency_ms bigint, rate uuid,
      policy_version integer NOT NULL, event_time timestamptz NOT NULL, booked_at timestamptz NOT NULL,
      actor text NOT NULL, slices text NOT NULL,
      CONSTRAINT balance_moves CHECK (balance_after - balance_before = credited - debited))`,
@@ -26,10 +26,7 @@ const tables = (suffix: string): readonly string[] => [
      price json NOT NULL, rounding json NOT NULL)`,
 ];
 
-/**
- * All there are: rows are only added while the table is filled. Their names are those that PostgreSQL chose where earlier
- * releases made them with the table, so that a generation that such a release has begun gets none of them twice.
- */
+/** All there are: rows are only added while the table is filled. */
 const indexes = (suffix: string): readonly string[] => {
   const table = `transactions${suffix}`;
   const parent = 'parent_transaction_id';
@@ -48,7 +45,7 @@ const indexes = (suffix: string): readonly string[] => {
 /** `transactions`: one row for each, in booking order by (revision, index) of the organization's shard. */
 export const transactions: LedgerProjector<TransactionDeltas> = {
   name: 'transactions',
-  version: 1,
+  version: 2,
   tableNames: ['transactions', 'rates'],
   tables,
   indexes,

@@ -46,7 +46,7 @@ export interface TransactionRow extends Row {
   readonly refunded_transaction_id: string | null;
   readonly usage_quantity: string | null;
   readonly usage_unit: string | null;
-  readonly latency_ms: number | null;
+  readonly latency_ms: string | null;
   readonly policy_version: number;
   readonly event_time: Instant;
   readonly booked_at: Instant;
@@ -83,7 +83,7 @@ export const transactionDocument = (row: TransactionRow): TransactionDocument =>
   rate_card_version: row.rate_card_version,
   policy_version: row.policy_version,
   model: row.model,
-  latency_ms: row.latency_ms,
+  latency_ms: row.latency_ms === null ? null : Number(row.latency_ms),
   slices: readSlices(row.slices),
   sequence: Number(row.sequence),
   debt: row.debt,

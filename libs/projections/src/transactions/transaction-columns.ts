@@ -26,7 +26,7 @@ export const TRANSACTION_COLUMNS = {
   refunded_transaction_id: 'text',
   usage_quantity: 'numeric',
   usage_unit: 'text',
-  latency_ms: 'integer',
+  latency_ms: 'bigint',
   rate: 'uuid',
   policy_version: 'integer',
   event_time: 'timestamptz',

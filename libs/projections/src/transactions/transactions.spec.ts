@@ -65,6 +65,16 @@ const show = async (drafts: readonly Draft[]): Promise<readonly TransactionDocum
 
 const id = (usageId: string): string => chargeId(organizationNamespace('org_0'), 'tests', usageId);
 
+test('takes the largest values that the intake takes', async () => {
+  const [longId, longText] = ['x'.repeat(128), '\u{1F600}'.repeat(100)];
+  const largest = {
+    ...{ workspaceId: longId, resourceType: longId, resourceId: longId, taskId: longId, parentTransactionId: longId },
+    ...{ userId: longId, model: longText, latencyMs: Number.MAX_SAFE_INTEGER },
+  };
+  const [, charge] = await show(draftsOf(ledgerWith(largest)));
+  expect(charge).toMatchObject({ latency_ms: 9_007_199_254_740_991, model: longText, task_id: longId });
+});
+
 test('shows a charge with all that it was', async () => {
   const [, charge] = await show(
     draftsOf(
@@ -323,6 +333,6 @@ test('a second charge of one identity stops the read model (INV-INT-1)', async (
     now.runner.health().some(({ projector, at }) => projector === 'transactions' && at?.revision === 3);
   for (let tries = 0; !failing() && tries < 2_000; tries++) await new Promise((resolve) => setTimeout(resolve, 10));
   expect(now.runner.health().find(({ projector }) => projector === 'transactions')?.reason).toContain(
-    'transactions_v1_g1_id_idx',
+    'transactions_v2_g1_id_idx',
   );
 });
