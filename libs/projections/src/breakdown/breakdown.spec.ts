@@ -1,7 +1,7 @@
 import { openTestDatabase } from '@drawdown/adapters/testing';
 import { later, START } from '@drawdown/domain/testing';
 import { formatDecimal, type Instant, storedCredits } from '@drawdown/kernel';
-import type { ReadProgress } from '@drawdown/delivery';
+import { type ReadProgress, suffixOf } from '@drawdown/delivery';
 import type { EventStore, ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import * as fc from 'fast-check';
@@ -206,10 +206,16 @@ describe('at ragged edges', () => {
       some.reduce((sum, draft) => sum + ('charge' in draft ? draft.charge.price - draft.charge.uncovered : 0n), 0n),
     );
 
+  /** Suffix of a read model's first tables. */
+  const firstOf = (name: string): string => {
+    const version = projectors.find((projector) => projector.name === name)?.version ?? NaN;
+    return suffixOf({ version, generation: 1 });
+  };
+
   const modelsWith = (store: EventStore, reached: ReadProgress['reached']): ReadModels =>
     readModels({
       ...{ database, store, shardOf: () => 0 },
-      progress: { serving: async () => '_v1_g1', reached, lost: () => undefined },
+      progress: { serving: async (name) => firstOf(name), reached, lost: () => undefined },
     });
 
   test('waits for the transactions to have seen what the breakdown has', async () => {
