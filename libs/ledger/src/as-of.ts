@@ -9,6 +9,7 @@ import {
   type Organization,
   readLedgerEvent,
   readMetadata,
+  organizationsOf,
 } from '@drawdown/domain';
 import { type Instant, type Position, positionOf } from '@drawdown/kernel';
 import type { EventStore, StoredEvent } from '@drawdown/ports';
@@ -99,7 +100,7 @@ const concerns = (
   if (owner === undefined ? !bytes.includes(mark) : owner !== organizationId) return null;
   const event = readLedgerEvent(stored.type, metadata.version, JSON.parse(bytes.toString('utf8')));
   if (event.type !== 'UsageCharged') return event;
-  return event.data.charges.some((charge) => charge.usage.organizationId === organizationId) ? event : null;
+  return organizationsOf(event.data).includes(organizationId) ? event : null;
 };
 
 const apply = (

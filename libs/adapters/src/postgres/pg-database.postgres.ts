@@ -110,6 +110,13 @@ describe('on a real PostgreSQL', () => {
     await expect(failing).rejects.toMatchObject({ code: '40001' });
   });
 
+  test('a script whose client is gone is not run to its end: the server looks every ten seconds', async () => {
+    await other.query('DROP TABLE IF EXISTS looked');
+    await db.run("CREATE TABLE looked AS SELECT current_setting('client_connection_check_interval') AS every");
+    expect(await db.query('SELECT every FROM looked')).toEqual([{ every: '10s' }]);
+    await other.query('DROP TABLE looked');
+  });
+
   test('scripts of several processes run one after the other', async () => {
     const second = openPgDatabase(server);
     for (let round = 0; round < 10; round++) {

@@ -1,6 +1,6 @@
 import { type Credits, type Instant, storedCredits } from '@drawdown/kernel';
 import type { WireCharges } from './charge-columns';
-import { amountOf, at, sparse } from './read-charges';
+import { amountOf, at, nameAt, sparse } from './read-charges';
 import { type Charged, columnsOf } from './stored-charges';
 
 /** What consumption is attributed to. */
@@ -64,16 +64,14 @@ export const walkConsumption = <W extends object>(charged: Charged, visitor: Con
   const { strings, wallet, time, price, workspace, service_type, user, model, resource_type, resource_id } = wire;
   const walletAt = keptWallets(wire, visitor);
   const uncovereds = sparse(wire.uncovered);
-  const text = (place: number | undefined): string | null =>
-    place === undefined || place < 0 ? null : at(strings, place);
   const by: { -readonly [Key in keyof Attribution]: Attribution[Key] } = { ...UNATTRIBUTED };
   for (let i = 0; i < wallet.length; i++) {
-    by.workspaceId = text(workspace[i]);
-    by.serviceType = text(service_type[i]);
-    by.userId = text(user[i]);
-    by.model = text(model[i]);
-    by.resourceType = text(resource_type[i]);
-    by.resourceId = text(resource_id[i]);
+    by.workspaceId = nameAt(strings, workspace[i]);
+    by.serviceType = nameAt(strings, service_type[i]);
+    by.userId = nameAt(strings, user[i]);
+    by.model = nameAt(strings, model[i]);
+    by.resourceType = nameAt(strings, resource_type[i]);
+    by.resourceId = nameAt(strings, resource_id[i]);
     const debited = less(storedCredits(at(price, i)), uncovereds.get(i));
     visitor.consumed(walletAt(at(wallet, i)), at(time, i) as Instant, debited, by);
   }

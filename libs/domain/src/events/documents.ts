@@ -11,7 +11,7 @@ import {
 } from '@drawdown/kernel';
 import { withDueActivations } from './due-activations';
 import type { LotTerms } from './wallet-events';
-import type { ConsumptionCap, Scope } from './wire';
+import { capWindowOf, type ConsumptionCap, type Scope } from './wire';
 
 /**
  * The documents in which lots, holds and wallets are shown (api.md). The owner of a shard makes them from memory, the
@@ -177,7 +177,7 @@ const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
 const capRoom = (lot: LotFigures, now: Instant): bigint => {
   if (lot.cap === null) return lot.remaining;
-  const window = now.slice(0, lot.cap.per === 'day' ? 10 : 7);
+  const window = capWindowOf(lot.cap, now);
   // What is held counts: it may still be captured in this window.
   const used = lot.held + (lot.capWindow === window ? lot.capUsed : 0n);
   return used >= lot.cap.amount ? 0n : lot.cap.amount - used;

@@ -1,5 +1,5 @@
 import { credits, type Credits, type Instant, NO_CREDITS, smaller } from '@drawdown/kernel';
-import type { ConsumptionCap } from './wire';
+import { capWindowOf, type ConsumptionCap } from './wire';
 
 /** A lot as far as it matters for what it pays when it takes effect. */
 interface WaitingLot {
@@ -52,5 +52,5 @@ const activatedBy = (lot: WaitingLot, paid: Credits): WaitingLot => ({
   ...lot,
   activated: true,
   remaining: credits(lot.remaining - paid),
-  ...(lot.cap === null ? {} : { capWindow: lot.effectiveAt.slice(0, lot.cap.per === 'day' ? 10 : 7), capUsed: paid }),
+  ...(lot.cap === null ? {} : { capWindow: capWindowOf(lot.cap, lot.effectiveAt), capUsed: paid }),
 });

@@ -69,6 +69,7 @@ export { QUARANTINE_CODES, type QuarantineCode, type UsageLedgerEvent } from './
 export { type CaptureUsage, type LotTerms, type WalletEvent } from './wallet-events';
 export {
   type Booking,
+  capWindowOf,
   type ConsumptionCap,
   type LotMove,
   type Quantities,

@@ -8,6 +8,10 @@ export const at = <T>(list: readonly T[], place: number | undefined): T => {
   return item;
 };
 
+/** The name at a place of a dictionary; null where a column has none. */
+export const nameAt = (strings: readonly string[], place: number | undefined): string | null =>
+  place === undefined || place < 0 ? null : at(strings, place);
+
 export const amountOf = (text: string | undefined): Credits => (text === undefined ? NO_CREDITS : storedCredits(text));
 
 const NOTHING: ReadonlyMap<number, never> = new Map<number, never>();
@@ -18,8 +22,7 @@ export const sparse = <T>(entries: readonly (readonly [number, T])[]): ReadonlyM
 
 /** The charges of stored columns, in order, with balances and numbers worked out from each wallet's first. */
 export const readCharges = (wire: WireCharges): Charge[] => {
-  const name = (place: number | undefined): string | null =>
-    place === undefined || place < 0 ? null : at(wire.strings, place);
+  const name = (place: number | undefined): string | null => nameAt(wire.strings, place);
   const named = (place: number | undefined): string => at(wire.strings, place);
   const rates: AppliedRate[] = wire.rates;
   const { wallets: own } = wire;

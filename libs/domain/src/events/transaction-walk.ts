@@ -1,7 +1,7 @@
 import { format, formatDecimal, type Instant, storedCredits, storedQuantity } from '@drawdown/kernel';
 import type { WireCharges } from './charge-columns';
 import { type Attribution, keptByPlace, keptWallets, less, type WalletVisitor } from './charge-walks';
-import { at, sparse } from './read-charges';
+import { at, nameAt, sparse } from './read-charges';
 import { type Charged, columnsOf } from './stored-charges';
 import type { AppliedRate } from './usage';
 
@@ -12,8 +12,8 @@ export interface SliceText {
 }
 
 /**
- * A charge as a list of transactions shows it, with what the visitor keeps of its wallet, rate and shape. Amounts are texts in the one spelling of their value (INV-AMT-2): nearly
- * always the stored ones, which were checked when they were decoded.
+ * A charge as a list of transactions shows it, with what the visitor keeps of its wallet, rate and shape. Amounts are texts
+ * in the one spelling of their value (INV-AMT-2): nearly always the stored ones, which were checked when they were decoded.
  */
 export interface ChargeText<W, R, S> extends Attribution {
   readonly of: W;
@@ -130,8 +130,6 @@ export const walkTransactions = <W, R, S extends Counted>(
   const balances = new Balances(wallets);
   const [debts, uncovereds] = [sparse(wire.debt), sparse(wire.uncovered)];
   const [parents, tasks, latencies] = [sparse(wire.parent), sparse(wire.task), sparse(wire.latency)];
-  const text = (place: number | undefined): string | null =>
-    place === undefined || place < 0 ? null : at(strings, place);
   let quantity = 0;
   for (let i = 0; i < wire.wallet.length; i++) {
     const place = at(wire.wallet, i);
@@ -159,12 +157,12 @@ export const walkTransactions = <W, R, S extends Counted>(
       balanceAfter: balances.after,
       debt: amountText(debts.get(i)),
       uncovered: amountText(uncovered),
-      workspaceId: text(wire.workspace[i]),
-      serviceType: text(wire.service_type[i]),
-      userId: text(wire.user[i]),
-      model: text(wire.model[i]),
-      resourceType: text(wire.resource_type[i]),
-      resourceId: text(wire.resource_id[i]),
+      workspaceId: nameAt(strings, wire.workspace[i]),
+      serviceType: nameAt(strings, wire.service_type[i]),
+      userId: nameAt(strings, wire.user[i]),
+      model: nameAt(strings, wire.model[i]),
+      resourceType: nameAt(strings, wire.resource_type[i]),
+      resourceId: nameAt(strings, wire.resource_id[i]),
       parentTransactionId: parents.get(i) ?? null,
       taskId: tasks.get(i) ?? null,
       latencyMs: latencies.get(i) ?? null,

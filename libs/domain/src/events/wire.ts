@@ -29,6 +29,10 @@ export interface ConsumptionCap {
   readonly amount: Credits;
   readonly per: 'day' | 'calendar-month';
 }
+/** Name of the cap window that an instant, or a UTC day, lies in: a UTC day or month. */
+export const capWindowOf = ({ per }: Pick<ConsumptionCap, 'per'>, at: string): string =>
+  at.slice(0, per === 'day' ? 10 : 7);
+
 export const WireCap = Type.Object({
   amount: WireCredits,
   per: Type.Union([Type.Literal('day'), Type.Literal('calendar-month')]),

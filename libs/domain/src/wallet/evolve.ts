@@ -1,8 +1,15 @@
 import { type Credits, credits, type Instant, NO_CREDITS, plus, unreachable } from '@drawdown/kernel';
-import { type Charge, effectsOf, type LotMove, type LotTerms, type NewWallet, type OwnEvent } from '../events';
-import { drawOrder, insertInOrder } from './draw-order';
 import {
   capWindowOf,
+  type Charge,
+  effectsOf,
+  type LotMove,
+  type LotTerms,
+  type NewWallet,
+  type OwnEvent,
+} from '../events';
+import { drawOrder, insertInOrder } from './draw-order';
+import {
   chargedWallet,
   drawnLot,
   holdOf,

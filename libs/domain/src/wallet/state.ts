@@ -1,5 +1,5 @@
 import { type Credits, credits, DAY_MICROS, type Instant, NO_CREDITS, shift, storedInstant } from '@drawdown/kernel';
-import type { ConsumptionCap, LotTerms, Role, Scope, WalletPolicy } from '../events';
+import { capWindowOf, type ConsumptionCap, type LotTerms, type Role, type Scope, type WalletPolicy } from '../events';
 
 /** What is left of a grant. At every event: amount + returned = remaining + consumed + expired + voided + forfeited (INV-LOT-1). */
 export interface Lot {
@@ -111,9 +111,6 @@ export const freeOf = (lot: Lot): Credits =>
 
 export const isExpired = (lot: Lot, now: Instant): boolean => lot.expiresAt !== null && lot.expiresAt <= now;
 export const isEffective = (lot: Lot, now: Instant): boolean => lot.effectiveAt <= now;
-
-/** Name of the cap window that `now` lies in: a UTC day or month. */
-export const capWindowOf = (cap: ConsumptionCap, now: Instant): string => now.slice(0, cap.per === 'day' ? 10 : 7);
 
 /** When that window ends and the cap begins anew: the next midnight, or the first of the next month. */
 export const capWindowEnd = (cap: ConsumptionCap, now: Instant): Instant => {

@@ -1,3 +1,4 @@
+import { capWindowOf, type ConsumptionCap } from '@drawdown/domain/events';
 import { formatDecimal } from '@drawdown/kernel';
 import type { Sql } from '@drawdown/ports';
 import { type Cell, type Columns, columns } from '../rows';
@@ -123,7 +124,7 @@ export const saveLots = async (tx: Sql, suffix: string, deltas: BalanceDeltas): 
 interface CappedLot {
   readonly organization_id: string;
   readonly lot_id: string;
-  readonly cap_per: string;
+  readonly cap_per: ConsumptionCap['per'];
 }
 
 /** Only the database knows which lots have a cap: it names those it touched. */
@@ -158,7 +159,7 @@ const saveCaps = async (
   const used = new Map<string, [string, string, string, bigint]>();
   for (const { organization_id: id, lot_id: lotId, cap_per: per } of capped) {
     for (const { day, consumed, returned } of deltas.organizations.get(id)?.lots.get(lotId)?.draws ?? []) {
-      const window = day.slice(0, per === 'day' ? 10 : 7);
+      const window = capWindowOf({ per }, day);
       const key = `${id}\n${lotId}\n${window}`;
       used.set(key, [id, lotId, window, (used.get(key)?.[3] ?? 0n) + consumed - returned]);
     }
