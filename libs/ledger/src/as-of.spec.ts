@@ -1,4 +1,4 @@
-import { bookedAtOf, type Organization, readMetadata } from '@drawdown/domain';
+import { bookedAtOf, type Organization, readMetadata, walletNamed } from '@drawdown/domain';
 import { instant, later, START } from '@drawdown/domain/testing';
 import { type Instant, positionOf } from '@drawdown/kernel';
 import fc from 'fast-check';
@@ -65,8 +65,8 @@ const history = async (): Promise<LedgerWorld> => {
   await world.charge(used('a', '3', { time: later(START, { days: 1 }) }));
   return world;
 };
-const figures = ({ wallets }: Organization) => {
-  const wallet = wallets.get('credits');
+const figures = (organization: Organization) => {
+  const wallet = walletNamed(organization, 'credits');
   return [wallet?.settled, wallet?.held].map((parts) => (parts === undefined ? null : Number(parts) / 1e9));
 };
 

@@ -1,3 +1,4 @@
+import { walletNamed } from '@drawdown/domain';
 import { later, START } from '@drawdown/domain/testing';
 import fc from 'fast-check';
 import { DueQueue } from './due-queue';
@@ -28,6 +29,10 @@ test('holds that come and go leave no heap of entries behind, and what is due is
   expect((await world.state()).due.get('')?.size).toBeLessThan(100);
   world.clock.moveTo(later(START, { days: 300 }));
   await world.ledger.settleClock('');
-  const settled = await world.ledger.read('acme', null, ({ wallets }) => wallets.get('credits')?.settled);
+  const settled = await world.ledger.read(
+    'acme',
+    null,
+    (organization) => walletNamed(organization, 'credits')?.settled,
+  );
   expect(settled?.value).toBe(10_000_000_000n);
 });

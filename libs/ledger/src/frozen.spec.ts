@@ -1,4 +1,4 @@
-import { type Organization, organizationView } from '@drawdown/domain';
+import { type Organization, organizationView, walletNamed } from '@drawdown/domain';
 import { later, START } from '@drawdown/domain/testing';
 import { ONE_CREDIT } from '@drawdown/kernel';
 import { LedgerUnavailable } from './ledger';
@@ -17,7 +17,7 @@ const sabotage = async (world: LedgerWorld, change: (organization: Organization)
   await world.ledger.read(ACME, null, change);
 };
 const wallet = (organization: Organization) => {
-  const found = organization.wallets.get('credits');
+  const found = walletNamed(organization, 'credits');
   if (found === undefined) throw new Error('no wallet');
   return found;
 };

@@ -1,4 +1,4 @@
-import { type Booking, readRecorded } from '@drawdown/domain';
+import { type Booking, readRecorded, walletNamed } from '@drawdown/domain';
 import { amount } from '@drawdown/domain/testing';
 import { checkAfter, checkBefore, checkCharged, InvariantViolated, Touched } from './invariants';
 import { ACME, openLedger, SENDER, used, withOrganization } from './testing';
@@ -42,7 +42,7 @@ test('INV-LED-1: what was booked left the balance that it says', async () => {
 
 test('a violation names its organization, and its invariant for the metric', async () => {
   const { resident } = await opened();
-  const wallet = resident.organization.wallets.get('credits');
+  const wallet = walletNamed(resident.organization, 'credits');
   if (wallet !== undefined) wallet.debt = amount('-1');
   const touched = new Touched();
   touched.all(resident.organization);
@@ -64,7 +64,7 @@ describe('what only charges touched', () => {
 
   test('INV-LOT-2: is checked at once where the wallet has few lots, and with the others where it has many', async () => {
     const { resident } = await opened();
-    const wallet = resident.organization.wallets.get('credits');
+    const wallet = walletNamed(resident.organization, 'credits');
     const [lot] = [...resident.organization.lots.values()];
     if (wallet === undefined || lot === undefined) throw new Error('there is nothing to tamper with');
     const touched = new Touched();
@@ -86,7 +86,7 @@ describe('what only charges touched', () => {
     const { resident } = await opened();
     const [lot] = [...resident.organization.lots.values()];
     if (lot !== undefined) lot.held = amount('1'); // which no hold says
-    const wallet = resident.organization.wallets.get('credits');
+    const wallet = walletNamed(resident.organization, 'credits');
     if (wallet !== undefined) wallet.held = amount('1');
     const [charges, both] = [new Touched(), new Touched()];
     charges.wallet(resident.organization, 'credits');

@@ -6,6 +6,7 @@ import {
   type Organization,
   violations,
   type Wallet,
+  walletNamed,
 } from '@drawdown/domain';
 import type { Resident } from './fold';
 
@@ -71,9 +72,9 @@ const refuse = (organization: Organization, found: readonly string[]): void => {
 };
 
 const walletOf = (organization: Organization, key: string): Wallet => {
-  // They are few: looking through the list is quicker than hashing.
-  for (const wallet of organization.walletList) if (wallet.key === key) return wallet;
-  throw new InvariantViolated(organization.id, [`INV-LED-1: there is no wallet ${key}`]);
+  const wallet = walletNamed(organization, key);
+  if (wallet === undefined) throw new InvariantViolated(organization.id, [`INV-LED-1: there is no wallet ${key}`]);
+  return wallet;
 };
 
 /** A booking follows on the wallet's last: its number and its balances (INV-LED-1). */

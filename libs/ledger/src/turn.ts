@@ -62,7 +62,7 @@ const hashOf = (usage: UsageEvent): string => createHash('sha256').update(canoni
 
 const liveLots = ({ organization }: Resident): number => {
   let lots = 0;
-  for (const wallet of organization.walletList) lots += wallet.live.length;
+  for (const wallet of organization.wallets) lots += wallet.live.length;
   return lots;
 };
 

@@ -125,10 +125,10 @@ test('shows what the ledger has in memory, at any time (INV-LOT-2, INV-TIM-3)', 
 
 const expectAsInMemory = async (models: ReadModels, organization: Organization, now: Instant): Promise<void> => {
   const reading = { organizationId: organization.id, now };
-  const wallets = [...organization.wallets.values()].map((wallet) => walletView(wallet, organization, now));
+  const wallets = organization.wallets.map((wallet) => walletView(wallet, organization, now));
   expect((await models.wallets(reading))?.value).toEqual(wallets);
   const closed = organization.status === 'closed';
-  for (const { key } of organization.wallets.values()) {
+  for (const { key } of organization.wallets) {
     const lots = [...organization.lots.values()].filter(({ wallet }) => wallet === key);
     const documents = lots.sort((a, b) => a.sequence - b.sequence).map((lot) => lotDocument(lot, now, closed));
     const shown = await models.lots(reading, key, { limit: 500 });

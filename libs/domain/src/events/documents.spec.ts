@@ -1,3 +1,4 @@
+import { walletNamed } from '../wallet/state';
 import { credits, type Instant } from '@drawdown/kernel';
 import fc from 'fast-check';
 import {
@@ -23,7 +24,7 @@ import { lotDocument, lotStateOf, statusOf } from '.';
 
 const view = (scenario: Scenario, now: Instant = scenario.ledger.now) => {
   const { organization } = scenario.ledger;
-  const credit = organization.wallets.get('credits');
+  const credit = walletNamed(organization, 'credits');
   if (credit === undefined) throw new Error('no wallet');
   return walletView(credit, organization, now);
 };

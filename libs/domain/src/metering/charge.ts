@@ -15,7 +15,7 @@ import type { Charge, QuarantineCode, Slice, UsageEvent } from '../events';
 import { NOTHING, isUnpriced } from '../rating/price-model';
 import type { CompiledCard, CompiledRate } from '../rating/compiled-card';
 import { availableTo, type ChargeScope, drawDown } from '../wallet/draw-down';
-import type { Organization, Wallet } from '../wallet/state';
+import { type Organization, type Wallet, walletNamed } from '../wallet/state';
 
 /** How old an event may be, and how far ahead of the clock (spec.md §2.1). Identities are remembered for longer. */
 export const ACCEPTED_AGE_DAYS = 35;
@@ -68,13 +68,13 @@ const outsideTimes = (
 export const walletFor = (organization: Organization, rate: CompiledRate, serviceType: string): Wallet | undefined => {
   return rate.saved.wallet === undefined
     ? presetWallet(organization, serviceType)
-    : organization.wallets.get(rate.saved.wallet);
+    : walletNamed(organization, rate.saved.wallet);
 };
 
 /** The wallet that the preset names for a service type. */
 export const presetWallet = (organization: Organization, serviceType: string): Wallet | undefined => {
   let any: Wallet | undefined;
-  for (const wallet of organization.walletList) {
+  for (const wallet of organization.wallets) {
     if (wallet.serviceTypes.includes(serviceType)) return wallet;
     if (wallet.serviceTypes.includes('*')) any = wallet;
   }

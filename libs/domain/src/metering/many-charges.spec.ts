@@ -1,3 +1,4 @@
+import { walletNamed } from '../wallet/state';
 import { quantity } from '@drawdown/kernel';
 import fc from 'fast-check';
 import type { SavedRate } from '../events';
@@ -23,7 +24,7 @@ describe('over many charges', () => {
           total += step.decision.charge.price;
           exact += size * 1_000_000_003n;
         }
-        expect(ledger.organization.wallets.get('credits')?.settled).toBe(-total);
+        expect(walletNamed(ledger.organization, 'credits')?.settled).toBe(-total);
         // exact parts are 10⁻⁹ × 10⁻⁹ credits × 7
         const drift = total * 7_000_000_000n - exact;
         const bound = BigInt(sizes.length) * 10n ** BigInt(9 - scale) * 7_000_000_000n;
@@ -46,7 +47,7 @@ describe('over many charges', () => {
       if (decision.charge.price !== decision.charge.balanceBefore - decision.charge.balanceAfter)
         throw new Error('drift');
     }
-    const credit = organization.wallets.get('credits');
+    const credit = walletNamed(organization, 'credits');
     expect(credit?.settled).toBe(1_000_000_000_000n - total);
     expect(credit?.lifetimeSpent).toBe(total);
     expect(credit?.sequence).toBe(100_001);
@@ -72,7 +73,7 @@ describe('over many charges', () => {
             }
             return [
               services.map((service) => perService.get(service) ?? 0n),
-              scenario.ledger.organization.wallets.get('credits')?.settled,
+              walletNamed(scenario.ledger.organization, 'credits')?.settled,
             ];
           };
           expect(totals(one)).toEqual(totals(other));

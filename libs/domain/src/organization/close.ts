@@ -20,7 +20,7 @@ export const closeOrganization: CommandRule<'CloseOrganization'> = {
       const { id: holdId, wallet, overdraft } = hold;
       released.push({ type: 'HoldReleased', data: { holdId, wallet, slices, overdraft, effectiveAt: now } });
     }
-    const forfeitures = [...organization.wallets.values()].flatMap((wallet) => {
+    const forfeitures = organization.wallets.flatMap((wallet) => {
       if (wallet.policy.onClose === 'keep') return [];
       const slices = wallet.live
         .map((lot) => ({

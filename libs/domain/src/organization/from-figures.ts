@@ -10,12 +10,10 @@ import { type Instant, NO_CREDITS } from '@drawdown/kernel';
  */
 export const organizationOf = (figures: OrganizationFigures): Organization => {
   const lots = figures.lots.map((lot): Lot => ({ ...lot }));
-  const walletList = figures.wallets.map((wallet) => walletOf(wallet, lots));
   const { members, wallets: _, lots: __, holds, ...own } = figures;
   return {
     ...own,
-    walletList,
-    wallets: new Map(walletList.map((wallet) => [wallet.key, wallet])),
+    wallets: figures.wallets.map((wallet) => walletOf(wallet, lots)),
     lots: new Map(lots.map((lot) => [lot.id, lot])),
     holds: new Map(holds.map((hold) => [hold.id, holdOf(hold, own.createdAt)])),
     members: new Map(members),

@@ -69,8 +69,8 @@ describe('an organization', () => {
   test('every shipped preset makes one, with a wallet for usage', () => {
     for (const shipped of SHIPPED_PRESETS) {
       const { organization } = new TestLedger({ preset: shipped });
-      expect(organization.wallets.size).toBeGreaterThan(0);
-      for (const each of organization.wallets.values()) {
+      expect(organization.wallets.length).toBeGreaterThan(0);
+      for (const each of organization.wallets) {
         expect(policyView(each)).toMatchObject({ version: 1, on_shortfall: each.policy.onShortfall });
         expect(each.policy.creditTypes['adjustment']).toBeDefined();
       }

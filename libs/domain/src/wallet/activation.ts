@@ -6,7 +6,7 @@ import type { DueRule } from './commands';
 export const lotActivation: DueRule = {
   dueAt: (organization) => {
     let first: Instant | null = null;
-    for (const wallet of organization.wallets.values()) {
+    for (const wallet of organization.wallets) {
       for (const lot of wallet.live) {
         if (!lot.activated) first = first === null ? lot.effectiveAt : earliest(first, lot.effectiveAt);
       }
@@ -14,7 +14,7 @@ export const lotActivation: DueRule = {
     return first;
   },
   settle: (organization, due) => {
-    for (const wallet of organization.wallets.values()) {
+    for (const wallet of organization.wallets) {
       for (const lot of wallet.live) {
         if (lot.activated || lot.effectiveAt > due) continue;
         const debtPaid = debtPaidBy(lot, wallet.debt);

@@ -4,7 +4,7 @@ import { book } from './booking';
 import type { CommandRule } from './commands';
 import { bookingDocument, grantAnswer, granted } from './grant';
 import { notFound, withoutReason } from './refusals';
-import { freeOf, isEffective, isExpired, type Wallet } from './state';
+import { freeOf, isEffective, isExpired, type Wallet, walletNamed } from './state';
 
 /** The credit type of lots that adjustments make. */
 export const ADJUSTMENT = 'adjustment';
@@ -18,7 +18,7 @@ const ADJUSTMENT_PRIORITY = 100;
  */
 export const adjustBalance: CommandRule<'AdjustBalance'> = {
   decide: (organization, command, context) => {
-    const wallet = organization.wallets.get(command.wallet);
+    const wallet = walletNamed(organization, command.wallet);
     if (wallet === undefined) return notFound('wallet');
     const reasonless = withoutReason(command.reason);
     if (reasonless !== null) return reasonless;

@@ -1,3 +1,4 @@
+import { walletNamed } from './state';
 import { credits } from '@drawdown/kernel';
 import fc from 'fast-check';
 import type { Scope } from '../events';
@@ -67,7 +68,7 @@ describe('drawing down', () => {
           const { organization } = ledgerWith(grants, held);
           const now = later(START, { days: day }); // expiries up to here are not booked
           const scope: ChargeScope = { ...of, modelTiers: {} };
-          const wallet = organization.wallets.get('credits');
+          const wallet = walletNamed(organization, 'credits');
           if (wallet === undefined) throw new Error('no wallet');
           const price = amount(String(asked));
           const slices = drawDown(wallet, price, scope, now);
@@ -122,7 +123,7 @@ describe('drawing down', () => {
       held: '2',
     });
     const { organization, now } = scenario.ledger;
-    const wallet = organization.wallets.get('credits');
+    const wallet = walletNamed(organization, 'credits');
     if (wallet === undefined) throw new Error('no wallet');
     const any = { serviceType: null, model: null, workspaceId: null, modelTiers: {} };
     expect(availableTo(wallet, any, now)).toBe(amount('4'));

@@ -9,18 +9,7 @@ import {
   type OwnEvent,
 } from '../events';
 import { drawOrder, insertInOrder } from './draw-order';
-import {
-  chargedWallet,
-  drawnLot,
-  holdOf,
-  type Lot,
-  lotOf,
-  NONE,
-  type Organization,
-  ownMap,
-  type Wallet,
-  walletOf,
-} from './state';
+import { drawnLot, holdOf, type Lot, lotOf, NONE, type Organization, ownMap, type Wallet, walletOf } from './state';
 
 /** The state that an `OrganizationCreated` begins. */
 export const createdOrganization = (
@@ -28,12 +17,11 @@ export const createdOrganization = (
   event: Extract<OwnEvent, { type: 'OrganizationCreated' }>,
   at: Instant,
 ): Organization => {
-  const walletList = event.data.wallets.map(emptyWallet);
   return {
     // First what every charge looks at, as in a lot.
     id,
     createdAt: at,
-    walletList,
+    wallets: event.data.wallets.map(emptyWallet),
     lastBookedAt: at,
     modelTiers: event.data.modelTiers,
     testClock: event.data.testClock,
@@ -44,7 +32,6 @@ export const createdOrganization = (
     preset: event.data.preset,
     presetVersion: event.data.presetVersion,
     plan: event.data.plan,
-    wallets: new Map(walletList.map((wallet) => [wallet.key, wallet])),
     lots: new Map(),
     holds: NONE,
     members: NONE,
@@ -364,7 +351,7 @@ const extendLot = (organization: Organization, lotId: string, expiresAt: Instant
 
 /** Puts one charge into the state; the same as any other event, without the detour over effects: it is the hot path. */
 export const evolveCharge = (organization: Organization, charge: Charge, at: Instant): void => {
-  const wallet = chargedWallet(organization, charge.wallet);
+  const wallet = walletOf(organization, charge.wallet);
   for (const { lotId, amount } of charge.slices) consume(wallet, drawnLot(organization, wallet, lotId), amount, at);
   if (charge.debt !== NO_CREDITS) {
     wallet.debt = plus(wallet.debt, charge.debt);

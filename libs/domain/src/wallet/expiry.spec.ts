@@ -1,3 +1,4 @@
+import { walletNamed } from './state';
 import { derivedId, derivedTransactionId } from '@drawdown/kernel';
 import {
   afterwards,
@@ -52,7 +53,7 @@ describe('a lot that expires', () => {
       const drawn =
         decision.kind === 'charge' ? decision.charge.slices.map((slice) => ledger.names.get(slice.lotId)) : [];
       expect(drawn).toEqual(now === before ? ['lot'] : ['other']);
-      const wallet = organization.wallets.get('credits');
+      const wallet = walletNamed(organization, 'credits');
       if (wallet === undefined) throw new Error('no wallet');
       const balance = spendable === '1' ? '1' : '11';
       expect(walletView(wallet, organization, now)).toMatchObject({

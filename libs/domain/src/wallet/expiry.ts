@@ -10,7 +10,7 @@ import { freeOf, walletOf } from './state';
 export const lotExpiry: DueRule = {
   dueAt: (organization) => {
     let first: Instant | null = null;
-    for (const wallet of organization.wallets.values()) {
+    for (const wallet of organization.wallets) {
       for (const lot of wallet.live) {
         if (lot.expiresAt === null || freeOf(lot) <= 0n) continue;
         first = first === null ? lot.expiresAt : earliest(first, lot.expiresAt);
@@ -19,7 +19,7 @@ export const lotExpiry: DueRule = {
     return first;
   },
   settle: (organization, due) => {
-    for (const wallet of organization.wallets.values()) {
+    for (const wallet of organization.wallets) {
       for (const lot of wallet.live) {
         const amount = freeOf(lot);
         if (lot.expiresAt === null || lot.expiresAt > due || amount <= 0n) continue;

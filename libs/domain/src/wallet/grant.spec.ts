@@ -1,3 +1,4 @@
+import { walletNamed } from './state';
 import { derivedTransactionId, LARGEST, credits } from '@drawdown/kernel';
 import {
   afterwards,
@@ -224,7 +225,7 @@ test('INV-LED-1: balances and numbers of transactions follow on, whatever happen
     adjustBalance('-2'),
     afterwards({ days: 10 }),
   ).balance({ settled: '7' });
-  const wallet = scenario.ledger.organization.wallets.get('credits');
+  const wallet = walletNamed(scenario.ledger.organization, 'credits');
   expect(wallet?.sequence).toBe(5);
   expect(wallet?.lifetimeAdded).toBe(credits(17_000_000_000n));
   expect(wallet?.lifetimeSpent).toBe(credits(3_000_000_000n));

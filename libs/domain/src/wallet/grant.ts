@@ -14,7 +14,7 @@ import { type Booking, lotDocument, type OwnEvent } from '../events';
 import { book } from './booking';
 import type { CommandOf, CommandRule, Context, Outcome } from './commands';
 import { notFound } from './refusals';
-import { lotOf, type Organization } from './state';
+import { lotOf, type Organization, walletNamed } from './state';
 
 /** Adds credits: one lot, which pays what the wallet owes first (INV-LOT-7). */
 export const grantCredits: CommandRule<'GrantCredits'> = {
@@ -28,7 +28,7 @@ export const grantCredits: CommandRule<'GrantCredits'> = {
 type Terms = Omit<CommandOf<'GrantCredits'>, 'type'>;
 
 const refusedTerms = (organization: Organization, command: Terms, { now }: Context): Outcome | null => {
-  const wallet = organization.wallets.get(command.wallet);
+  const wallet = walletNamed(organization, command.wallet);
   if (wallet === undefined) return notFound('wallet');
   if (command.amount <= 0n || !isInRange(wallet.settled + command.amount)) {
     return refuse({ code: 'amount_out_of_range', pointer: '/amount', detail: 'a grant adds more than 0 credits' });
@@ -56,7 +56,7 @@ export const granted = (
   { now, commandId }: Context,
   kind: 'grant' | 'adjustment',
 ): OwnEvent => {
-  const wallet = organization.wallets.get(command.wallet);
+  const wallet = walletNamed(organization, command.wallet);
   if (wallet === undefined) throw new Error(`granted: no wallet ${command.wallet}`);
   const effectiveAt = command.effectiveAt ?? now;
   const debtPaid = effectiveAt <= now ? smaller(command.amount, wallet.debt) : NO_CREDITS;

@@ -1,3 +1,4 @@
+import { walletNamed } from './state';
 import type { WalletPolicy } from '../events';
 import fc from 'fast-check';
 import {
@@ -189,7 +190,7 @@ test('INV-HLD-3, INV-AMT-6: authorized and extended = captured within it + given
       if (final) captureHold('h', '0.5')(scenario.ledger);
       const { organization } = scenario.ledger;
       const hold = [...organization.holds.values()][0];
-      const credits = organization.wallets.get('credits');
+      const credits = walletNamed(organization, 'credits');
       if (hold === undefined || credits === undefined) throw new Error('no hold');
       const open = hold.slices.reduce((total, slice) => total + slice.amount, 0n) + hold.overdraft;
       expect(open).toBe(credits.held);

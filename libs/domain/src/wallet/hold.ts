@@ -16,7 +16,7 @@ import { book } from './booking';
 import type { CommandRule, DueRule, Refusal } from './commands';
 import { ANY_CHARGE, availableTo, type ChargeScope, drawDown } from './draw-down';
 import { notFound } from './refusals';
-import { type Hold, holdOf, type Organization, type Wallet, walletOf } from './state';
+import { type Hold, holdOf, type Organization, type Wallet, walletOf, walletNamed } from './state';
 
 const scopeOf = (organization: Organization, serviceType: string | null): ChargeScope => ({
   ...ANY_CHARGE,
@@ -55,7 +55,7 @@ const refusedEnd = (wallet: Wallet, expiresAt: Instant, now: Instant): Refusal |
 /** Sets credits aside, so that they can be neither drawn nor held by another until they are captured or given free. */
 export const authorizeHold: CommandRule<'AuthorizeHold'> = {
   decide: (organization, command, { now, commandId }) => {
-    const wallet = organization.wallets.get(command.wallet);
+    const wallet = walletNamed(organization, command.wallet);
     if (wallet === undefined) return notFound('wallet');
     if (command.amount <= 0n) {
       return refuse({ code: 'amount_out_of_range', pointer: '/amount', detail: 'a hold is for more than 0 credits' });

@@ -16,7 +16,7 @@ import {
   wallet,
 } from '../testing';
 import { bookingViolations, lotViolations, violations } from './invariants';
-import { type Hold, type Lot, type Organization, ownMap, type Wallet } from './state';
+import { type Hold, type Lot, type Organization, ownMap, type Wallet, walletNamed } from './state';
 
 const books = (): { organization: Organization; credit: Wallet; first: Lot; second: Lot; hold: Hold } => {
   const { ledger } = inOrganization({
@@ -30,7 +30,7 @@ const books = (): { organization: Organization; credit: Wallet; first: Lot; seco
   );
   authorizeHold('open', '12')(ledger);
   const { organization } = ledger;
-  const credit = organization.wallets.get('credits');
+  const credit = walletNamed(organization, 'credits');
   const [first, second] = [...organization.lots.values()];
   const hold = [...organization.holds.values()][1];
   if (credit === undefined || first === undefined || second === undefined || hold === undefined)
@@ -64,7 +64,7 @@ describe('the books of an organization', () => {
         credit.live[0] = { ...first };
       },
     ],
-    ['INV-LOT-2', ({ organization, first }) => organization.wallets.get('usd')?.live.push(first)],
+    ['INV-LOT-2', ({ organization, first }) => walletNamed(organization, 'usd')?.live.push(first)],
     [
       'INV-LOT-2',
       ({ credit, first }) => {
@@ -99,7 +99,7 @@ describe('the books of an organization', () => {
       checkInvariants(of.organization);
     }).toThrow(invariant);
     // A wallet alone is checked without looking at every hold.
-    const alone = [...of.organization.wallets.values()].flatMap((each) => violations(of.organization, each));
+    const alone = of.organization.wallets.flatMap((each) => violations(of.organization, each));
     expect(alone.length > 0).toBe(!wholeOnly);
   });
 

@@ -1,7 +1,7 @@
 import type { Credits } from '@drawdown/kernel';
 import type { Booking, Charge } from '../events';
 import { drawOrder } from './draw-order';
-import { chargedWallet, drawnLot, type Lot, type Organization, type Wallet } from './state';
+import { drawnLot, type Lot, type Organization, type Wallet, walletOf } from './state';
 
 /**
  * What does not add up in an organization's books; empty where all is well. With a wallet: only it and its live lots,
@@ -10,7 +10,7 @@ import { chargedWallet, drawnLot, type Lot, type Organization, type Wallet } fro
 export const violations = (organization: Organization, wallet?: Wallet): string[] => {
   if (wallet !== undefined) return walletViolations(organization, wallet);
   return [
-    ...[...organization.wallets.values()].flatMap((each) => walletViolations(organization, each)),
+    ...organization.wallets.flatMap((each) => walletViolations(organization, each)),
     ...[...organization.lots.values()].flatMap((lot) => (lot.remaining > 0n ? [] : lotViolations(lot))),
     ...liveViolations(organization),
     ...holdViolations(organization),
@@ -19,7 +19,7 @@ export const violations = (organization: Organization, wallet?: Wallet): string[
 
 /** INV-LOT-1 for the lots that a charge drew to their end: they are live no more, so that a look at the wallet misses them. */
 export const exhaustedViolations = (organization: Organization, { wallet: key, slices }: Charge): readonly string[] => {
-  const wallet = chargedWallet(organization, key);
+  const wallet = walletOf(organization, key);
   for (const { lotId } of slices) {
     const lot = drawnLot(organization, wallet, lotId);
     if (lot.remaining > 0n) continue;
@@ -108,8 +108,8 @@ const walletViolations = (organization: Organization, wallet: Wallet): string[] 
 
 /** Every lot with something left is live, once. */
 const liveViolations = (organization: Organization): string[] => {
-  const live = new Set([...organization.wallets.values()].flatMap((wallet) => wallet.live));
-  const listed = [...organization.wallets.values()].reduce((count, wallet) => count + wallet.live.length, 0);
+  const live = new Set(organization.wallets.flatMap((wallet) => wallet.live));
+  const listed = organization.wallets.reduce((count, wallet) => count + wallet.live.length, 0);
   const found = live.size === listed ? [] : ['INV-LOT-2: a lot is live twice'];
   for (const lot of organization.lots.values()) {
     if (lot.remaining > 0n && !live.has(lot)) found.push(`INV-LOT-2: lot ${lot.id} has something left and is not live`);
@@ -141,7 +141,7 @@ const holdViolations = (organization: Organization): string[] => {
       found.push(`INV-HLD-3: lot ${lot.id} holds something else than the open holds say`);
     }
   }
-  for (const wallet of organization.wallets.values()) {
+  for (const wallet of organization.wallets) {
     if (wallet.held !== (perWallet.get(wallet.key) ?? 0n)) {
       found.push(`INV-HLD-3: wallet ${wallet.key} holds something else than the open holds say`);
     }

@@ -2,7 +2,7 @@ import { accept, refuse } from '@drawdown/kernel';
 import { walletDocument, type WalletPolicy, writePolicy } from '../events';
 import type { CommandRule, Refusal } from './commands';
 import { notFound } from './refusals';
-import { walletOf } from './state';
+import { walletOf, walletNamed } from './state';
 import { walletFiguresOf } from './views';
 
 const isSame = (a: WalletPolicy, b: WalletPolicy): boolean =>
@@ -25,7 +25,7 @@ const wrongNumber = (policy: WalletPolicy): Refusal | null => {
 /** Changes some of a wallet's policy: a new version, which applies to what is decided from now on; no lot is touched. */
 export const changeWalletPolicy: CommandRule<'ChangeWalletPolicy'> = {
   decide: (organization, { wallet: key, changes, expectedVersion }) => {
-    const wallet = organization.wallets.get(key);
+    const wallet = walletNamed(organization, key);
     if (wallet === undefined) return notFound('wallet');
     if (expectedVersion !== null && expectedVersion !== wallet.policyVersion) {
       return refuse({

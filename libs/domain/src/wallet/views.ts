@@ -50,7 +50,7 @@ export const organizationView = (organization: Organization, now: Instant): Json
   rate_card: organization.rateCard,
   test_clock: organization.testClock,
   created_at: organization.createdAt,
-  wallets: [...organization.wallets.values()].map((wallet) => walletView(wallet, organization, now)),
+  wallets: organization.wallets.map((wallet) => walletView(wallet, organization, now)),
 });
 
 /** Σ of what the wallet's lots hold. */

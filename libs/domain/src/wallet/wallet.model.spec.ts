@@ -1,3 +1,4 @@
+import { walletNamed } from './state';
 import fc from 'fast-check';
 import { shown, TestLedger } from '../testing';
 import { NaiveWallet } from '../testing/naive-wallet';
@@ -41,7 +42,7 @@ const inModel = (model: NaiveWallet, { unit }: Rules): object => {
 };
 
 const inProduct = ({ organization }: TestLedger): object => {
-  const wallet = organization.wallets.get('credits');
+  const wallet = walletNamed(organization, 'credits');
   if (wallet === undefined) throw new Error('no wallet');
   return {
     settled: shown(wallet.settled),

@@ -59,7 +59,7 @@ export class OwnOrganizations {
       now,
       role: organization.members.get(userId),
       onTestClock: organization.testClock !== null,
-      units: new Map(organization.walletList.map(({ key, unit }) => [key, unit])),
+      units: new Map(organization.wallets.map(({ key, unit }) => [key, unit])),
     }));
     const shown = await this.queries.execute(view);
     if (shown?.value.role === undefined) return undefined;

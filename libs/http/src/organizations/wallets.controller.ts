@@ -7,6 +7,7 @@ import {
   policyView,
   type Wallet,
   walletView,
+  walletNamed,
 } from '@drawdown/domain';
 import { type Instant, type JsonObject, parseInstant } from '@drawdown/kernel';
 import { ReadModels } from '@drawdown/projections';
@@ -39,7 +40,7 @@ const lotsPage = (
   query: LotsQuery,
   after: number,
 ): JsonObject | undefined => {
-  if (!organization.wallets.has(key)) return undefined;
+  if (walletNamed(organization, key) === undefined) return undefined;
   const limit = Number(query.limit ?? LIMIT_DEFAULT);
   const dormant = organization.status === 'closed';
   const rest = [...organization.lots.values()]
@@ -83,7 +84,7 @@ export class WalletsController {
   @ApiOperation({ summary: 'All wallets of an organization' })
   wallets(@Req() request: FastifyRequest, @Query() { after }: ReadQuery) {
     return this.sending.show(request, after, (organization, now) => ({
-      data: [...organization.wallets.values()].map((wallet) => walletView(wallet, organization, now)),
+      data: organization.wallets.map((wallet) => walletView(wallet, organization, now)),
       next_cursor: null,
     }));
   }
@@ -92,7 +93,7 @@ export class WalletsController {
   @ApiOperation({ summary: 'A wallet: balances, status, lifetime figures' })
   wallet(@Param('wallet') key: string, @Req() request: FastifyRequest, @Query() { after }: ReadQuery) {
     return this.sending.show(request, after, (organization, now) => {
-      const wallet = organization.wallets.get(key);
+      const wallet = walletNamed(organization, key);
       return wallet === undefined ? undefined : walletView(wallet, organization, now);
     });
   }
@@ -100,8 +101,8 @@ export class WalletsController {
   @Get('wallets/:wallet/policy')
   @ApiOperation({ summary: "A wallet's policy as it is in force" })
   policy(@Param('wallet') key: string, @Req() request: FastifyRequest, @Query() { after }: ReadQuery) {
-    return this.sending.show(request, after, ({ wallets }) => {
-      const wallet = wallets.get(key);
+    return this.sending.show(request, after, (organization) => {
+      const wallet = walletNamed(organization, key);
       return wallet === undefined ? undefined : policyView(wallet);
     });
   }
@@ -124,11 +125,11 @@ export class WalletsController {
   @ApiOperation({ summary: "A wallet's balance, lots and open holds, now or as they were" })
   balance(@Req() request: FastifyRequest, @Query() query: BalanceQuery) {
     const view = (organization: Organization, now: Instant): JsonObject | undefined => {
-      const all = [...organization.wallets.values()];
+      const all = organization.wallets;
       if (query.wallet === undefined) {
         return { data: all.map((wallet) => balanceView(organization, wallet, now)), next_cursor: null };
       }
-      const wallet = organization.wallets.get(query.wallet);
+      const wallet = walletNamed(organization, query.wallet);
       return wallet === undefined ? undefined : balanceView(organization, wallet, now);
     };
     return query.as_of === undefined

@@ -1,4 +1,4 @@
-import { type TransactionKind, walletBalances } from '@drawdown/domain';
+import { type TransactionKind, walletBalances, walletNamed } from '@drawdown/domain';
 import { type Credits, DAY_MICROS, HOUR_MICROS, type Instant, microsBetween, shift } from '@drawdown/kernel';
 import { ReadOrganization } from '@drawdown/commands';
 import {
@@ -202,7 +202,7 @@ export class ReadsController {
       organizationOf(request).id,
       optional(after, positionFrom),
       (organization, now) => {
-        const wallet = organization.wallets.get(key);
+        const wallet = walletNamed(organization, key);
         return wallet === undefined ? undefined : walletBalances(wallet, organization, now).available;
       },
     );

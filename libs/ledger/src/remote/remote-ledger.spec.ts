@@ -1,3 +1,4 @@
+import { walletNamed } from '@drawdown/domain';
 import { instant, preset } from '@drawdown/domain/testing';
 import { format, positionOf } from '@drawdown/kernel';
 import { type EventStore, type Stream, StreamUnavailable } from '@drawdown/ports';
@@ -29,7 +30,7 @@ const running = async (store?: EventStore) => {
 };
 
 const availableOf = async ({ ledger }: Awaited<ReturnType<DistributedWorld['api']>>, id: string): Promise<string> => {
-  const read = await ledger.read(id, null, ({ wallets }) => wallets.get('credits')?.settled);
+  const read = await ledger.read(id, null, (organization) => walletNamed(organization, 'credits')?.settled);
   return read?.value === undefined ? 'nothing' : format(read.value);
 };
 const debitedIn = (outcome: UsageOutcome | undefined): string | undefined =>

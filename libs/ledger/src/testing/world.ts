@@ -1,4 +1,4 @@
-import { type OrganizationCommand, type UsageEvent, walletBalances } from '@drawdown/domain';
+import { type OrganizationCommand, type UsageEvent, walletBalances, walletNamed } from '@drawdown/domain';
 import { amount, flatRate, instant, preset, START, usage } from '@drawdown/domain/testing';
 import { format, type Instant, type JsonObject } from '@drawdown/kernel';
 import { type EventStore, NO_LOG, type SnapshotStore } from '@drawdown/ports';
@@ -83,7 +83,7 @@ export const openLedger = async (given: Given = {}): Promise<LedgerWorld> => {
     charge: (...usages) => ledger.charge(usages, SENDER),
     available: async (of = ACME) => {
       const read = await ledger.read(of, null, (organization, now) => {
-        const wallet = organization.wallets.get('credits');
+        const wallet = walletNamed(organization, 'credits');
         return wallet === undefined ? 'no wallet' : format(walletBalances(wallet, organization, now).available);
       });
       return read?.value ?? 'no organization';

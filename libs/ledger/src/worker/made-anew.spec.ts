@@ -1,3 +1,4 @@
+import { walletNamed } from '@drawdown/domain';
 import { format } from '@drawdown/kernel';
 import { inProcessStream, type Log, NO_LOG, type Stream, type StreamRecord, StreamUnavailable } from '@drawdown/ports';
 import { COMMANDS_TOPIC, USAGE_TOPIC } from '../stream/topics';
@@ -97,7 +98,7 @@ describe('FLT-37: a topic that was made anew', () => {
     expect(await troubleOf(worker)).toBe('');
     await eventually(async () => (await chargedIn(world)).length === 2 * READ);
     const { ledger } = await world.api();
-    const read = await ledger.read(ACME, null, ({ wallets }) => wallets.get('credits')?.settled);
+    const read = await ledger.read(ACME, null, (organization) => walletNamed(organization, 'credits')?.settled);
     expect(read?.value === undefined ? '' : format(read.value)).toBe(String(100 - 2 * READ));
     await worker.stop();
 

@@ -1,3 +1,4 @@
+import { walletNamed } from '@drawdown/domain';
 import { format } from '@drawdown/kernel';
 import type { ConsumedRecord, StreamRecord } from '@drawdown/ports';
 import { faultyEventStore, inMemoryEventStore } from '@drawdown/ports/testing';
@@ -20,7 +21,7 @@ const open = (...given: Parameters<typeof openDistributed>): DistributedWorld =>
 const ACME = 'acme';
 const SHARD = 1;
 const settledOf = async ({ ledger }: ApiProcess, id = ACME): Promise<string> => {
-  const read = await ledger.read(id, null, ({ wallets }) => wallets.get('credits')?.settled);
+  const read = await ledger.read(id, null, (organization) => walletNamed(organization, 'credits')?.settled);
   return read?.value === undefined ? 'nothing' : format(read.value);
 };
 const usageOf = (id: string, organizationId = ACME): StreamRecord =>

@@ -1,3 +1,4 @@
+import { walletNamed } from '@drawdown/domain';
 import { preset } from '@drawdown/domain/testing';
 import { format } from '@drawdown/kernel';
 import { inProcessStream, type Stream, type StreamRecord, StreamUnavailable } from '@drawdown/ports';
@@ -34,7 +35,7 @@ const usageOf = (id: string, organizationId = ACME, units = '1'): StreamRecord =
   writeUsageRecord(used(id, units, { organizationId }));
 
 const settledOf = async ({ ledger }: ApiProcess, id = ACME): Promise<string> => {
-  const read = await ledger.read(id, null, ({ wallets }) => wallets.get('credits')?.settled);
+  const read = await ledger.read(id, null, (organization) => walletNamed(organization, 'credits')?.settled);
   return read?.value === undefined ? 'nothing' : format(read.value);
 };
 const consumed = async ({ worker }: Running, count: number): Promise<void> => {

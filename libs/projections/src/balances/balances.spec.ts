@@ -74,7 +74,7 @@ const sameAsInMemory = async (made: TestLedger): Promise<void> => {
   await read.level();
   const { organization, now } = made;
   const reading = { organizationId: organization.id, now };
-  const wallets = [...organization.wallets.values()].map((wallet) => walletView(wallet, organization, now));
+  const wallets = organization.wallets.map((wallet) => walletView(wallet, organization, now));
   expect((await read.models.wallets(reading))?.value).toEqual(wallets);
   const lots = [...organization.lots.values()].map((lot) => lotDocument(lot, now));
   expect((await read.models.lots(reading, 'credits'))?.value.data).toEqual(lots);

@@ -26,13 +26,12 @@ afterAll(async () => {
 });
 
 /** What reads may look at; the rest exists for commands alone. */
-const seenOf = ({ refunded: _, lastBookedAt: __, lots, holds, walletList, ...organization }: Organization) => ({
+const seenOf = ({ refunded: _, lastBookedAt: __, lots, holds, wallets, ...organization }: Organization) => ({
   ...organization,
-  walletList: walletList.map(({ grants: _, debtPayments: __, ...wallet }) => ({
+  wallets: wallets.map(({ grants: _, debtPayments: __, ...wallet }) => ({
     ...wallet,
     live: wallet.live.map(({ id }) => id),
   })),
-  wallets: [...organization.wallets.keys()],
   // Over wallets their order means nothing: each wallet draws its own.
   lots: [...lots.values()].filter(({ remaining }) => remaining > 0n).sort((a, b) => (a.id < b.id ? -1 : 1)),
   holds: [...holds.values()]
@@ -50,8 +49,8 @@ const ASKED: readonly AccessRequest[] = ['llm_call', 'email', 'compute'].flatMap
 /** Everything that is answered about an organization from memory. */
 const shownOf = (organization: Organization, now: Instant): JsonObject => ({
   organization: organizationView(organization, now),
-  policies: organization.walletList.map(policyView),
-  lots: organization.walletList.map(({ live }) => live.map((lot) => lotDocument(lot, now))),
+  policies: organization.wallets.map(policyView),
+  lots: organization.wallets.map(({ live }) => live.map((lot) => lotDocument(lot, now))),
   holds: [...organization.holds.values()].filter(({ state }) => state === 'open').map(holdDocument),
   access: ASKED.map((request) => {
     const { available, required, nextSteps, ...decision } = checkAccess(organization, undefined, request, now);

@@ -1,5 +1,5 @@
 import { openTestDatabase } from '@drawdown/adapters/testing';
-import { walletBalances } from '@drawdown/domain';
+import { walletBalances, walletNamed } from '@drawdown/domain';
 import { granted, instant, later, replay, START, TestLedger, used } from '@drawdown/domain/testing';
 import { formatDecimal, type Instant, shift, storedCredits } from '@drawdown/kernel';
 import { CheckpointProgress } from '@drawdown/delivery';
@@ -181,7 +181,7 @@ test('each point is what the log up to then comes to (INV-AUD-5)', async () => {
       const now = later(world.now, { hours: 7 });
       for (const ledger of world.ledgers) {
         const reading = { organizationId: ledger.organization.id, now };
-        for (const wallet of ledger.organization.wallets.keys()) {
+        for (const { key: wallet } of ledger.organization.wallets) {
           const { value } = (await made.models.burndown(reading, { wallet, period: 'all' })) ?? {};
           const { data = [] } = value ?? {};
           expect(data.length).toBeGreaterThan(0);
@@ -200,7 +200,7 @@ const settledAt = (ledger: TestLedger, key: string, time: Instant): string => {
   const facts = ledger.log.filter(({ at }) => at <= time);
   if (facts.length === 0) return '0';
   const organization = replay(facts, undefined, ledger.organization.id);
-  const wallet = organization.wallets.get(key);
+  const wallet = walletNamed(organization, key);
   if (wallet === undefined) throw new Error(`no wallet ${key}`);
   return formatDecimal(walletBalances(wallet, organization, time).settled);
 };
