@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { collectSeldom } from '@drawdown/adapters/collect-seldom';
 import { readServerSettings, SERVER_VARIABLES } from '@drawdown/adapters/server-settings';
 import { openLogServers } from '@drawdown/adapters/servers';
 import { startRelay } from '@drawdown/delivery';
@@ -7,6 +8,8 @@ import { runRole } from '@drawdown/http';
 import { shardsOf } from '@drawdown/ledger';
 
 const name = 'relay';
+
+collectSeldom();
 
 runRole({
   name,

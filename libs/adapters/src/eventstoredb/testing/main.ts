@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
+import { collectSeldom } from '../../collect-seldom';
 import { startDouble } from './double';
 import type { AppendFault } from './faults';
 
@@ -18,6 +19,7 @@ type Order =
 const main = async (): Promise<void> => {
   const { values } = parseArgs({ options: { data: { type: 'string' }, port: { type: 'string', default: '0' } } });
   if (values.data === undefined) throw new Error('--data DIR is missing: the folder of the log');
+  collectSeldom();
   const double = await startDouble(values.data, { port: Number(values.port) });
   const obey = (order: Order): void => {
     const { faults } = double;
