@@ -66,7 +66,9 @@ export const breakdown: LedgerProjector<BreakdownDeltas> = {
         for (const cell of of.cells.values()) cells.set(dimensionOf(cell), cell);
       }
     }
-    if (cells.size > 0) await save(tx, suffix, cells);
+    // In the order of the primary key: neighbours there cost the database an eighth less.
+    const sorted = new Map([...cells].sort(([a], [b]) => (a < b ? -1 : 1)));
+    if (cells.size > 0) await save(tx, suffix, sorted);
   },
 };
 

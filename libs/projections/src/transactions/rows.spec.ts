@@ -118,16 +118,18 @@ test('a row says of a charge what the charge says, as it was decided and as it i
   );
 });
 
-test('a batch has the rows of its events, one after the other, in as few cells as say so', () => {
+test('a batch has the rows of its events by organization, one after the other, in as few cells as say so', () => {
   fc.assert(
     fc.property(happenings(60), (history) => {
       const records = pack(TestWorld.of(history).drafts, 10).map(readAgain);
       const alone = records.flatMap((record) => rowsOf(booked([record])));
       const deltas = booked(records);
       const cells = cellsOf(deltas.columns);
+      const organizations = [...new Set(alone.map((row) => String(row['organization_id'])))].sort();
+      const sorted = organizations.flatMap((id) => alone.filter((row) => row['organization_id'] === id));
       expect(cells[0]).toHaveLength(alone.length);
       for (const [place, column] of cells.entries()) {
-        const said = alone.map((row) => row[NAMES[place] ?? '']);
+        const said = sorted.map((row) => row[NAMES[place] ?? '']);
         const isSame = place > 0 && new Set(said).size === 1;
         expect(column).toEqual(isSame ? said.slice(0, 1) : said);
       }
