@@ -24,8 +24,11 @@ import {
 import { DueQueue } from './due-queue';
 import { IdentityIndex, type Place, REMEMBERED_DAYS } from './identity-index';
 
-/** Raised with every change of what the fold makes of an event: snapshots of another version are ignored. */
-export const FOLD_VERSION = 2;
+/**
+ * Raised with every change of what the fold makes of an event, or of the form in which a snapshot keeps it: snapshots of
+ * another version are ignored. 3: an organization's wallets are a list.
+ */
+export const FOLD_VERSION = 3;
 
 /** An organization with what the shard keeps beside it. */
 export interface Resident {

@@ -2,9 +2,10 @@ import { later, START } from '@drawdown/domain/testing';
 import type { EventStore, SnapshotStore } from '@drawdown/ports';
 import { inMemorySnapshots } from '@drawdown/ports/testing';
 import fc from 'fast-check';
+import { createHash } from 'node:crypto';
 import { deserialize, serialize } from 'node:v8';
 import { foldNext } from './load-shard';
-import { ShardState } from './fold';
+import { FOLD_VERSION, ShardState } from './fold';
 import { restoreSnapshot, takeSnapshot } from './snapshot';
 import { delegating, grant, hold, type LedgerWorld, openLedger, stateHash, used, withOrganization } from './testing';
 import { act, activities } from './testing/activity';
@@ -37,6 +38,16 @@ const changed = (inner: SnapshotStore, change: (bytes: Uint8Array) => Uint8Array
 const withField = (field: string, value: unknown) => (bytes: Uint8Array) =>
   serialize({ ...(deserialize(bytes) as object), [field]: value });
 
+/** Where there are which fields, and maps, lists and bytes. */
+const formOf = (value: unknown, path = '', form = new Set<string>()): ReadonlySet<string> => {
+  if (value instanceof Map || Array.isArray(value)) {
+    form.add(`${path}: ${value instanceof Map ? 'map' : 'list'}`);
+    for (const one of value.values()) formOf(one, `${path}[]`, form);
+  } else if (value instanceof Uint8Array || typeof value !== 'object' || value === null) form.add(path);
+  else for (const [field, one] of Object.entries(value)) formOf(one, `${path}.${field}`, form);
+  return form;
+};
+
 describe('INV-DEL-9, FLT-29: a snapshot changes what a start costs, never what it means', () => {
   test('with it, and without', async () => {
     const world = await stopped();
@@ -59,6 +70,14 @@ describe('INV-DEL-9, FLT-29: a snapshot changes what a start costs, never what i
   ])('%s: it is ignored', async (_, change) => {
     const world = await stopped();
     expect(await hashWith(world, changed(world.snapshots, change))).toBe(await fullReplay(world));
+  });
+
+  test('the form of what it keeps belongs to the fold version: who changes the one raises the other', async () => {
+    const world = await stopped();
+    const form = [...formOf(deserialize(takeSnapshot(await world.state())))].sort().join('\n');
+    const digest = createHash('sha256').update(form).digest('hex').slice(0, 16);
+    // A program that reads another form as its own would go wrong at the first charge, not at the start.
+    expect({ FOLD_VERSION, digest }).toEqual({ FOLD_VERSION: 3, digest: '049ca061c24b38c6' });
   });
 
   test('a snapshot of another installation is ignored, though it has the same revision', async () => {
