@@ -39,6 +39,10 @@ const main = async (): Promise<void> => {
   if (missed.length > 0) process.exitCode = 2;
 };
 
+// Ended by whoever waits no longer: exit handlers end the servers that were started, a signal by itself would leave them.
+process.once('SIGINT', () => process.exit(130));
+process.once('SIGTERM', () => process.exit(143));
+
 main().catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   process.exitCode = 1;
