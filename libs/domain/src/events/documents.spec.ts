@@ -1,4 +1,3 @@
-import { walletNamed } from '../wallet/state';
 import { credits, type Instant } from '@drawdown/kernel';
 import fc from 'fast-check';
 import {
@@ -21,6 +20,7 @@ import {
 } from '../testing';
 import { walletView } from '../wallet/views';
 import { lotDocument, lotStateOf, statusOf } from '.';
+import { walletNamed } from '../wallet/state';
 
 const view = (scenario: Scenario, now: Instant = scenario.ledger.now) => {
   const { organization } = scenario.ledger;

@@ -1,4 +1,3 @@
-import { walletNamed } from './state';
 import { credits } from '@drawdown/kernel';
 import fc from 'fast-check';
 import type { Scope } from '../events';
@@ -15,6 +14,7 @@ import {
   used,
 } from '../testing';
 import { availableTo, type ChargeScope, drawDown, spendable } from './draw-down';
+import { walletNamed } from './state';
 
 const scopes = fc.constantFrom<Scope | undefined>(
   undefined,

@@ -1,4 +1,3 @@
-import { walletNamed } from './state';
 import { derivedId, derivedTransactionId } from '@drawdown/kernel';
 import {
   afterwards,
@@ -23,6 +22,7 @@ import {
 import { decideUsage } from '../metering/charge';
 import { settleNext } from '../organization/rules';
 import { walletView } from './views';
+import { walletNamed } from './state';
 
 const expiresAt = instant('2026-03-10T12:00:00Z');
 const [before, after] = [later(expiresAt, { micros: -1 }), later(expiresAt, { micros: 1 })];

@@ -1,4 +1,3 @@
-import { walletNamed } from './state';
 import { derivedTransactionId, LARGEST, credits } from '@drawdown/kernel';
 import {
   afterwards,
@@ -19,6 +18,7 @@ import {
   wallet,
   partly,
 } from '../testing';
+import { walletNamed } from './state';
 
 describe('a grant', () => {
   test('makes one lot with the terms it was given and the priority of its credit type', () => {

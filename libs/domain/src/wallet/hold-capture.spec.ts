@@ -1,4 +1,3 @@
-import { walletNamed } from './state';
 import type { WalletPolicy } from '../events';
 import fc from 'fast-check';
 import {
@@ -20,6 +19,7 @@ import {
   wallet,
   partly,
 } from '../testing';
+import { walletNamed } from './state';
 
 const under = (changes: Partial<WalletPolicy>) =>
   inOrganization({ preset: preset({ wallets: [wallet({ policy: policy(changes) })] }) });

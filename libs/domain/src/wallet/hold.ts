@@ -16,7 +16,7 @@ import { book } from './booking';
 import type { CommandRule, DueRule, Refusal } from './commands';
 import { ANY_CHARGE, availableTo, type ChargeScope, drawDown } from './draw-down';
 import { notFound } from './refusals';
-import { type Hold, holdOf, type Organization, type Wallet, walletOf, walletNamed } from './state';
+import { type Hold, holdOf, type Organization, type Wallet, walletNamed, walletOf } from './state';
 
 const scopeOf = (organization: Organization, serviceType: string | null): ChargeScope => ({
   ...ANY_CHARGE,

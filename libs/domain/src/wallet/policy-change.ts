@@ -2,7 +2,7 @@ import { accept, refuse } from '@drawdown/kernel';
 import { walletDocument, type WalletPolicy, writePolicy } from '../events';
 import type { CommandRule, Refusal } from './commands';
 import { notFound } from './refusals';
-import { walletOf, walletNamed } from './state';
+import { walletNamed, walletOf } from './state';
 import { walletFiguresOf } from './views';
 
 const isSame = (a: WalletPolicy, b: WalletPolicy): boolean =>

@@ -1,9 +1,9 @@
-import { walletNamed } from './state';
 import fc from 'fast-check';
 import { shown, TestLedger } from '../testing';
 import { NaiveWallet } from '../testing/naive-wallet';
 import { type Operation, operations, perform, presetOf, type Rules, rules } from '../testing/operations';
 import type { StepOutcome } from '../testing';
+import { walletNamed } from './state';
 
 const outcomeOf = (step: StepOutcome | null): string => {
   if (step === null) return 'nothing';

@@ -6,8 +6,8 @@ import {
   type Organization,
   policyView,
   type Wallet,
-  walletView,
   walletNamed,
+  walletView,
 } from '@drawdown/domain';
 import { type Instant, type JsonObject, parseInstant } from '@drawdown/kernel';
 import { ReadModels } from '@drawdown/projections';
