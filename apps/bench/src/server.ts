@@ -50,6 +50,9 @@ export const startServer = async (): Promise<Server> => {
     },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
+  const ended = (): void => void child.kill('SIGKILL');
+  process.once('exit', ended); // however the bench ends
+  child.once('exit', () => process.off('exit', ended));
   const url = `http://127.0.0.1:${String(port)}`;
   while (!(await isReady(url))) {
     if (child.exitCode !== null) throw new Error(`the server ended with ${String(child.exitCode)}`);

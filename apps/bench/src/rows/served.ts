@@ -34,12 +34,17 @@ const intakeRequests = (server: Server, count: number, first: number): PreparedR
   });
 };
 
+/** What every read says. */
+interface Document {
+  readonly as_of: { readonly position: string };
+}
+
 /** Answers a document of the API, or undefined where the read model is not that far yet. */
-const readOf = async ({ url, headers }: Server, path: string): Promise<{ as_of: { position: string } } | undefined> => {
+const readOf = async ({ url, headers }: Server, path: string): Promise<Document | undefined> => {
   const response = await fetch(url + path, { headers });
   if (response.status === 503) return undefined;
   if (!response.ok) throw new Error(`GET ${path}: ${String(response.status)} ${await response.text()}`);
-  return (await response.json()) as { as_of: { position: string } };
+  return (await response.json()) as Document;
 };
 
 /** Waits until reads answer from rows that cover everything stored so far: the log is one shard, whose end any balance tells. */
