@@ -18,9 +18,9 @@ import {
   voidGrant,
   wallet,
 } from '../testing';
+import { walletNamed } from '../wallet/state';
 import { walletView } from '../wallet/views';
 import { lotDocument, lotStateOf, statusOf } from '.';
-import { walletNamed } from '../wallet/state';
 
 const view = (scenario: Scenario, now: Instant = scenario.ledger.now) => {
   const { organization } = scenario.ledger;

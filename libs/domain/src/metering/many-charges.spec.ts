@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import type { SavedRate } from '../events';
 import { card, checkInvariants, given, granted, TestLedger, usage, used } from '../testing';
 import { evolveCharge } from '../wallet/evolve';
-import { decideUsage } from './charge';
 import { walletNamed } from '../wallet/state';
+import { decideUsage } from './charge';
 
 describe('over many charges', () => {
   test('FLD-50, INV-AMT-4: the balance is the sum of the transactions, and drifts less than half a unit each from the exact sum', () => {

@@ -125,9 +125,11 @@ export class WalletsController {
   @ApiOperation({ summary: "A wallet's balance, lots and open holds, now or as they were" })
   balance(@Req() request: FastifyRequest, @Query() query: BalanceQuery) {
     const view = (organization: Organization, now: Instant): JsonObject | undefined => {
-      const all = organization.wallets;
       if (query.wallet === undefined) {
-        return { data: all.map((wallet) => balanceView(organization, wallet, now)), next_cursor: null };
+        return {
+          data: organization.wallets.map((wallet) => balanceView(organization, wallet, now)),
+          next_cursor: null,
+        };
       }
       const wallet = walletNamed(organization, query.wallet);
       return wallet === undefined ? undefined : balanceView(organization, wallet, now);

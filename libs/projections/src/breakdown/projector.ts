@@ -66,9 +66,7 @@ export const breakdown: LedgerProjector<BreakdownDeltas> = {
         for (const cell of of.cells.values()) cells.set(dimensionOf(cell), cell);
       }
     }
-    // As the primary key begins: neighbours there cost the database an eighth less.
-    const sorted = new Map([...cells].sort(([a], [b]) => (a < b ? -1 : 1)));
-    if (cells.size > 0) await save(tx, suffix, sorted);
+    if (cells.size > 0) await save(tx, suffix, cells);
   },
 };
 
@@ -96,7 +94,9 @@ const add = ({ hours }: Cell, hour: Instant, credits: bigint): void => {
 };
 
 const save = async (tx: Sql, suffix: string, cells: ReadonlyMap<string, Cell>): Promise<void> => {
-  const rows = [...cells].flatMap(([dimension, { hours }]) =>
+  // As the primary key begins: neighbours there cost the database an eighth less.
+  const sorted = [...cells].sort(([a], [b]) => (a < b ? -1 : 1));
+  const rows = sorted.flatMap(([dimension, { hours }]) =>
     [...hours].map(([hour, { credits, transactions }]) => [dimension, hour, formatDecimal(credits), transactions]),
   );
   // xmax is 0 in a row that was inserted: only then may its dimensions be new, once an hour instead of every time.
