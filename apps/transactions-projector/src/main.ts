@@ -1,29 +1,23 @@
 import 'reflect-metadata';
 import { readServerSettings, SERVER_VARIABLES } from '@drawdown/adapters/server-settings';
 import { openServers } from '@drawdown/adapters/servers';
-import { LEDGER_GATHER } from '@drawdown/delivery';
 import { ledgerStream } from '@drawdown/domain';
 import { runRole } from '@drawdown/http';
 import { shardsOf } from '@drawdown/ledger';
-import { startProjectors } from '@drawdown/projections';
+import { ledgerGather, startProjectors } from '@drawdown/projections';
 
 const name = 'transactions-projector';
+const models = ['transactions', 'quarantine', 'balance_days'];
 
 runRole({
   name,
   port: 3014,
   settings: SERVER_VARIABLES,
   open: async ({ environment, log, metrics, readiness, until, fail }) => {
-    const ports = { name, log, metrics, gatherMs: LEDGER_GATHER, shardsOf, streamOf: ledgerStream };
+    const ports = { name, log, metrics, gatherMs: ledgerGather(models), shardsOf, streamOf: ledgerStream };
     const servers = await openServers(readServerSettings(environment), ports, until);
     const register = readiness.register.bind(readiness);
-    const projectors = startProjectors(['transactions', 'quarantine', 'balance_days'], {
-      ...servers,
-      log,
-      metrics,
-      register,
-      fail,
-    });
+    const projectors = startProjectors(models, { ...servers, log, metrics, register, fail });
     return { drain: projectors.stop, close: servers.close };
   },
 });

@@ -8,12 +8,6 @@ import type { StoredEvent, StreamRecord } from '@drawdown/ports';
 /** Every ledger event in order; the partition is the shard. */
 export const LEDGER_TOPIC = 'drawdown.ledger.v1';
 
-/**
- * How long its records gather before a projector asks for more, in milliseconds: rows are committed less often than that,
- * and at half of its load Kafka spends most of its time on questions for single events.
- */
-export const LEDGER_GATHER: Readonly<Record<string, number>> = { [LEDGER_TOPIC]: 40 };
-
 /** `ce_source` is this and the name of the stream. */
 const SOURCE = 'drawdown/';
 

@@ -78,7 +78,7 @@ export class Follower<E> {
   /** From the begin of a commit until the database has rested. */
   private isSaving = false;
   private isGrowing = false;
-  private readonly rest = new Rest();
+  private readonly rest: Rest;
   private commitMs = 0;
 
   constructor(
@@ -90,6 +90,7 @@ export class Follower<E> {
     private readonly limits: BatchLimits,
     private readonly events: FollowerEvents,
   ) {
+    this.rest = new Rest(projector.freshness.restMs);
     this.cursor = feed.cursor();
     this.labels = { projector: projector.name };
   }

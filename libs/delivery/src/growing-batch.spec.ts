@@ -2,6 +2,7 @@ import { type EventStore, NO_LOG, NO_METRICS, type ReadDatabase, type Sql } from
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import { Feed } from './feed';
 import { Follower } from './follower';
+import { PROMPT } from './freshness';
 import type { Projector } from './projector';
 import { type Counted, decode, STREAM, until, write } from './testing/counting';
 
@@ -66,7 +67,7 @@ let applied: number[];
 
 const follow = (fails: (revision: number) => boolean): void => {
   const projector: Projector<number[], Counted> = {
-    ...{ name: 'kept', version: 1, tableNames: [], tables: () => [], begin: () => [] },
+    ...{ name: 'kept', version: 1, freshness: PROMPT, tableNames: [], tables: () => [], begin: () => [] },
     apply: (deltas, { revision }) => {
       if (fails(revision)) throw new Error('cannot be applied');
       applied.push(revision);

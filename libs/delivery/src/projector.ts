@@ -1,4 +1,5 @@
 import type { Sql } from '@drawdown/ports';
+import type { Freshness } from './freshness';
 
 /**
  * A read model: its tables, and how events change them. Deltas of a batch are summed in memory, one per key, and saved
@@ -11,6 +12,7 @@ export interface Projector<D, E> {
   readonly name: string;
   /** Raised by every change of tables or `apply`: the new version's tables are filled beside the old ones. */
   readonly version: number;
+  readonly freshness: Freshness;
   /** Names of its tables without suffix, in the order in which they may be dropped. */
   readonly tableNames: readonly string[];
   /** Statements that make the tables of one generation, and the indexes that filling them needs. */

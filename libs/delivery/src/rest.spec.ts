@@ -12,8 +12,13 @@ interface Gathered {
  * How long each of these rests lasts, in milliseconds; a batch of charges is committed so long after the rest before it,
  * and while it is rested from more comes for a while.
  */
-const lasting = async (batches: readonly Gathered[], commitMs: number, heardForMs = Infinity): Promise<number[]> => {
-  const rests = new Rest();
+const lasting = async (
+  batches: readonly Gathered[],
+  commitMs: number,
+  heardForMs = Infinity,
+  restMs = 100,
+): Promise<number[]> => {
+  const rests = new Rest(restMs);
   const lasted: number[] = [];
   for (const { after, charges } of batches) {
     jest.advanceTimersByTime(after);
@@ -40,6 +45,11 @@ test('at many charges a second the database rests eight times as long as a commi
 test('at few charges a second a reader of rows does not wait for more of them', async () => {
   expect(await lasting(times(20, { after: 10, charges: 29 }), 10)).toEqual(times(20, 80));
   expect(await lasting(times(20, { after: 2_500, charges: 5_000 }), 2_500)).toEqual(times(20, 100));
+});
+
+test('at few charges a second it rests for as long as its projector allows, and at many no differently', async () => {
+  expect(await lasting(times(20, { after: 2_500, charges: 5_000 }), 2_500, Infinity, 400)).toEqual(times(20, 400));
+  expect((await lasting(times(60, { after: 100, charges: 10_000 }), 100, Infinity, 400)).at(-1)).toBe(800);
 });
 
 test('a batch that was large because it was late is not rested from for long, nor are those after it', async () => {

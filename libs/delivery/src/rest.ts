@@ -7,13 +7,12 @@
 const FACTOR = 8;
 const LONGEST_MS = 2_000;
 /**
- * Fewer charges a second seldom have a row in common: waiting longer for more of them would only make readers wait. The
+ * Fewer charges a second seldom have a row in common: how long it rests after them is the projector's own. The
  * rate over some seconds counts, not the size of a batch: one that was late is large, and a long rest would make the next
  * one late as well.
  */
 const MANY_A_SECOND = 4_000;
 const RATE_OVER_MS = 3_000;
-const LONGEST_AFTER_FEW_MS = 100;
 /** When nothing has come for so long, nothing is gathered by resting on. At full load an event comes each 300 ms. */
 const QUIET_MS = 500;
 
@@ -27,6 +26,9 @@ export class Rest {
   /** Charges a second, of late: what is longer ago counts less and less. */
   private rate = 0;
 
+  /** Rests at most for so long after few charges: as its projector's `freshness` says. */
+  constructor(private readonly longestAfterFewMs: number) {}
+
   /** A commit begins: what was cut is over. */
   reset(): void {
     this.isCut = false;
@@ -35,7 +37,7 @@ export class Rest {
   /** Resolves when a commit of so many charges that took `commitMs` has been rested from, or {@link cut} is called. */
   async from(commitMs: number, charges: number): Promise<void> {
     this.count(charges);
-    const ms = Math.min(commitMs * FACTOR, this.rate > MANY_A_SECOND ? LONGEST_MS : LONGEST_AFTER_FEW_MS);
+    const ms = Math.min(commitMs * FACTOR, this.rate > MANY_A_SECOND ? LONGEST_MS : this.longestAfterFewMs);
     if (this.isCut || ms < 1) return;
     const end = performance.now() + ms;
     let timer: NodeJS.Timeout | undefined;

@@ -1,3 +1,4 @@
+import { WITHIN_A_SECOND } from '@drawdown/delivery';
 import {
   credits,
   type Credits,
@@ -27,6 +28,7 @@ const HOURS = columns({ organization_id: 'text', wallet: 'text', hour: 'timestam
 export const burnRate: LedgerProjector<WalletSums> = {
   name: 'burn_rate',
   version: 1,
+  freshness: WITHIN_A_SECOND,
   tableNames: ['burn_hours'],
   tables: (suffix) => [
     `CREATE TABLE burn_hours${suffix} (

@@ -1,9 +1,9 @@
 import { openTestDatabase } from '@drawdown/adapters/testing';
-import { CheckpointProgress, startRelay } from '@drawdown/delivery';
+import { CheckpointProgress, LEDGER_TOPIC, PROMPT, startRelay, WITHIN_A_SECOND } from '@drawdown/delivery';
 import { later } from '@drawdown/domain/testing';
 import { inProcessStream, NO_LOG, NO_METRICS, type EventStore, type ReadDatabase, type Stream } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
-import { startProjectors } from './projector-process';
+import { ledgerGather, startProjectors } from './projector-process';
 import { projectors } from './projectors';
 import { readModels } from './read-models-of';
 import { assertBooks, TestLog, TestWorld } from './testing';
@@ -74,4 +74,11 @@ test('a relay and projectors by themselves make the same read models as one proc
 
 test('a process is told of a read model that there is not', () => {
   expect(() => started(['balance'])).toThrow('there is no projector balance');
+});
+
+test('records gather no longer than the freshest model of a process allows, and balances are among those', () => {
+  const gather = (...names: string[]): unknown => ledgerGather(names)[LEDGER_TOPIC];
+  expect(gather('transactions', 'quarantine')).toBe(WITHIN_A_SECOND.gatherMs);
+  expect(gather('transactions', 'balances')).toBe(PROMPT.gatherMs);
+  expect(PROMPT.gatherMs).toBeLessThan(WITHIN_A_SECOND.gatherMs);
 });

@@ -1,6 +1,7 @@
-import { fannedOut, LEDGER_TOPIC, watchDependencies } from '@drawdown/delivery';
+import { fannedOut, LEDGER_TOPIC, type Projector, watchDependencies } from '@drawdown/delivery';
 import { ledgerStream } from '@drawdown/domain/events';
 import { askStore, type EventStore, type Log, type Metrics, type ReadDatabase, type Stream } from '@drawdown/ports';
+import type { LedgerRecord } from './ledger-record';
 import { ledgerRunner, projectors } from './projectors';
 
 export interface ProjectorProcessPorts {
@@ -17,6 +18,18 @@ export interface ProjectorProcessPorts {
   readonly fail?: (error: Error) => void;
 }
 
+const named = (names: readonly string[]): readonly Projector<unknown, LedgerRecord>[] =>
+  names.map((name) => {
+    const found = projectors.find((projector) => projector.name === name);
+    if (found === undefined) throw new RangeError(`there is no projector ${name}`);
+    return found;
+  });
+
+/** How long the fan-out's records may gather before a process of these projectors asks for more, in milliseconds, by topic. */
+export const ledgerGather = (names: readonly string[]): Readonly<Record<string, number>> => ({
+  [LEDGER_TOPIC]: Math.min(...named(names).map(({ freshness }) => freshness.gatherMs)),
+});
+
 /** Carries some read models forward in a process of their own, live from the fan-out. Ends with the result. */
 export const startProjectors = (
   names: readonly string[],
@@ -25,12 +38,7 @@ export const startProjectors = (
   const { database, shards, log, metrics } = ports;
   const partitions = new Map(Array.from({ length: shards }, (_, shard) => [ledgerStream(shard), shard]));
   const store = fannedOut(ports.store, stream, { partitionOf: (name) => partitions.get(name), log, metrics });
-  const some = names.map((name) => {
-    const found = projectors.find((projector) => projector.name === name);
-    if (found === undefined) throw new RangeError(`there is no projector ${name}`);
-    return found;
-  });
-  const runner = ledgerRunner({ ...ports, store, projectors: some, ...(fail && { onTooNew: fail }) });
+  const runner = ledgerRunner({ ...ports, store, projectors: named(names), ...(fail && { onTooNew: fail }) });
   register('database', async () => {
     await database.query('SELECT 1');
     return null;

@@ -1,3 +1,4 @@
+import { WITHIN_A_SECOND } from '@drawdown/delivery';
 import { type Charged, organizationsOf, readUsage, type UsageEvent, writeUsage } from '@drawdown/domain/events';
 import type { Instant } from '@drawdown/kernel';
 import type { Row, Sql } from '@drawdown/ports';
@@ -25,6 +26,7 @@ const ENDED = columns({ organization_id: 'text', source: 'text', id: 'text', sta
 export const quarantine: LedgerProjector<QuarantineDeltas> = {
   name: 'quarantine',
   version: 1,
+  freshness: WITHIN_A_SECOND,
   tableNames: ['quarantine'],
   tables: (suffix) => [
     `CREATE TABLE quarantine${suffix} (

@@ -1,5 +1,6 @@
 import { derivedTransactionId, UnreadableEvent } from '@drawdown/kernel';
 import type { EventStore, ReadDatabase, Row, Sql, StoredEvent } from '@drawdown/ports';
+import { PROMPT } from '../freshness';
 import type { Projector } from '../projector';
 
 /** The simplest event there is: so many for a key. */
@@ -29,6 +30,7 @@ export const counting = (
 ): Projector<Map<string, number>, Counted> => ({
   name,
   version,
+  freshness: PROMPT,
   tableNames: [name],
   tables: (suffix) => [
     `CREATE TABLE ${name}${suffix} (key text PRIMARY KEY, amount bigint NOT NULL CHECK (amount < 1000000))`,

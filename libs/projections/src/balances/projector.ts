@@ -1,3 +1,4 @@
+import { PROMPT } from '@drawdown/delivery';
 import { type DrawVisitor, effectsOf, type OwnEvent, walkDraws } from '@drawdown/domain/events';
 import { type Instant, unreachable } from '@drawdown/kernel';
 import { type LedgerProjector, type LedgerRecord, ownerOf } from '../ledger-record';
@@ -68,6 +69,7 @@ const tables = (suffix: string): readonly string[] => [
 export const balances: LedgerProjector<BalanceDeltas> = {
   name: 'balances',
   version: 5,
+  freshness: PROMPT,
   tableNames: ['organizations', 'members', 'wallets', 'lots', 'lot_caps', 'holds'],
   tables,
   begin: () => ({ organizations: new Map(), shard: 0 }),

@@ -1,3 +1,4 @@
+import { WITHIN_A_SECOND } from '@drawdown/delivery';
 import { DRAWDOWN_NAMESPACE, formatDecimal, type Instant, uuidText, uuidV5Bytes } from '@drawdown/kernel';
 import type { Sql } from '@drawdown/ports';
 import { forConsumption } from '../consumption';
@@ -47,6 +48,7 @@ const dimensionOf = ({ of: { organizationId, wallet }, by }: Cell): string =>
 export const breakdown: LedgerProjector<BreakdownDeltas> = {
   name: 'breakdown',
   version: 1,
+  freshness: WITHIN_A_SECOND,
   tableNames: ['breakdown_hours', 'breakdown_dimensions'],
   tables,
   begin: () => ({ combinations: new Combinations(), wallets: new Map() }),

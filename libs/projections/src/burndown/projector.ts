@@ -1,3 +1,4 @@
+import { WITHIN_A_SECOND } from '@drawdown/delivery';
 import { effectsOf, walkConsumption } from '@drawdown/domain/events';
 import { DAY_MICROS, type Instant, shift } from '@drawdown/kernel';
 import { type LedgerProjector, ownerOf } from '../ledger-record';
@@ -16,6 +17,7 @@ const DAYS = columns({ organization_id: 'text', wallet: 'text', until: 'timestam
 export const balanceDays: LedgerProjector<WalletSums> = {
   name: 'balance_days',
   version: 1,
+  freshness: WITHIN_A_SECOND,
   tableNames: ['balance_days'],
   tables: (suffix) => [
     `CREATE TABLE balance_days${suffix} (

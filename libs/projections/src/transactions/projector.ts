@@ -1,3 +1,4 @@
+import { WITHIN_A_SECOND } from '@drawdown/delivery';
 import type { Sql } from '@drawdown/ports';
 import type { LedgerProjector } from '../ledger-record';
 import { columns, rowSource } from '../rows';
@@ -46,6 +47,7 @@ const indexes = (suffix: string): readonly string[] => {
 export const transactions: LedgerProjector<TransactionDeltas> = {
   name: 'transactions',
   version: 2,
+  freshness: WITHIN_A_SECOND,
   tableNames: ['transactions', 'rates'],
   tables,
   indexes,
