@@ -33,10 +33,6 @@ export class Feed<E> {
   /** True after a revision was missing, until it is read. */
   private gap = false;
   private readonly size = new PageSize();
-  /** Read and not yet in the window: a page is larger than meant where large events follow on small ones. */
-  private ahead: readonly StoredEvent[] = [];
-  /** Whether the stream ended with the last page read. */
-  private readAll = false;
   /** Where the slowest projector that the window has stood when it had held up the others for long enough. */
   private stuckAt = -1;
   private wanted: (() => void) | undefined;
@@ -123,7 +119,7 @@ export class Feed<E> {
         bytes += entry.bytes;
         weight += entry.weightOr(1, this.source);
       }
-      if (page.length < limit || contiguous.length < page.length) break;
+      if (page.length === 0 || contiguous.length < page.length) break;
     }
     const batch = batchOf(entries, from, limits, this.source);
     if (batch === undefined) throw new Error(`${stream}: revision ${String(from)} is missing`);
@@ -135,7 +131,6 @@ export class Feed<E> {
     this.window.length = 0;
     this.keptBytes = 0;
     this.first = from;
-    this.ahead = [];
     this.gap = false;
     this.stopFollowing();
     this.wakeCursors();
@@ -200,18 +195,11 @@ export class Feed<E> {
     const { store, stream } = this.source;
     const from = this.end;
     if (this.live === undefined) {
-      if (this.ahead.length === 0) {
-        const limit = this.size.events;
-        const page = await store.read(stream, from, limit);
-        this.size.learn(page);
-        if (this.end !== from) return; // restarted meanwhile
-        this.ahead = page;
-        this.readAll = page.length < limit;
-      }
-      const count = fitting(this.ahead);
-      this.add(this.ahead.slice(0, count));
-      this.ahead = this.gap ? [] : this.ahead.slice(count);
-      if (this.readAll && this.ahead.length === 0 && !this.gap) this.follow();
+      const page = await store.read(stream, from, this.size.events);
+      this.size.learn(page);
+      if (this.end !== from) return; // restarted meanwhile
+      this.add(page);
+      if (page.length === 0 && !this.gap) this.follow();
       return;
     }
     const { live } = this;
@@ -263,13 +251,6 @@ export class Feed<E> {
     for (const cursor of this.cursors) cursor.wake();
   }
 }
-
-/** How many of these are a page of the size meant, at least one. */
-const fitting = (page: readonly StoredEvent[]): number => {
-  let bytes = 0;
-  const over = page.findIndex(({ data }) => (bytes += data.byteLength) > PAGE_BYTES);
-  return over === -1 ? page.length : Math.max(1, over);
-};
 
 /** One projector's place in a feed. Used by one caller at a time. */
 export class FeedCursor<E> {

@@ -12,12 +12,11 @@ export async function* pagesToEnd(
 ): AsyncGenerator<readonly StoredEvent[], void, undefined> {
   const size = new PageSize();
   for (let next = from; ;) {
-    const limit = size.events;
-    const page = contiguous(stream, next, await store.read(stream, next, limit));
+    const page = contiguous(stream, next, await store.read(stream, next, size.events));
+    if (page.length === 0) return;
     size.learn(page);
     next += page.length;
-    if (page.length > 0) yield page;
-    if (page.length < limit) return;
+    yield page;
   }
 }
 

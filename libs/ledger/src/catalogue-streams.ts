@@ -177,7 +177,12 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
   }
 
   private async catchUp(stream: string, from: number): Promise<void> {
-    for (const stored of await this.store.read(stream, from, PAGE_EVENTS)) this.apply(stored);
+    for (let next = from; ;) {
+      const page = await this.store.read(stream, next, PAGE_EVENTS);
+      if (page.length === 0) return;
+      for (const stored of page) this.apply(stored);
+      next += page.length;
+    }
   }
 }
 

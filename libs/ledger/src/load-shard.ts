@@ -12,9 +12,6 @@ import { foldStored, ShardState } from './fold';
 import { expectedHash } from './hash-chain';
 import { restoreSnapshot } from './snapshot';
 
-/** Events read at once while loading; each may have 900 KiB, and where large ones follow on small ones a page is full of them. */
-const PAGE_EVENTS = 64;
-
 /** Bytes folded in one turn of the event loop: between two, what the store sends is taken, so that it goes on sending. */
 const TURN_BYTES = 256 * 1024;
 
@@ -71,8 +68,7 @@ const fromSnapshot = async (shard: number, { store, snapshots, log }: LoadSource
 const foldRest = async (state: ShardState, shard: number, store: EventStore): Promise<void> => {
   const stream = ledgerStream(shard);
   const size = new PageSize();
-  const page = (from: number): Promise<readonly StoredEvent[]> =>
-    store.read(stream, from, Math.min(size.events, PAGE_EVENTS));
+  const page = (from: number): Promise<readonly StoredEvent[]> => store.read(stream, from, size.events);
   let coming = page(state.revision + 1);
   for (let events = await coming; events.length > 0; events = await coming) {
     size.learn(events);

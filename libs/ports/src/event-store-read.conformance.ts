@@ -1,5 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { type EventStore, PAGE_EVENTS_MAX, type StoredEvent } from './event-store';
+import { PAGE_BYTES } from './page-size';
 import { event, events, freshName, ids, type Open, take } from './event-store-samples.conformance';
 
 export const readConformance = (open: Open): void => {
@@ -38,15 +39,33 @@ const reading = (open: Open): void => {
     expect(await revisions(0, 10)).toHaveLength(10);
   });
 
-  test('gives as many as asked for, however large they are', async () => {
+  test('ends a page where it is large enough, however many were asked for, and reads on to the end page by page', async () => {
+    const [store, prefix] = [await open(), freshName()];
+    await store.append(`${prefix}-a`, 0, events(3));
+    for (let revision = 3; revision < 12; revision++) {
+      const large = { ...event(), data: Buffer.alloc(revision % 2 === 0 ? 800_000 : 300_000, revision) };
+      await store.append(`${prefix}-a`, revision, [large]);
+    }
+    const revisions: number[] = [];
+    for (;;) {
+      const page = await store.read(`${prefix}-a`, revisions.length, 200);
+      if (page.length === 0) break;
+      revisions.push(...page.map(({ revision }) => revision));
+      const bytes = page.reduce((sum, { data }) => sum + data.byteLength, 0);
+      expect(bytes).toBeLessThan(2 * PAGE_BYTES);
+      for (const { revision, data } of page) if (revision >= 3) expect(data[0]).toBe(revision);
+    }
+    expect(revisions).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+  });
+
+  test('gives as many of all streams as asked for, however large they are', async () => {
     const [store, prefix] = [await open(), freshName()];
     for (let revision = 0; revision < 12; revision++) {
       const large = { ...event(), data: Buffer.alloc(800_000, revision) };
       await store.append(`${prefix}-a`, revision, [large]);
     }
-    const firstBytes = (stored: readonly StoredEvent[]) => stored.map(({ data }) => data[0]);
-    expect(firstBytes(await store.read(`${prefix}-a`, 1, 11))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
-    expect(firstBytes(await store.readAll(-1, 11, [prefix]))).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    const all = await store.readAll(-1, 11, [prefix]);
+    expect(all.map(({ data }) => data[0])).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   });
 
   test('reads all streams of a prefix in the order in which they were written', async () => {

@@ -43,8 +43,10 @@ export interface EventStore {
   append(stream: string, expected: number, events: readonly NewEvent[]): Promise<Appended>;
 
   /**
-   * The stream's events from `from` on, at most `limit`, in order; fewer only where the stream ends. Empty where it does
-   * not exist. This and the other reads reject with {@link StoreUnavailable} where the store cannot answer.
+   * A page of the stream's events from `from` on, in order: at most `limit`, and no more once it holds
+   * {@link PAGE_BYTES} (whoever asked for many small ones gets few large ones, not all of them at once). Empty only where
+   * the stream ends before `from`, or does not exist: whoever wants all of it reads until then.
+   * This and the other reads reject with {@link StoreUnavailable} where the store cannot answer.
    */
   read(stream: string, from: number, limit: number): Promise<readonly StoredEvent[]>;
 

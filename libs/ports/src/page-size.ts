@@ -1,12 +1,18 @@
 import type { StoredEvent } from './event-store';
 
-/** Bytes that a page read from the store aims at: much is read per call, little is held. */
+/**
+ * Bytes of data after which a page of events ends: much is read per call, little is held. The event that reaches it still
+ * belongs to it, so that a page has less than twice as many, and one append always fits into one.
+ */
 export const PAGE_BYTES = 1024 * 1024;
 
-/** Events in a page at most: where large ones follow on small ones, one page is larger than meant. */
+/** Events to ask for at most. */
 const READ_EVENTS_MAX = 200;
 
-/** How many events to read at a time, learnt from the largest of the last page: each reader knows its own part of the log. */
+/**
+ * How many events to ask for at a time, learnt from the largest of the last page: each reader knows its own part of the
+ * log, and a server does not begin to send what the page has no room for.
+ */
 export class PageSize {
   events = 16;
 

@@ -1,5 +1,5 @@
 import type { JsonObject } from '@drawdown/kernel';
-import { type EventReader, PAGE_EVENTS_MAX, type StoredEvent } from '@drawdown/ports';
+import { type EventReader, PAGE_BYTES, PAGE_EVENTS_MAX, type StoredEvent } from '@drawdown/ports';
 import { Followers, type Page } from './followers';
 import type { EventRow, ReadPage, ScanPage, SqliteLogReads } from './sqlite-log-reads';
 
@@ -18,9 +18,13 @@ export class PagedReader implements Omit<EventReader, 'close'> {
 
   async read(stream: string, from: number, limit: number): Promise<readonly StoredEvent[]> {
     const events: StoredEvent[] = [];
-    while (events.length < limit) {
+    let bytes = 0;
+    while (events.length < limit && bytes < PAGE_BYTES) {
       const page = await this.page(stream, from + events.length, limit - events.length);
-      for (const event of page.events) events.push(event);
+      for (const event of page.events) {
+        events.push(event);
+        bytes += event.data.byteLength;
+      }
       if (page.end) break;
     }
     return events;

@@ -1,5 +1,12 @@
 import { setMaxListeners } from 'node:events';
-import { type Log, type Metrics, PAGE_EVENTS_MAX, type StoredEvent, StoreUnavailable } from '@drawdown/ports';
+import {
+  type Log,
+  type Metrics,
+  PAGE_BYTES,
+  PAGE_EVENTS_MAX,
+  type StoredEvent,
+  StoreUnavailable,
+} from '@drawdown/ports';
 import type { RecordedEvent } from '@eventstore/db-client';
 import { isRefusal, reason, unavailable } from './failures';
 import { Incoming, type Source } from './incoming';
@@ -77,7 +84,7 @@ async function* untilDropped(
   try {
     for (;;) {
       const arrival = await incoming.next(
-        PAGE_EVENTS_MAX,
+        { events: PAGE_EVENTS_MAX, bytes: PAGE_BYTES },
         context.patience.silenceMs,
         () => signal.aborted || context.isClosed(),
       );

@@ -1,9 +1,16 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { RecordedEvent, ResolvedEvent } from '@eventstore/db-client';
+import { PAGE_BYTES } from '@drawdown/ports';
 import type { Waker } from './waker';
 
-/** Bytes after which a page is given, so that large events make short pages. */
-const PAGE_BYTES = 1024 * 1024;
+/** How much may be taken: events, and bytes of their data after which no more are. */
+export interface Room {
+  readonly events: number;
+  readonly bytes: number;
+}
+
+/** Bytes of an event's data. */
+export const bytesOf = ({ data }: RecordedEvent): number => (data instanceof Uint8Array ? data.byteLength : 0);
 
 /** A read or a subscription of the client, as far as it is used. */
 export interface Source {
@@ -59,10 +66,10 @@ export class Incoming {
     source.on('close', () => end());
   }
 
-  async next(limit: number, silenceMs: number, stopped: () => boolean): Promise<Arrival> {
+  async next(room: Room, silenceMs: number, stopped: () => boolean): Promise<Arrival> {
     for (;;) {
       if (stopped()) return { kind: 'stopped' };
-      const events = await this.take(limit);
+      const events = await this.take(room);
       if (stopped()) return { kind: 'stopped' };
       if (events.length > 0) return { kind: 'events', events };
       if (this.ended) return { kind: 'end', error: this.error };
@@ -83,17 +90,18 @@ export class Incoming {
   }
 
   /** What is there. While more keeps coming within a turn of the event loop, the page grows. */
-  private async take(limit: number): Promise<RecordedEvent[]> {
+  private async take(room: Room): Promise<RecordedEvent[]> {
     const events: RecordedEvent[] = [];
+    const most = Math.min(room.bytes, PAGE_BYTES);
     let bytes = 0;
-    for (let before = -1; events.length > before && events.length < limit && bytes < PAGE_BYTES;) {
+    for (let before = -1; events.length > before && events.length < room.events && bytes < most;) {
       before = events.length;
-      while (events.length < limit && bytes < PAGE_BYTES) {
+      while (events.length < room.events && bytes < most) {
         const resolved = this.source.read() as ResolvedEvent | null;
         if (resolved === null) break;
         if (resolved.event === undefined) continue; // a link to an event that is gone; ours have none
         events.push(resolved.event);
-        if (resolved.event.data instanceof Uint8Array) bytes += resolved.event.data.byteLength;
+        bytes += bytesOf(resolved.event);
       }
       if (events.length > 0) await turn();
     }

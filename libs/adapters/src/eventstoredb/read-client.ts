@@ -1,8 +1,8 @@
-import { type Log, type StoredEvent, StoreUnavailable } from '@drawdown/ports';
+import { type Log, PAGE_BYTES, type StoredEvent, StoreUnavailable } from '@drawdown/ports';
 import { BACKWARDS, END, EventStoreDBClient, type RecordedEvent, START, streamNameFilter } from '@eventstore/db-client';
 import { closeChannel } from './append-client';
 import { isNotFound, isTransient, unavailable } from './failures';
-import { Incoming, type Source } from './incoming';
+import { bytesOf, Incoming, type Source } from './incoming';
 import type { Patience } from './patience';
 import { serverPosition, storedEvent, type StreamNames } from './stored-events';
 import { Waker } from './waker';
@@ -32,12 +32,12 @@ export class ReadClient {
     private readonly patience: Patience,
   ) {}
 
-  /** The stream's events from a revision on. Rejects where one is missing. */
+  /** A page of the stream's events from a revision on. Rejects where one is missing. */
   async read(stream: string, from: number, limit: number): Promise<readonly StoredEvent[]> {
     if (limit <= 0) return [];
     const events = await this.twice(stream, () => {
       const options = { fromRevision: BigInt(from), maxCount: limit, requiresLeader: true };
-      return this.collect(this.use().readStream(this.names.onServer(stream), options, AHEAD));
+      return this.collect(this.use().readStream(this.names.onServer(stream), options, AHEAD), { bytes: PAGE_BYTES });
     });
     return events.map((event, index) => {
       const stored = storedEvent(this.names, event);
@@ -71,7 +71,7 @@ export class ReadClient {
         checkpoint(position);
         waker.wake();
       });
-      return this.collect(source, limit, waker);
+      return this.collect(source, { events: limit }, waker);
     });
     return events.map((event) => storedEvent(this.names, event));
   }
@@ -143,15 +143,23 @@ export class ReadClient {
     }
   }
 
-  /** Until the read ends, a subscription has caught up, or there are as many as wanted. */
-  private async collect(source: Source, limit = Infinity, waker = new Waker()): Promise<RecordedEvent[]> {
+  /** Until the read ends, a subscription has caught up, or there are as many as wanted, by number or by bytes of their data. */
+  private async collect(
+    source: Source,
+    { events: limit = Infinity, bytes: bytesMax = Infinity } = {},
+    waker = new Waker(),
+  ): Promise<RecordedEvent[]> {
     const incoming = new Incoming(source, waker);
     const events: RecordedEvent[] = [];
+    let bytes = 0;
     try {
-      while (events.length < limit) {
-        const arrival = await incoming.next(limit - events.length, this.patience.readMs, () => this.closed);
-        if (arrival.kind === 'events') events.push(...arrival.events);
-        else if (arrival.kind === 'caught up') return events;
+      while (events.length < limit && bytes < bytesMax) {
+        const room = { events: limit - events.length, bytes: bytesMax - bytes };
+        const arrival = await incoming.next(room, this.patience.readMs, () => this.closed);
+        if (arrival.kind === 'events') {
+          events.push(...arrival.events);
+          bytes += arrival.events.reduce((total, event) => total + bytesOf(event), 0);
+        } else if (arrival.kind === 'caught up') return events;
         else if (arrival.kind === 'stopped') throw new StoreUnavailable('the event store is closed');
         else if (arrival.kind === 'silence') throw new Error(`nothing came for ${String(this.patience.readMs)} ms`);
         else if (isNotFound(arrival.error)) return [];

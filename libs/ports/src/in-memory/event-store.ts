@@ -11,6 +11,7 @@ import {
   StoreUnavailable,
   StreamConflict,
 } from '../event-store';
+import { PAGE_BYTES } from '../page-size';
 
 /** The reference: what an event store does, without a disk. For the specs of other libs. */
 export const inMemoryEventStore = (): EventStore => new InMemoryEventStore();
@@ -112,7 +113,14 @@ class InMemoryEventStore implements EventStore {
 
   private page(stream: string, from: number, limit: number): readonly StoredEvent[] {
     this.checkOpen();
-    return (this.streams.get(stream) ?? []).slice(from, from + limit).map(asStored);
+    const page: StoredEvent[] = [];
+    let bytes = 0;
+    for (const kept of (this.streams.get(stream) ?? []).slice(from, from + limit)) {
+      if (bytes >= PAGE_BYTES) break;
+      page.push(asStored(kept));
+      bytes += kept.data.byteLength;
+    }
+    return page;
   }
 
   private pageOfAll(after: number, limit: number, prefixes: readonly string[] = ['']): readonly StoredEvent[] {
