@@ -67,13 +67,13 @@ export const insist: typeof must = async (url, method, body, headers = {}) => {
   }
 };
 
-/** All items of a list, page by page. */
+/** All items of a list, page by page; the address may say how large those are. */
 export const all = async (url: string, ask: typeof must = must): Promise<Record<string, unknown>[]> => {
   const items: Record<string, unknown>[] = [];
   let cursor: unknown = null;
   do {
     const next = new URL(url);
-    next.searchParams.set('limit', '500');
+    if (!next.searchParams.has('limit')) next.searchParams.set('limit', '500');
     if (typeof cursor === 'string') next.searchParams.set('cursor', cursor);
     const page = await ask(next.href, 'GET');
     items.push(...(page['data'] as Record<string, unknown>[]));

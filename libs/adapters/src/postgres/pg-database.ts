@@ -101,7 +101,7 @@ class PgDatabase implements ReadDatabase {
       } catch (error) {
         // Somebody else changed a table under a parsed statement; now it is parsed again. A transaction has to be done again.
         if (isStale(error)) return await ask();
-        throw isCancelled(error) ? asUnavailable(error) : error;
+        throw isCancelled(error) || lacksRoom(error) ? asUnavailable(error) : error;
       }
     });
   }
@@ -219,6 +219,12 @@ class Connection {
 
 /** By the server's limit, or by somebody there. */
 const isCancelled = (error: unknown): boolean => error instanceof DatabaseError && error.code === '57014';
+
+/**
+ * Class 53: no disk or no memory for what a large sort puts aside. Nothing is wrong with the question, and others are
+ * answered (FLT-42). Who saves rows is told as it is, and finds out which of them there is room for.
+ */
+const lacksRoom = (error: unknown): boolean => error instanceof DatabaseError && /^53/.test(error.code ?? '');
 
 const isStale = (error: unknown): boolean => error instanceof DatabaseError && error.code === '0A000';
 

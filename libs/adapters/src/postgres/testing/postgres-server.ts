@@ -25,6 +25,8 @@ export interface PostgresServerOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Where it keeps its data, to be found again by the next start; otherwise a temporary folder. */
   readonly folder?: string;
+  /** Where it writes ahead what it changes (`initdb --waldir`), absolute; otherwise in the folder of its data. */
+  readonly walFolder?: string;
   /** A free one where absent. */
   readonly port?: number;
 }
@@ -50,7 +52,7 @@ export class PostgresServer {
   static async start(options: PostgresServerOptions = {}): Promise<PostgresServer> {
     programsFolder(); // before a folder is made that nobody removes
     const folder = options.folder ?? mkdtempSync(path.join(tmpdir(), 'drawdown-postgres-'));
-    await makeCluster(folder);
+    await makeCluster(folder, options.walFolder);
     const all = { fsync: options.fsync === false ? 'off' : 'on', ...options.settings };
     const settings = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
     const server = new PostgresServer(folder, options.port ?? (await freePorts(1))[0] ?? 0, settings);
@@ -153,14 +155,21 @@ const childrenOf = (pid: number): readonly number[] => {
 const clusterOf = (folder: string): string => path.join(folder, 'data');
 
 /** Makes the cluster, where there is none. */
-const makeCluster = async (folder: string): Promise<void> => {
+const makeCluster = async (folder: string, walFolder?: string): Promise<void> => {
   if (existsSync(clusterOf(folder))) return;
+  makeFolder(folder);
+  if (walFolder !== undefined) makeFolder(walFolder);
+  const how = ['-U', USER, '-A', 'trust', '-E', 'UTF8', '--no-locale', '--no-sync'];
+  const wal = walFolder === undefined ? [] : ['--waldir', walFolder];
+  const initdb = path.join(programsFolder(), 'initdb');
+  await promisify(execFile)(initdb, ['-D', clusterOf(folder), ...how, ...wal], { cwd: folder, ...account() });
+};
+
+/** A folder of the server's account. */
+const makeFolder = (folder: string): void => {
   mkdirSync(folder, { recursive: true });
   const { uid, gid } = account();
   if (uid !== undefined && gid !== undefined) chownSync(folder, uid, gid);
-  const how = ['-U', USER, '-A', 'trust', '-E', 'UTF8', '--no-locale', '--no-sync'];
-  const initdb = path.join(programsFolder(), 'initdb');
-  await promisify(execFile)(initdb, ['-D', clusterOf(folder), ...how], { cwd: folder, ...account() });
 };
 
 const answers = async (url: string): Promise<boolean> => {

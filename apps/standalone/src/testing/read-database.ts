@@ -1,0 +1,36 @@
+/** The database of the read models as an operator has it: a session of one's own beside the product's. */
+import { openPgDatabase } from '@drawdown/adapters/postgres/pg-database';
+import { parsePosition } from '@drawdown/kernel';
+import type { ReadDatabase } from '@drawdown/ports';
+import { must } from './api';
+import { until } from './until';
+
+export const inReadDatabase = async <T>(url: string, work: (database: ReadDatabase) => Promise<T>): Promise<T> => {
+  const database = openPgDatabase(url, { poolSize: 1 });
+  try {
+    return await work(database);
+  } finally {
+    await database.close();
+  }
+};
+
+/** The last revision in each read model, by its name; of the one shard that there is. */
+export const checkpointsOf = (database: ReadDatabase): Promise<ReadonlyMap<string, number>> =>
+  database
+    .query<{ model: string; revision: string }>('SELECT model, revision FROM projection_checkpoints ORDER BY model')
+    .then((rows) => new Map(rows.map(({ model, revision }) => [model, Number(revision)])));
+
+/** Where an organization stands in the log, as the memory of its owner has it. */
+export const headOf = async (url: string, organization: string): Promise<string> => {
+  const wallet = await must(`${url}/v1/organizations/${organization}/wallets/credits`, 'GET');
+  return (wallet['as_of'] as { readonly position: string }).position;
+};
+
+export const revisionOf = (position: string): number => parsePosition(position)?.get('0') ?? Number.NaN;
+
+/** Resolves to how long it took until every read model had come to a position. */
+export const untilAllCameTo = (position: string, limitMs: number, database: ReadDatabase): Promise<number> =>
+  until(`all read models at ${position}`, limitMs, async () => {
+    const revisions = [...(await checkpointsOf(database)).values()];
+    return revisions.length > 0 && revisions.every((revision) => revision >= revisionOf(position));
+  });
