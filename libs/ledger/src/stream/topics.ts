@@ -5,7 +5,7 @@ export const USAGE_TOPIC = 'drawdown.usage.v1';
  * How long usage gathers before its shard's owner asks for more, in milliseconds: all of it becomes one event, which store,
  * relay and every projector pay for as one.
  */
-export const USAGE_GATHER: Readonly<Record<string, number>> = { [USAGE_TOPIC]: 30 };
+export const USAGE_GATHER: Readonly<Record<string, number>> = { [USAGE_TOPIC]: 60 };
 export const COMMANDS_TOPIC = 'drawdown.commands.v1';
 /** Answers to whoever waits; each process that asks follows one partition of it. */
 export const REPLIES_TOPIC = 'drawdown.replies.v1';
