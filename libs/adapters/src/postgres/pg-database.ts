@@ -100,8 +100,10 @@ class PgDatabase implements ReadDatabase {
         return await ask();
       } catch (error) {
         // Somebody else changed a table under a parsed statement; now it is parsed again. A transaction has to be done again.
-        if (isStale(error)) return await ask();
-        throw isCancelled(error) || lacksRoom(error) ? asUnavailable(error) : error;
+        if (!isStale(error)) throw asAnswer(error);
+        return await ask().catch((again: unknown) => {
+          throw asAnswer(again);
+        });
       }
     });
   }
@@ -220,11 +222,14 @@ class Connection {
 /** By the server's limit, or by somebody there. */
 const isCancelled = (error: unknown): boolean => error instanceof DatabaseError && error.code === '57014';
 
+/** What a question by itself is answered with. */
+const asAnswer = (error: unknown): unknown => (isCancelled(error) || lacksRoom(error) ? asUnavailable(error) : error);
+
 /**
- * Class 53: no disk or no memory for what a large sort puts aside. Nothing is wrong with the question, and others are
+ * Class 53 but for 53400, a limit that was set: no disk, memory or connection for what a large sort puts aside. Nothing is wrong with the question, and others are
  * answered (FLT-42). Who saves rows is told as it is, and finds out which of them there is room for.
  */
-const lacksRoom = (error: unknown): boolean => error instanceof DatabaseError && /^53/.test(error.code ?? '');
+const lacksRoom = (error: unknown): boolean => error instanceof DatabaseError && /^53[0-3]/.test(error.code ?? '');
 
 const isStale = (error: unknown): boolean => error instanceof DatabaseError && error.code === '0A000';
 
