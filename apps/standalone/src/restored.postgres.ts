@@ -101,10 +101,10 @@ const startHeld = async (database: string, meanwhile: (url: string, at: number) 
   const other = new Client({ connectionString: database });
   await other.connect();
   try {
-    await other.query('BEGIN; LOCK TABLE transactions_v2_g1 IN SHARE MODE');
-    const { rows } = await other.query<{ revision: string }>(
-      `SELECT revision FROM projection_checkpoints WHERE model = 'transactions_v2_g1'`,
+    const { rows } = await other.query<{ model: string; revision: string }>(
+      "SELECT model, revision FROM projection_checkpoints WHERE model LIKE 'transactions%'",
     );
+    await other.query(`BEGIN; LOCK TABLE ${rows[0]?.model ?? ''} IN SHARE MODE`);
     const server = await serverOn(database);
     await meanwhile(server.url, Number(rows[0]?.revision));
     await other.query('COMMIT');

@@ -1,6 +1,7 @@
 /** A data folder whose space can be taken away and given back while a server works in it. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, statfsSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 const SIZE_BYTES = 512 * 1024 * 1024;
@@ -45,6 +46,16 @@ export const smallDisk = (parent: string): Room | undefined => {
     give: () => resize(SIZE_BYTES),
     remove: () => void execFileSync('umount', ['-l', folder]),
   };
+};
+
+/** Whether this process may mount one; where it may not, it is said aloud that `what` is not tested. */
+export const mayMountDisk = (what: string): boolean => {
+  const parent = mkdtempSync(path.join(tmpdir(), 'drawdown-mount-'));
+  const disk = smallDisk(parent);
+  disk?.remove();
+  rmSync(parent, { recursive: true, force: true });
+  if (disk === undefined) process.stdout.write(`this process may not mount a disk: skipped: ${what}\n`);
+  return disk !== undefined;
 };
 
 /** The server writes on meanwhile, and a disk does not become smaller than what lies on it: then it is tried again. */
