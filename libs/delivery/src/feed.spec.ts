@@ -116,7 +116,7 @@ test('lets go of what all have passed, and lets one that fell far behind read by
   for (let i = 0; i < 12; i++) await write(store, upTo(5).map(() => [big, 1] as const)); // prettier-ignore
   expect(await takeAll(fast, 0, 65)).toEqual(upTo(65));
   await fast.take(64, LIMITS);
-  expect(feed.first).toBeGreaterThan(20); // 2 MiB are kept for others
+  expect(feed.first).toBeGreaterThan(20); // 3 MiB are kept for others
   expect(await takeAll(slow, 5, 65)).toEqual(upTo(65, 5));
   slow.close();
   await fast.take(64, LIMITS);
@@ -147,7 +147,7 @@ test('a backlog is decoded once however unequal its projectors are: the fast one
   }
   await ahead;
   expect(decoded).toEqual(upTo(150));
-  expect(furthest).toBeLessThanOrEqual(13); // 2 MiB and a batch
+  expect(furthest).toBeLessThanOrEqual(13); // two pages and a batch
 });
 
 test('a projector that does not move holds up the others for a limited time only', async () => {

@@ -3,7 +3,7 @@ import { BackOff } from './back-off';
 import { type Batch, type BatchLimits, batchOf, Entry, type FeedSource } from './batch';
 
 /** Bytes of passed events that are kept, decoded, for slower projectors; one that falls further behind reads by itself. */
-const KEPT_BYTES = 2 * 1024 * 1024;
+const KEPT_BYTES = 3 * 1024 * 1024;
 
 /**
  * While the stream's end is far, nothing is read beyond what is kept: a slower projector would have to read and decode all
@@ -181,7 +181,7 @@ export class Feed<E> {
 
   /** Whether the next page leaves what is here to the slower projectors; at the live end they hold up nobody. */
   private hasRoom(): boolean {
-    return this.live !== undefined || this.stuckAt === this.first || this.keptBytes <= KEPT_BYTES - PAGE_BYTES;
+    return this.live !== undefined || this.stuckAt === this.first || this.keptBytes <= KEPT_BYTES - 2 * PAGE_BYTES;
   }
 
   /** Resolves when a cursor has come, moved or gone. */
@@ -195,11 +195,13 @@ export class Feed<E> {
     const { store, stream } = this.source;
     const from = this.end;
     if (this.live === undefined) {
-      const page = await store.read(stream, from, this.size.events);
+      const limit = this.size.events;
+      const page = await store.read(stream, from, limit);
       this.size.learn(page);
       if (this.end !== from) return; // restarted meanwhile
       this.add(page);
-      if (page.length === 0 && !this.gap) this.follow();
+      // Shorter than asked for, and not because it is large: the end. To follow too early would cost nothing.
+      if (page.length < limit && bytesOf(page) < PAGE_BYTES && !this.gap) this.follow();
       return;
     }
     const { live } = this;
@@ -251,6 +253,8 @@ export class Feed<E> {
     for (const cursor of this.cursors) cursor.wake();
   }
 }
+
+const bytesOf = (page: readonly StoredEvent[]): number => page.reduce((sum, { data }) => sum + data.byteLength, 0);
 
 /** One projector's place in a feed. Used by one caller at a time. */
 export class FeedCursor<E> {

@@ -1,7 +1,7 @@
 /**
  * How fresh a projector keeps its rows while little comes. What gathers for longer is written in fewer transactions, each
  * of which costs five processes and a broker some time: at half of its load the whole form spends more on transactions
- * than on charges. A reader who asks `after=` ends the rest.
+ * than on charges. Whoever asks `after=` waits for it, of the 5 s that there are.
  */
 export interface Freshness {
   /** How long records gather in Kafka before the projector's process asks for more, in milliseconds. */

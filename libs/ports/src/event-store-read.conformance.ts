@@ -52,7 +52,7 @@ const reading = (open: Open): void => {
       if (page.length === 0) break;
       revisions.push(...page.map(({ revision }) => revision));
       const bytes = page.reduce((sum, { data }) => sum + data.byteLength, 0);
-      expect(bytes).toBeLessThan(2 * PAGE_BYTES);
+      expect(bytes - (page.at(-1)?.data.byteLength ?? 0)).toBeLessThan(PAGE_BYTES); // no more once it holds so many
       for (const { revision, data } of page) if (revision >= 3) expect(data[0]).toBe(revision);
     }
     expect(revisions).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);

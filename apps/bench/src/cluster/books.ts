@@ -16,10 +16,10 @@ export interface Sums {
 export const chargesInLog = async ({ store, shards }: ClusterWorld): Promise<Sums> => {
   let [charges, credits, events] = [0, 0n, 0];
   for (let shard = 0; shard < shards; shard++) {
-    for (let from = 0, size = PAGE; size === PAGE;) {
+    for (let from = 0; ;) {
       const page = await store.read(ledgerStream(shard), from, PAGE);
-      size = page.length;
-      from += size;
+      if (page.length === 0) break;
+      from += page.length;
       for (const stored of page) {
         const { event } = readRecorded(shard, stored);
         if (event.type !== 'UsageCharged') continue;

@@ -22,6 +22,7 @@ export class PagedReader implements Omit<EventReader, 'close'> {
     while (events.length < limit && bytes < PAGE_BYTES) {
       const page = await this.page(stream, from + events.length, limit - events.length);
       for (const event of page.events) {
+        if (bytes >= PAGE_BYTES) return events;
         events.push(event);
         bytes += event.data.byteLength;
       }
