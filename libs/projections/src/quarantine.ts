@@ -102,7 +102,7 @@ export const quarantineQueries = (reader: ModelReader): Pick<ReadModels, 'quaran
   },
   quarantinedUsage: async (query) => {
     const open = { ...query, state: 'open' } as const;
-    const { rows } = await entries(reader, open, FIRST, null);
+    const { rows } = await entries(reader, open, FIRST, query.after ?? null);
     const { data, next_cursor } = pageOf(
       rows,
       limitOf(open),

@@ -95,9 +95,9 @@ export interface ReadModels extends PersonModels {
   quarantine(
     query: QuarantineFilter & PageRequest & { readonly after?: Position | null; readonly now: Instant },
   ): Promise<Answer<Page<QuarantineEntry>>>;
-  /** Open entries as usage events, to be driven again; oldest first. */
+  /** Open entries as usage events, to be driven again; oldest first. With `after`: not before that position is reached. */
   quarantinedUsage(
-    query: QuarantineFilter & PageRequest,
+    query: QuarantineFilter & PageRequest & { readonly after?: Position | null },
   ): Promise<{ readonly usages: readonly UsageEvent[]; readonly next_cursor: string | null }>;
 }
 /** Nest token of the read models. */

@@ -5,7 +5,7 @@ import { Body, Controller, Get, HttpCode, Inject, Post, Query, Req, Res } from '
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { keyOf, type PathOrganization, senderOf } from '../access/caller';
+import { keyOf, senderOf } from '../access/caller';
 import { refuseExceeded } from '../body/json-limits';
 import { IsCallerId, IsName, IsOneOf } from '../fields/fields';
 import { optional, positionFrom } from '../fields/values';
@@ -25,7 +25,8 @@ const REDRIVE_PAGE = 500;
 interface Filter {
   readonly organizationId: string | null;
   readonly code: string | null;
-  readonly head: PathOrganization['head'];
+  readonly head: Position | null;
+  readonly isOnTestClock: boolean;
 }
 
 class EventsQuery {
@@ -102,13 +103,17 @@ export class UsageController {
   @Get('quarantine')
   @ApiOperation({ summary: 'Authentic usage that could not be charged, oldest first' })
   async quarantine(@Req() request: FastifyRequest, @Query() query: QuarantineQuery) {
-    const { head, ...filter } = await this.filterOf(request, query.organization_id ?? null, query.code ?? null);
+    const { head, isOnTestClock, ...filter } = await this.filterOf(
+      request,
+      query.organization_id ?? null,
+      query.code ?? null,
+    );
     return readAnswer(
       await this.models.quarantine({
         ...filter,
         ...pageOf(query),
         state: (query.state as 'open' | undefined) ?? null,
-        after: bothOf(optional(query.after, positionFrom), head),
+        after: bothOf(optional(query.after, positionFrom), isOnTestClock ? head : null),
         now: this.settings.now(),
       }),
     );
@@ -126,13 +131,24 @@ export class UsageController {
   }
 
   private async driveAgain(body: RedriveBody, request: FastifyRequest): Promise<JsonObject> {
-    const { organizationId, code } = await this.filterOf(request, body.organization_id ?? null, body.code ?? null);
+    const { organizationId, code, head } = await this.filterOf(
+      request,
+      body.organization_id ?? null,
+      body.code ?? null,
+    );
     const sender = senderOf(request);
     const counts = { charged: 0, duplicate: 0, conflict: 0, quarantined: 0, refused: 0 };
     let position: Position = new Map();
     let cursor: string | null = null;
     do {
-      const page = await this.models.quarantinedUsage({ organizationId, code, limit: REDRIVE_PAGE, cursor });
+      // What came to quarantine just before is driven, too, where it is known whose.
+      const page = await this.models.quarantinedUsage({
+        organizationId,
+        code,
+        limit: REDRIVE_PAGE,
+        cursor,
+        after: head,
+      });
       if (page.usages.length > 0) {
         const result = await this.commands.execute(new RedriveQuarantine(page.usages, sender));
         for (const { outcome } of result.outcomes) counts[outcome]++;
@@ -145,14 +161,14 @@ export class UsageController {
 
   /**
    * The organization asked for, which must exist and be the caller's; a bound key sees its own whatever it asks. `head`
-   * as in {@link PathOrganization}.
+   * is where its owner has it; null where none is asked for.
    */
   private async filterOf(request: FastifyRequest, asked: string | null, code: string | null): Promise<Filter> {
     const boundTo = keyOf(request).organizationId;
-    if (asked === null) return { organizationId: boundTo, code, head: null };
+    if (asked === null) return { organizationId: boundTo, code, head: null, isOnTestClock: false };
     if (boundTo !== null && boundTo !== asked) throw notFound();
     const seen = await this.queries.execute(new ReadOrganization(asked, null, ({ testClock }) => testClock !== null));
     if (seen === undefined) throw notFound();
-    return { organizationId: asked, code, head: seen.value ? seen.asOf.position : null };
+    return { organizationId: asked, code, head: seen.asOf.position, isOnTestClock: seen.value };
   }
 }
