@@ -71,6 +71,13 @@ const all = (table: string): string[] => ['amount', 'both', 'pkey'].map((end) =>
 const answering = (runner: ProjectorRunner<Counted>, suffix: string): Promise<void> =>
   until(() => runner.serving('sums').then((serving) => serving === suffix, () => false), `${suffix} answers`); // prettier-ignore
 
+/** Who opens the same database later finds it answering: it is recorded just after it does. */
+const recordedAsServing = (): Promise<void> =>
+  until(
+    async () => (await database.query("SELECT FROM projection_models WHERE state = 'serving'")).length > 0,
+    'it is recorded',
+  );
+
 const amounts = (...sums: readonly number[]): (readonly [string, number])[] =>
   sums.map((sum, index) => [`k${String(index)}`, sum]);
 
@@ -83,6 +90,7 @@ test('a model has none of the indexes for questions while it is filled, and all 
   const seen: unknown[] = [];
   await write(store, amounts(1, 2, 3, 4, 5));
   await answering(await started(), '_v1_g1');
+  await recordedAsServing();
   const watching = watched(async () => {
     if (seen.length > 0) return;
     seen.push(await indexesOf('sums_v1_g2'), await sumsIn(database, 'sums_v1_g2'), await runner.serving('sums'));
