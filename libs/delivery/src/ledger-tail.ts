@@ -3,6 +3,7 @@ import {
   type Log,
   type Metrics,
   PAGE_EVENTS_MAX,
+  pagesToEnd,
   type RecordBatch,
   type StoredEvent,
   type Stream,
@@ -11,7 +12,6 @@ import {
 import { isAborted } from './aborted';
 import { BackOff } from './back-off';
 import { eventOf, NotAnEvent } from './event-record';
-import { pagesToEnd } from './pages-from';
 
 /** Pauses while the stream is away; the store is read in between. */
 const RETRY_MS = { first: 100, longest: 5_000 };

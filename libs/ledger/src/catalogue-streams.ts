@@ -8,7 +8,14 @@ import {
   writeCatalogueEvent,
 } from '@drawdown/domain';
 import { type Decision, type Instant, type JsonObject } from '@drawdown/kernel';
-import { AppendUnknown, type EventStore, type NewEvent, type StoredEvent, StreamConflict } from '@drawdown/ports';
+import {
+  AppendUnknown,
+  type EventStore,
+  type NewEvent,
+  pagesToEnd,
+  type StoredEvent,
+  StreamConflict,
+} from '@drawdown/ports';
 import { createHash, randomUUID } from 'node:crypto';
 import type { Refusal } from '@drawdown/domain';
 import { eventIdOf } from './hash-chain';
@@ -177,12 +184,7 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
   }
 
   private async catchUp(stream: string, from: number): Promise<void> {
-    for (let next = from; ;) {
-      const page = await this.store.read(stream, next, PAGE_EVENTS);
-      if (page.length === 0) return;
-      for (const stored of page) this.apply(stored);
-      next += page.length;
-    }
+    for await (const page of pagesToEnd(this.store, stream, from)) for (const stored of page) this.apply(stored);
   }
 }
 

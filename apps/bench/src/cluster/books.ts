@@ -1,9 +1,7 @@
 import { ledgerStream, readRecorded } from '@drawdown/domain';
 import { formatDecimal } from '@drawdown/kernel';
+import { pagesToEnd } from '@drawdown/ports';
 import type { ClusterWorld } from './cluster-world';
-
-/** Events read at once. */
-const PAGE = 64;
 
 export interface Sums {
   readonly charges: number;
@@ -16,10 +14,7 @@ export interface Sums {
 export const chargesInLog = async ({ store, shards }: ClusterWorld): Promise<Sums> => {
   let [charges, credits, events] = [0, 0n, 0];
   for (let shard = 0; shard < shards; shard++) {
-    for (let from = 0; ;) {
-      const page = await store.read(ledgerStream(shard), from, PAGE);
-      if (page.length === 0) break;
-      from += page.length;
+    for await (const page of pagesToEnd(store, ledgerStream(shard), 0)) {
       for (const stored of page) {
         const { event } = readRecorded(shard, stored);
         if (event.type !== 'UsageCharged') continue;

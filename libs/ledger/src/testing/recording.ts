@@ -1,6 +1,6 @@
 import { ledgerStream, type LedgerEvent, readRecorded, type Recorded } from '@drawdown/domain';
 import type { JsonObject } from '@drawdown/kernel';
-import { appendBytes, type EventStore, type Metrics, type NewEvent, PAGE_EVENTS_MAX } from '@drawdown/ports';
+import { appendBytes, type EventStore, type Metrics, type NewEvent, pagesToEnd } from '@drawdown/ports';
 
 /** Counts and gauges by name and labels: `append_total{outcome=stored}`. */
 export class CountedMetrics implements Metrics {
@@ -61,11 +61,9 @@ export const delegating = (inner: EventStore): EventStore => ({
 /** Everything that stands in a shard's stream, decoded. */
 export const recorded = async (store: EventStore, shard = 0): Promise<Recorded<LedgerEvent>[]> => {
   const all: Recorded<LedgerEvent>[] = [];
-  for (;;) {
-    const page = await store.read(ledgerStream(shard), all.length, PAGE_EVENTS_MAX);
-    if (page.length === 0) return all;
+  for await (const page of pagesToEnd(store, ledgerStream(shard), 0))
     all.push(...page.map((stored) => readRecorded(shard, stored)));
-  }
+  return all;
 };
 
 /** The facts of a log whatever appends and events they came in: each charge for itself, without revisions. */

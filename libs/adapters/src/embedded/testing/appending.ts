@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { EventStore, StoredEvent } from '@drawdown/ports';
+import { pagesToEnd, type StoredEvent } from '@drawdown/ports';
 import { threadFile } from '../../thread';
 import { openSqliteEventStore } from '../sqlite-event-store';
 import { numberedEvent } from './numbered-events';
@@ -47,22 +47,14 @@ export const startAppender = async (folder: string, streams: number, shell = ':'
   return { child, heads, failures, said, kill };
 };
 
-const wholeStream = async (store: EventStore, stream: string): Promise<readonly StoredEvent[]> => {
-  const events: StoredEvent[] = [];
-  for (;;) {
-    const page = await store.read(stream, events.length, Number.MAX_SAFE_INTEGER);
-    if (page.length === 0) return events;
-    for (const event of page) events.push(event);
-  }
-};
-
 /** Throws where the folder's log lacks an acknowledged event, or holds anything twice or in the wrong place. Gives the number of events. */
 export const checkAppended = async (folder: string, acknowledged: ReadonlyMap<number, number>): Promise<number> => {
   const store = await openSqliteEventStore(folder);
   const ids = new Set<string>();
   for (const [writer, head] of acknowledged) {
     const stream = `stream-${String(writer)}`;
-    const events = await wholeStream(store, stream);
+    const events: StoredEvent[] = [];
+    for await (const page of pagesToEnd(store, stream, 0)) events.push(...page);
     if (events.length <= head)
       throw new Error(`${stream} ends at ${String(events.length - 1)}; ${String(head)} was acknowledged`);
     for (const [revision, event] of events.entries()) {

@@ -1,0 +1,30 @@
+import type { EventStore, StoredEvent } from './event-store';
+import { PageSize } from './page-size';
+
+/**
+ * A stream's events from `from` on up to its present end, in pages small enough to hold. Throws what the store throws,
+ * and where it leaves out a revision.
+ */
+export async function* pagesToEnd(
+  store: Pick<EventStore, 'read'>,
+  stream: string,
+  from: number,
+): AsyncGenerator<readonly StoredEvent[], void, undefined> {
+  const size = new PageSize();
+  for (let next = from; ;) {
+    const page = contiguous(stream, next, await store.read(stream, next, size.events));
+    if (page.length === 0) return;
+    size.learn(page);
+    next += page.length;
+    yield page;
+  }
+}
+
+/** The page, which must begin with `from` and have no hole: throws where it does not. */
+export const contiguous = (stream: string, from: number, page: readonly StoredEvent[]): readonly StoredEvent[] => {
+  const wrong = page.findIndex(({ revision }, index) => revision !== from + index);
+  if (wrong === -1) return page;
+  throw new Error(
+    `${stream}: the store gives revision ${String(page[wrong]?.revision)} after ${String(from + wrong - 1)}`,
+  );
+};
