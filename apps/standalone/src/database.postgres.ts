@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PostgresServer } from '@drawdown/adapters/postgres/testing/postgres-server';
 import { Client } from 'pg';
-import { must, type Reply, send } from './testing/api';
+import { headOf, must, type Reply, send } from './testing/api';
 import { checkBooks, endLoads, outcomes, startLoad } from './testing/load/scene';
 import { ServerProcess } from './testing/server-process';
 import { until } from './testing/until';
@@ -117,10 +117,7 @@ test(`FLT-40: the postmaster killed ${String(KILLS)} times under load, usage is 
       BACK_MAX_MS,
       async () => (await send(`${server.url}/readyz`, 'GET')).status === 200,
     );
-    const { position } = (await must(`${server.url}/v1/organizations/rich-1/wallets/credits`, 'GET'))['as_of'] as {
-      position: string;
-    };
-    await must(`${server.url}${TRANSACTIONS}&after=${position}`, 'GET');
+    await must(`${server.url}${TRANSACTIONS}&after=${await headOf(server.url, 'rich-1')}`, 'GET');
     say(`ready ${backMs.toFixed(0)} ms after the database`);
   }
   await generator.stop();

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { must, send } from './testing/api';
+import { headOf, must, send } from './testing/api';
 import { checkBooks, endLoads, outcomes, startLoad } from './testing/load/scene';
 import { type Room, shortFiles, smallDisk } from './testing/room';
 import { ADMIN_KEY, ServerProcess } from './testing/server-process';
@@ -98,9 +98,7 @@ const withoutRoom = async ({ folder: dataFolder, take, give }: Room): Promise<vo
   await generator.stop();
   const journaled = journal.read();
   say(`${String(journaled.length)} operations: ${outcomes(journaled)}`);
-  const wallet = await must(`${url}/v1/organizations/rich-1/wallets/credits`, 'GET');
-  const { position } = wallet['as_of'] as { readonly position: string };
-  const read = `${url}/v1/organizations/rich-1/transactions?after=${position}`;
+  const read = `${url}/v1/organizations/rich-1/transactions?after=${await headOf(url, 'rich-1')}`;
   await until('the read models are level', BACK_MAX_MS, async () => (await send(read, 'GET')).status === 200);
   await checkBooks(url, journaled);
   await probe.check();

@@ -7,11 +7,11 @@ import { programsFolder } from '@drawdown/adapters/postgres/testing/postgres-pro
 import { PostgresServer } from '@drawdown/adapters/postgres/testing/postgres-server';
 import { assertBooks, checksums } from '@drawdown/projections/testing';
 import { Client } from 'pg';
-import { all, must, send } from './testing/api';
+import { all, headOf, must, send } from './testing/api';
 import type { Journal } from './testing/load/journal';
 import { checkBooks, endLoads, outcomes, startLoad } from './testing/load/scene';
 import { metricSum } from './testing/metrics';
-import { headOf, inReadDatabase, revisionOf, untilAllCameTo } from './testing/read-database';
+import { inReadDatabase, revisionOf, untilAllCameTo } from './testing/read-database';
 import { ServerProcess } from './testing/server-process';
 import { until } from './testing/until';
 

@@ -67,6 +67,12 @@ export const insist: typeof must = async (url, method, body, headers = {}) => {
   }
 };
 
+/** Where an organization stands in the log, as the memory of its owner has it. */
+export const headOf = async (url: string, organization: string): Promise<string> => {
+  const wallet = await must(`${url}/v1/organizations/${organization}/wallets/credits`, 'GET');
+  return (wallet['as_of'] as { readonly position: string }).position;
+};
+
 /** All items of a list, page by page; the address may say how large those are. */
 export const all = async (url: string, ask: typeof must = must): Promise<Record<string, unknown>[]> => {
   const items: Record<string, unknown>[] = [];

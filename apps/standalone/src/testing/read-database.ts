@@ -2,7 +2,6 @@
 import { openPgDatabase } from '@drawdown/adapters/postgres/pg-database';
 import { parsePosition } from '@drawdown/kernel';
 import type { ReadDatabase } from '@drawdown/ports';
-import { must } from './api';
 import { until } from './until';
 
 export const inReadDatabase = async <T>(url: string, work: (database: ReadDatabase) => Promise<T>): Promise<T> => {
@@ -19,12 +18,6 @@ export const checkpointsOf = (database: ReadDatabase): Promise<ReadonlyMap<strin
   database
     .query<{ model: string; revision: string }>('SELECT model, revision FROM projection_checkpoints ORDER BY model')
     .then((rows) => new Map(rows.map(({ model, revision }) => [model, Number(revision)])));
-
-/** Where an organization stands in the log, as the memory of its owner has it. */
-export const headOf = async (url: string, organization: string): Promise<string> => {
-  const wallet = await must(`${url}/v1/organizations/${organization}/wallets/credits`, 'GET');
-  return (wallet['as_of'] as { readonly position: string }).position;
-};
 
 export const revisionOf = (position: string): number => parsePosition(position)?.get('0') ?? Number.NaN;
 
