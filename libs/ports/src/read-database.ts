@@ -36,8 +36,8 @@ export interface ReadDatabase extends Sql {
 export const ReadDatabase = Symbol('ReadDatabase');
 
 /**
- * The database cannot be reached, has stopped, or has no room for what a question needs. What had not resolved may or may not have been committed: read the
- * checkpoint before doing it again.
+ * The database cannot be reached, has stopped, or has no room for what a question needs. What had not resolved may or
+ * may not have been committed: read the checkpoint before doing it again.
  */
 export class DatabaseUnavailable extends Error {
   readonly code = 'database_unavailable';

@@ -76,7 +76,7 @@ test('a process is told of a read model that there is not', () => {
   expect(() => started(['balance'])).toThrow('there is no projector balance');
 });
 
-test('records gather no longer than the freshest model of a process allows, and balances are among those', () => {
+test('records gather no longer than the freshest model of a process allows, and for balances not as long as for lists', () => {
   const gather = (...names: string[]): unknown => ledgerGather(names)[LEDGER_TOPIC];
   expect(gather('transactions', 'quarantine')).toBe(WITHIN_A_SECOND.gatherMs);
   expect(gather('transactions', 'balances')).toBe(PROMPT.gatherMs);

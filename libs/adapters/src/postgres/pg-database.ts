@@ -96,14 +96,15 @@ class PgDatabase implements ReadDatabase {
     this.transactions.refuseInside();
     return this.onConnection(async (connection) => {
       const ask = () => this.execute<R>(connection, statement, parameters, QUESTION_LIMIT);
+      // Somebody else changed a table under a parsed statement; now it is parsed again. A transaction has to be done again.
+      const askAgain = (error: unknown) => {
+        if (isStale(error)) return ask();
+        throw error;
+      };
       try {
-        return await ask();
+        return await ask().catch(askAgain);
       } catch (error) {
-        // Somebody else changed a table under a parsed statement; now it is parsed again. A transaction has to be done again.
-        if (!isStale(error)) throw asAnswer(error);
-        return await ask().catch((again: unknown) => {
-          throw asAnswer(again);
-        });
+        throw asAnswer(error);
       }
     });
   }
@@ -226,8 +227,9 @@ const isCancelled = (error: unknown): boolean => error instanceof DatabaseError 
 const asAnswer = (error: unknown): unknown => (isCancelled(error) || lacksRoom(error) ? asUnavailable(error) : error);
 
 /**
- * Class 53 but for 53400, a limit that was set: no disk, memory or connection for what a large sort puts aside. Nothing is wrong with the question, and others are
- * answered (FLT-42). Who saves rows is told as it is, and finds out which of them there is room for.
+ * Class 53 but for 53400, a limit that somebody has set: no disk or memory, as for what a large sort puts aside. Nothing is
+ * wrong with the question, and others are answered (FLT-42). Who saves rows is told as it is, and finds out which of them
+ * there is room for.
  */
 const lacksRoom = (error: unknown): boolean => error instanceof DatabaseError && /^53[0-3]/.test(error.code ?? '');
 

@@ -141,7 +141,7 @@ export class UsageController {
     let position: Position = new Map();
     let cursor: string | null = null;
     do {
-      // What came to quarantine just before is driven, too, where it is known whose.
+      // What came to quarantine just before is driven, too, where one organization is asked for.
       const page = await this.models.quarantinedUsage({
         organizationId,
         code,
