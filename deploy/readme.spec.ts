@@ -21,5 +21,5 @@ test('the README lists every setting, and none that there is not', () => {
 
 test('the README says what happens when each process is down', () => {
   const listed = firstCells('When a part is down').join(', ');
-  for (const name of PROCESSES) expect(listed).toContain(name.endsWith('-projector') ? 'a projector' : `\`${name}\``);
+  for (const name of PROCESSES) expect(listed).toContain(/projectors?$/.test(name) ? 'a projector' : `\`${name}\``);
 });

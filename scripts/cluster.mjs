@@ -18,6 +18,7 @@ its log on disk. Ctrl-C stops all of them in order.
   --postgres <url>    a PostgreSQL that is there already, postgres://…
   --shards <n>        shards of a new store (default 4)
   --workers <n>       worker processes (default 2)
+  --together          balances, breakdown and burn rate in one process, instead of one for each: for few cores
   --port <n>          port of the API (default 3000; 0 takes a free one)
   --data <folder>     where everything is kept (default: a temporary folder, removed at the end)
   --help              this text
@@ -30,6 +31,7 @@ const options = {
   postgres: { type: 'string' },
   shards: { type: 'string', default: '4' },
   workers: { type: 'string', default: '2' },
+  together: { type: 'boolean', default: false },
   port: { type: 'string', default: '3000' },
   data: { type: 'string' },
   help: { type: 'boolean', default: false },
@@ -72,7 +74,7 @@ Ctrl-C stops everything.
 }
 
 async function main() {
-  const { eventstore, kafka, postgres, shards, workers, port, data, help } = argumentsOf();
+  const { eventstore, kafka, postgres, shards, workers, together, port, data, help } = argumentsOf();
   if (help) return console.log(HELP);
   await build({ quiet: true });
   const file = path.join(root, 'dist/libs/adapters/src/cluster/testing/cluster.js');
@@ -83,6 +85,7 @@ async function main() {
   const { DRAWDOWN_ADMIN_KEY: adminKey } = process.env;
   const cluster = await startCluster({
     ...{ folder, said, shards: Number(shards), workers: Number(workers) },
+    projectors: together ? 'together' : 'apart',
     ...(port === '0' ? {} : { port: Number(port) }),
     ...(eventstore ? { eventStoreUrl: eventstore } : {}),
     ...(kafka === undefined ? {} : { kafka }),

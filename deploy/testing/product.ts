@@ -24,6 +24,7 @@ export const PROCESSES = [
   'breakdown-projector',
   'burn-rate-projector',
   'transactions-projector',
+  'projectors',
 ] as const;
 
 /** Apps that are no process of an installation, and the one process that is all of them. */

@@ -1,11 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { AppProcess } from '@drawdown/adapters/cluster/testing/app-process';
 import { type Cluster, startCluster } from '@drawdown/adapters/cluster/testing/cluster';
 import { systemClock } from '@drawdown/adapters/embedded/system-clock';
 import { openEventStoreDb } from '@drawdown/adapters/eventstoredb/event-store';
 import { openKafkaStream } from '@drawdown/adapters/kafka/kafka-stream';
 import { openPgDatabase } from '@drawdown/adapters/postgres/pg-database';
+import { freePorts } from '@drawdown/adapters/testing/ports';
 import { type OrganizationCommand, type Preset, SHIPPED_PRESETS, SYSTEM } from '@drawdown/domain';
 import { credits, ONE } from '@drawdown/kernel';
 import { FollowedCatalogue, LocalLedger } from '@drawdown/ledger';
@@ -13,6 +15,7 @@ import { type EventStore, NO_LOG, NO_METRICS, type ReadDatabase, type Stream } f
 import { ORGANIZATIONS, organizationName, RATES } from '../usage-sample';
 import { NO_SNAPSHOTS } from './replay';
 
+const APPS = path.resolve(__dirname, '../../..');
 const SENDER = { actor: SYSTEM, requestId: 'bench' };
 
 const enterprise = (): Preset => {
@@ -52,7 +55,7 @@ export interface ClusterWorld extends Shape {
 
 export const openWorld = async (shape: Shape): Promise<ClusterWorld> => {
   const folder = mkdtempSync(path.join(tmpdir(), 'drawdown-bench-'));
-  const cluster = await startCluster({ folder, ...shape, forBench: true });
+  const cluster = await startCluster({ folder, ...shape, projectors: 'together', forBench: true });
   const { EVENTSTORE_URL, KAFKA_BROKERS, DATABASE_URL } = cluster.addresses;
   const store = openEventStoreDb(EVENTSTORE_URL);
   const stream = openKafkaStream({ brokers: [KAFKA_BROKERS], clientId: 'bench' });
@@ -98,6 +101,22 @@ export const fillWorld = async ({ cluster, store, shards }: ClusterWorld): Promi
   await ledger.stop();
   await followed.stop();
   for (const worker of workers) worker.start();
+};
+
+/** Further processes of the product on the servers of the cluster, started; whoever asked for them stops them. */
+export const startFurther = async (
+  { cluster }: ClusterWorld,
+  names: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<readonly AppProcess[]> => {
+  const ports = await freePorts(names.length);
+  const processes = names.map((name, i) => {
+    const port = ports[i] ?? 0;
+    const own = { ...cluster.addresses, HOST: '127.0.0.1', PORT: String(port), ...environment };
+    return new AppProcess({ name, file: path.join(APPS, name, 'src/main.js'), environment: own, port });
+  });
+  for (const one of processes) one.start();
+  return processes;
 };
 
 const makeRateCard = async ({ url, adminKey }: Cluster): Promise<void> => {

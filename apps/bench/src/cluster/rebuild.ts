@@ -1,13 +1,8 @@
-import path from 'node:path';
-import { AppProcess } from '@drawdown/adapters/cluster/testing/app-process';
-import { freePorts } from '@drawdown/adapters/testing/ports';
 import { openPgDatabase } from '@drawdown/adapters/postgres/pg-database';
 import { dropDatabase, newDatabase } from '@drawdown/adapters/postgres/testing/postgres-server';
 import { NO_LOG, NO_METRICS } from '@drawdown/ports';
-import type { ClusterWorld } from './cluster-world';
+import { type ClusterWorld, startFurther } from './cluster-world';
 import { untilCommitted, untilTrue } from './commits';
-
-const APPS = path.resolve(__dirname, '../../..');
 
 /** Charges per second until processes of their own have filled these read models anew, in an empty database, and they answer. */
 export const rebuildRate = async (
@@ -18,14 +13,8 @@ export const rebuildRate = async (
 ): Promise<number> => {
   const url = await newDatabase(cluster.addresses.DATABASE_URL);
   const database = openPgDatabase(url, { log: NO_LOG, metrics: NO_METRICS, poolSize: 1 });
-  const ports = await freePorts(apps.length);
-  const processes = apps.map((name, i) => {
-    const port = ports[i] ?? 0;
-    const environment = { ...cluster.addresses, DATABASE_URL: url, HOST: '127.0.0.1', PORT: String(port) };
-    return new AppProcess({ name, file: path.join(APPS, name, 'src/main.js'), environment, port });
-  });
+  const processes = await startFurther({ cluster, ...world }, apps, { DATABASE_URL: url });
   try {
-    for (const one of processes) one.start();
     const rows = 'SELECT count(DISTINCT projector)::int AS made FROM projection_models';
     await untilTrue(
       'the first tables',

@@ -33,12 +33,16 @@
   value: {{ join "," $values.newTopics | quote }}
 {{- end }}
 {{- /* The worker only compares its clock with the database's. */}}
-{{- if or (eq .name "api") (eq .name "worker") (hasSuffix "-projector" .name) }}
+{{- if or (eq .name "api") (eq .name "worker") (hasSuffix "-projector" .name) (eq .name "projectors") }}
 - name: DATABASE_URL
   valueFrom:
     secretKeyRef: {{ dict "name" $values.database.urlSecret.name "key" $values.database.urlSecret.key | toJson }}
 - name: DRAWDOWN_DATABASE_CONNECTIONS
   value: {{ $values.database.connections | quote }}
+{{- end }}
+{{- if and (eq .name "projectors") $values.readModels }}
+- name: DRAWDOWN_READ_MODELS
+  value: {{ join "," $values.readModels | quote }}
 {{- end }}
 {{- if and (eq .name "api") $values.oidc.issuer }}
 - name: DRAWDOWN_OIDC_ISSUER

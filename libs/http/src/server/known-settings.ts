@@ -1,7 +1,11 @@
+import { READ_MODELS_VARIABLES } from '@drawdown/projections';
 import { API_VARIABLES, BadSettings } from './api-settings';
 
 /** Of one process or another of an installation; they may share an environment. */
-const OF_PROCESSES: ReadonlySet<string> = new Set([...Object.keys(API_VARIABLES), 'DRAWDOWN_DATA', 'DRAWDOWN_SAMPLE']);
+const OF_PROCESSES: ReadonlySet<string> = new Set([
+  ...Object.keys({ ...API_VARIABLES, ...READ_MODELS_VARIABLES }),
+  ...['DRAWDOWN_DATA', 'DRAWDOWN_SAMPLE'],
+]);
 
 /** Set by clients of the API and by tests, which share an environment with a process, too. */
 const OF_OTHERS: ReadonlySet<string> = new Set(['DRAWDOWN_URL', 'DRAWDOWN_KEY', 'DRAWDOWN_REAL_DATA']);

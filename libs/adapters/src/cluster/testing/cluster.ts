@@ -9,7 +9,14 @@ import { AppProcess } from './app-process';
 import { DIST } from './dist';
 import { startStoreProcess, storeUrl } from './store-process';
 
-const PROJECTORS = ['balance-projector', 'breakdown-projector', 'burn-rate-projector', 'transactions-projector'];
+/** Each read model for itself; or those of amounts in one process, which reads the log once for all of them. */
+const PROJECTORS = {
+  apart: ['balance-projector', 'breakdown-projector', 'burn-rate-projector', 'transactions-projector'],
+  together: ['projectors', 'transactions-projector'],
+} as const;
+export type ProjectorProcesses = keyof typeof PROJECTORS;
+const TOGETHER = { DRAWDOWN_READ_MODELS: 'balances,breakdown,burn_rate' };
+
 /** A group that has lost members without a word waits for the end of their sessions (6 s), more than once at worst. */
 const SHARED_OUT_MAX_MS = 60_000;
 
@@ -18,6 +25,8 @@ export interface ClusterOptions {
   readonly folder: string;
   readonly shards?: number;
   readonly workers?: number;
+  /** `apart` where nothing is said. */
+  readonly projectors?: ProjectorProcesses;
   /** Addresses of servers that are there already; the others are started. */
   readonly eventStoreUrl?: string;
   readonly kafka?: string;
@@ -122,12 +131,13 @@ const assembled = async (options: ClusterOptions, servers: Addressed): Promise<C
     'api',
     ...Array.from({ length: workers }, (_, i) => `worker-${String(i + 1)}`),
     'relay',
-    ...PROJECTORS,
+    ...PROJECTORS[options.projectors ?? 'apart'],
   ];
   const ports = await freePorts(names.length);
   const shared = {
     ...{ HOST: '127.0.0.1', DRAWDOWN_ADMIN_KEY: adminKey, DRAWDOWN_TEST_CLOCKS: '1', ...servers.addresses },
     DRAWDOWN_SHARDS: String(shards),
+    ...TOGETHER,
     ...options.environment,
   };
   const apps = names.map((name, i) => {
