@@ -1,5 +1,5 @@
 import { ledgerStream } from '@drawdown/domain';
-import { type Identity, type Instant, latest, positionOf } from '@drawdown/kernel';
+import { type Instant, latest, positionOf } from '@drawdown/kernel';
 import {
   AppendUnknown,
   type Clock,
@@ -11,19 +11,19 @@ import {
   StreamConflict,
 } from '@drawdown/ports';
 import type { Catalogue } from './catalogue';
-import { foldHead, identityFor, identityOfTransaction, type Resident, type ShardState } from './fold';
+import { type Decided, decideWorks, neededBy, plannedOf, undecide } from './decide-works';
+import { foldHead, type Resident, type ShardState } from './fold';
 import { InvariantViolated } from './invariants';
 import { appendUntilKnown, encode } from './journal';
 import { DecisionFailed, LedgerUnavailable, ShardStopping } from './ledger';
 import { loadShard } from './load-shard';
 import { MicroBatch } from './micro-batch';
 import { TakenOffsets } from './offsets';
-import { EVENTS_KEPT, PastDecisions } from './past-decisions';
+import { PastDecisions } from './past-decisions';
 import { realSleep, type Sleep } from './sleep';
 import { takeSnapshot } from './snapshot';
 import { Turn } from './turn';
-import { leftNothing, TAKEN_BEFORE } from './usage-outcomes';
-import type { SourceOffset, UsageWork, Work } from './work';
+import type { Work } from './work';
 
 export interface ShardPorts {
   readonly store: EventStore;
@@ -51,13 +51,8 @@ const STALLED_AFTER_MS = 5_000;
 /** How long a stop waits for what is under way. */
 const STOP_MS = 8_000;
 
-/** Decisions in one turn at most; a larger work is still decided whole where its batch has room. */
-const DECISIONS_PER_TURN = 5_000;
-
 /** Charges after which a snapshot is worth its cost, taken when the queue is empty. */
 const SNAPSHOT_EVERY_CHARGES = 500_000;
-
-const TOO_LARGE = 'the decision is too large for one append';
 
 /** How often what is due by the machine's clock is settled without a command. */
 const SETTLE_EVERY_MS = 1_000;
@@ -259,9 +254,9 @@ export class LedgerShard {
   private async turn(): Promise<void> {
     const state = this.state;
     if (state === null) return;
-    const planned = this.planned();
+    const planned = plannedOf(this.queue);
     try {
-      await this.past.fetch(this.suspected(state, planned));
+      await this.past.fetch(neededBy(state, planned));
     } catch (error) {
       this.fail(error as Error);
       return;
@@ -272,7 +267,7 @@ export class LedgerShard {
     this.ahead = true;
     let decided: Decided;
     try {
-      decided = this.decideAll(state, batch, planned);
+      decided = this.decide(state, batch, planned);
     } catch (error) {
       this.dropDecisions(error as Error);
       return;
@@ -282,6 +277,19 @@ export class LedgerShard {
       this.finish(decided);
     } else await this.store(state, batch, previous, decided);
     this.past.trim();
+  }
+
+  private decide(state: ShardState, batch: MicroBatch, planned: readonly Work[]): Decided {
+    const taken = new TakenOffsets(state.offsets, this.passed);
+    const now = this.ports.clock.now();
+    const turn = new Turn(this.shard, state, batch, this.past, this.ports.catalogue, now, this.frozen, taken);
+    for (const violation of this.frozen.values()) turn.freeze(violation);
+    const decided = decideWorks({ turn, state, batch, taken }, planned, (work) => (this.deciding = work));
+    this.deciding = null;
+    turn.touched.check();
+    this.queue.splice(0, decided.finished);
+    this.queue.push(...decided.postponed);
+    return decided;
   }
 
   private async store(state: ShardState, batch: MicroBatch, previous: Buffer, decided: Decided): Promise<void> {
@@ -338,7 +346,8 @@ export class LedgerShard {
     this.ahead = false;
     this.waitingUsages = this.queuedUsages(); // who is told may send more at once
     this.letReadersGo();
-    for (const done of decided.done) done();
+    const position = positionOf(this.shard, this.revision);
+    for (const answer of decided.answers) answer(position);
   }
 
   /** On a conflict somebody else wrote: never apply the old decision, but load what is there and decide again. */
@@ -391,89 +400,6 @@ export class LedgerShard {
     culprit.reject(new DecisionFailed('the ledger could not decide this; nothing happened', { cause: error }));
   }
 
-  /** The works of the next turn: as many as are worth one batch. Works that come while it is prepared wait. */
-  private planned(): readonly Work[] {
-    const works: Work[] = [];
-    let decisions = 0;
-    for (const work of this.queue) {
-      if (decisions >= DECISIONS_PER_TURN) break;
-      works.push(work);
-      decisions += work.kind === 'usage' ? work.usages.length - work.outcomes.length : 1;
-    }
-    return works;
-  }
-
-  /**
-   * Revisions that deciding these works may need: suspected repetitions, remembered answers, charges to refund. Of so
-   * many that they would not fit into memory only the first; deciding stops where one is missing.
-   */
-  private suspected(state: ShardState, works: readonly Work[]): Set<number> {
-    const revisions = new Set<number>();
-    const suspect = (identity: Identity): void => {
-      for (const { revision } of state.identities.find(identity)) revisions.add(revision);
-    };
-    for (const work of works) {
-      if (revisions.size >= EVENTS_KEPT) break;
-      if (work.kind === 'usage') {
-        for (let i = work.outcomes.length; i < work.usages.length && revisions.size < EVENTS_KEPT; i++) {
-          suspect(identityIn(state, work, i));
-        }
-      } else if (work.kind === 'command') {
-        const key = work.idempotency?.key;
-        const remembered = key === undefined ? undefined : state.commands.get(`${work.organizationId}\n${key}`);
-        if (remembered !== undefined) revisions.add(remembered.revision);
-        if (work.command.type === 'RefundCharge') suspect(identityOfTransaction(work.command.transactionId));
-      }
-    }
-    return revisions;
-  }
-
-  private decideAll(state: ShardState, batch: MicroBatch, planned: readonly Work[]): Decided {
-    const now = this.ports.clock.now();
-    const taken = new TakenOffsets(state.offsets, this.passed);
-    const turn = new Turn(this.shard, state, batch, this.past, this.ports.catalogue, now, this.frozen, taken);
-    for (const violation of this.frozen.values()) turn.freeze(violation);
-    const works: Work[] = [];
-    const done: (() => void)[] = [];
-    /** Settling that goes on after others had their turn. */
-    const postponed: Work[] = [];
-    let finished = 0;
-    for (const work of planned) {
-      if (batch.isFull) break;
-      works.push(work);
-      this.deciding = work;
-      if (work.kind === 'usage') {
-        const whole = decideUsages(turn, state, work, batch, taken);
-        if (batch.isTooLarge) throw new Error(TOO_LARGE);
-        if (!whole) break;
-        const source = takenIn(work);
-        if (source !== null) taken.take(source);
-        done.push(() => {
-          work.resolve({ outcomes: work.outcomes, position: positionOf(this.shard, this.revision) });
-        });
-      } else if (work.kind === 'command') {
-        const result = turn.command(work);
-        if (result === null) break;
-        if (work.source !== null) taken.take(work.source);
-        done.push(() => {
-          if (result instanceof Error) work.reject(result);
-          else work.resolve(result);
-        });
-      } else if (turn.settleClock(work)) {
-        done.push(() => {
-          work.resolve(undefined);
-        });
-      } else postponed.push(work);
-      finished++;
-      if (batch.isTooLarge) throw new Error(TOO_LARGE);
-    }
-    this.deciding = null;
-    turn.touched.check();
-    this.queue.splice(0, finished);
-    this.queue.push(...postponed);
-    return { works, done, taken };
-  }
-
   private async snapshot(): Promise<void> {
     if (this.state === null || this.ahead) return;
     const { revision } = this.state;
@@ -488,60 +414,3 @@ export class LedgerShard {
     }
   }
 }
-
-/** What one turn decided. */
-interface Decided {
-  /** Works with a part in the batch, in order; the last may be unfinished and still be queued. */
-  readonly works: readonly Work[];
-  /** Answers, to be given once the batch is durable. */
-  readonly done: readonly (() => void)[];
-  readonly taken: TakenOffsets;
-}
-
-/** Decides as many of the work's usage events as fit; true where all of them are decided. */
-const decideUsages = (
-  turn: Turn,
-  state: ShardState,
-  work: UsageWork,
-  batch: MicroBatch,
-  taken: TakenOffsets,
-): boolean => {
-  for (let i = work.outcomes.length; i < work.usages.length; i++) {
-    if (batch.isFull) return false;
-    const usage = work.usages[i];
-    if (usage === undefined) continue;
-    work.sender = work.senders?.[i] ?? work.sender;
-    const outcome = taken.hasUsage(work, i) ? TAKEN_BEFORE : turn.usage(work, usage, identityIn(state, work, i));
-    if (outcome === null) return false;
-    work.outcomes.push(outcome);
-  }
-  return true;
-};
-
-/**
- * How far the source of a work that is decided is taken in: up to the first record that left nothing in the ledger. That
- * one is passed only by what comes after it, when whoever gave it to us has put it elsewhere.
- */
-const takenIn = ({ source, outcomes }: UsageWork): SourceOffset | null => {
-  if (source === null) return null;
-  const first = outcomes.findIndex(leftNothing);
-  if (first === -1) return source;
-  return source.each === undefined ? null : { ...source, offset: (source.each[first] ?? 0) - 1 };
-};
-
-/** Gives back what was decided of these works but not stored. */
-const undecide = (works: readonly Work[]): void => {
-  for (const work of works) if (work.kind === 'usage') work.outcomes.length = work.durable;
-};
-
-/** The identity of a work's i-th usage event, worked out once. */
-const identityIn = (state: ShardState, work: UsageWork, i: number): Identity => {
-  let identity = work.identities[i];
-  if (identity === undefined) {
-    const usage = work.usages[i];
-    if (usage === undefined) throw new RangeError(`a work of ${String(work.usages.length)} has no usage ${String(i)}`);
-    identity = identityFor(state, usage);
-    work.identities[i] = identity;
-  }
-  return identity;
-};
