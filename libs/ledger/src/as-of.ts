@@ -12,11 +12,8 @@ import {
   organizationsOf,
 } from '@drawdown/domain';
 import { type Instant, type Position, positionOf } from '@drawdown/kernel';
-import type { EventStore, StoredEvent } from '@drawdown/ports';
+import { type EventStore, pagesToEnd, type StoredEvent } from '@drawdown/ports';
 import type { AsOf } from './ledger';
-
-/** Events read at once; each may have 900 KiB. */
-const PAGE_EVENTS = 64;
 
 export interface Folded {
   readonly organization: Organization;
@@ -46,8 +43,7 @@ export const foldForOrganization = async (
   let organization: Organization | undefined;
   let time: Instant | undefined;
   let revision = -1;
-  for (;;) {
-    const page = await store.read(ledgerStream(shard), revision + 1, PAGE_EVENTS);
+  for await (const page of pagesToEnd(store, ledgerStream(shard), 0)) {
     for (const stored of page) {
       const metadata = readMetadata(stored.metadata);
       const about = concerns(stored, metadata, organizationId, mark);
@@ -60,8 +56,8 @@ export const foldForOrganization = async (
       organization = apply(organization, organizationId, about, bookedAtOf(metadata));
       time = bookedAtOf(metadata);
     }
-    if (page.length === 0) return folded(organization, revision, time);
   }
+  return folded(organization, revision, time);
 };
 
 /** Shows what {@link foldForOrganization} finds, as {@link Ledger.asOf} promises it. */

@@ -1,11 +1,8 @@
 import { type Charge, ledgerStream, readRecorded, type UsageEvent } from '@drawdown/domain';
 import { DAY_MICROS, type Instant, latest, shift } from '@drawdown/kernel';
-import type { Clock, EventStore } from '@drawdown/ports';
+import { type Clock, type EventStore, pagesToEnd } from '@drawdown/ports';
 import { REMEMBERED_DAYS } from './identity-index';
 import type { LedgerShard } from './ledger-shard';
-
-/** Events read at once: each may hold thousands of charges, and others want to go on meanwhile. */
-const PAGE_EVENTS = 16;
 
 /** Ids looked for as bytes, before an event is decoded; of more it is faster to decode. */
 const MARKS_MAX = 32;
@@ -38,8 +35,7 @@ export const chargesLongAgo = async (
     const data = Buffer.from(buffer, byteOffset, byteLength);
     return marks.length > MARKS_MAX || marks.some((mark) => data.includes(mark));
   };
-  for (let from = 0; ;) {
-    const page = await store.read(ledgerStream(shard), from, PAGE_EVENTS);
+  for await (const page of pagesToEnd(store, ledgerStream(shard), 0)) {
     for (const stored of page) {
       if (stored.type !== 'UsageCharged' || !mayHaveOne(stored.data)) continue;
       const { event } = readRecorded(shard, stored);
@@ -48,9 +44,8 @@ export const chargesLongAgo = async (
         if (usage !== undefined) found.set(usage, charge);
       }
     }
-    if (page.length === 0) return found;
-    from += page.length;
   }
+  return found;
 };
 
 /** The charges of these usage events of one shard that its index may have forgotten. */

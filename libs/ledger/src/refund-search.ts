@@ -7,16 +7,13 @@ import {
   type RefundableCharge,
 } from '@drawdown/domain';
 import { DAY_MICROS, type Instant, shift } from '@drawdown/kernel';
-import type { EventStore, StoredEvent } from '@drawdown/ports';
+import { type EventStore, pagesToEnd, type StoredEvent } from '@drawdown/ports';
 import { setImmediate as nextTick } from 'node:timers/promises';
 import { identityOfTransaction } from './fold';
 import { type Place, REMEMBERED_DAYS } from './identity-index';
 import { type Idempotency, LedgerUnavailable } from './ledger';
 import type { LedgerShard } from './ledger-shard';
 import { refundableIn } from './refundable';
-
-/** Events read at once: each may hold thousands of charges, and others want to go on meanwhile. */
-const PAGE_EVENTS = 16;
 
 /** Searches that may wait for each other; each reads most of a log. */
 const SEARCHES_MAX = 16;
@@ -94,8 +91,7 @@ export const withOldCharge = async (
 
 const searched = async (store: EventStore, wanted: Wanted): Promise<RefundableCharge | null> => {
   const mark = Buffer.from(JSON.stringify(wanted.organizationId));
-  for (let from = 0; ;) {
-    const page = await store.read(ledgerStream(wanted.shard), from, PAGE_EVENTS);
+  for await (const page of pagesToEnd(store, ledgerStream(wanted.shard), 0)) {
     for (const stored of page) {
       const about = concerns(stored, wanted, mark);
       if (about === 'end') return null;
@@ -104,9 +100,8 @@ const searched = async (store: EventStore, wanted: Wanted): Promise<RefundableCh
       if (found !== null) return found;
       await nextTick(); // thousands of charges were decoded: let others go on
     }
-    if (page.length === 0) return null;
-    from += page.length;
   }
+  return null;
 };
 
 /** Whether an event may hold the transaction. Its organization's booking times never go back: after the horizon none does. */

@@ -1,10 +1,9 @@
 import { DRAWDOWN_NAMESPACE, type JsonObject, uuidText, uuidV5Bytes } from '@drawdown/kernel';
-import { type EventStore, StreamConflict } from '@drawdown/ports';
+import { type EventStore, pagesToEnd, StreamConflict } from '@drawdown/ports';
 
 /** The stream that says which topics were found to end before what the log has read of them. */
 const STREAM = 'short-topics';
 
-const PAGE_EVENTS = 500;
 /** Workers that find something at once meet here; more attempts would be a fight. */
 const ATTEMPTS_MAX = 20;
 
@@ -49,10 +48,9 @@ export class ShortTopics {
 
   private async all(): Promise<readonly ShortTopic[]> {
     const all: ShortTopic[] = [];
-    for (;;) {
-      const page = await this.store.read(STREAM, all.length, PAGE_EVENTS);
-      if (page.length === 0) return all;
+    for await (const page of pagesToEnd(this.store, STREAM, 0)) {
       for (const { data } of page) all.push(JSON.parse(Buffer.from(data).toString('utf8')) as ShortTopic);
     }
+    return all;
   }
 }
