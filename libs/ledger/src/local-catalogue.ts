@@ -25,7 +25,7 @@ import {
 } from '@drawdown/domain';
 import { accept, CATALOGUE, derivedId, type Instant, type Position, positionOf, type Rounding } from '@drawdown/kernel';
 import { type Clock, type EventStore, type StoredEvent, StoreUnavailable } from '@drawdown/ports';
-import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import type { ApiKey, Catalogue, CatalogueResult, LastPriced, RepeatableResult } from './catalogue';
 import { CatalogueStreams, type Written } from './catalogue-streams';
 import { type Idempotency, LedgerUnavailable, type Sender } from './ledger';
@@ -44,7 +44,7 @@ const REACHED_STEP_MS = 10;
 /** Bytes of a generated secret: beyond guessing. */
 const SECRET_BYTES = 32;
 
-const hashOf = (secret: string): string => createHash('sha256').update(secret).digest('hex');
+const hashOf = (secret: string): string => hash('sha256', secret);
 
 const notFound = (what: string): { accepted: false; refusal: Refusal } => ({
   accepted: false,

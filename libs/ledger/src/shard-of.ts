@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** The shard of an organization: a pure function of its id and the store's shard count, for the life of the store (INV-LED-14). */
 export const shardOf = (organizationId: string, shards: number): number =>
-  shards === 1 ? 0 : createHash('sha256').update(organizationId).digest().readUInt32BE(0) % shards;
+  shards === 1 ? 0 : Number.parseInt(hash('sha256', organizationId).slice(0, 8), 16) % shards;

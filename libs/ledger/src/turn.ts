@@ -18,7 +18,7 @@ import {
   type UsageEvent,
 } from '@drawdown/domain';
 import { format, type Identity, type Instant, type JsonObject, latest, positionOf, uuidOf } from '@drawdown/kernel';
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Catalogue } from './catalogue';
 import { catalogueRefusal } from './catalogue-refusal';
 import {
@@ -58,7 +58,7 @@ const VIOLATION_LETTERS = 500;
 
 const frozenDetail = 'the organization is frozen: its books did not add up; an operator must look';
 
-const hashOf = (usage: UsageEvent): string => createHash('sha256').update(canonicalContent(usage)).digest('hex');
+const hashOf = (usage: UsageEvent): string => hash('sha256', canonicalContent(usage));
 
 const liveLots = ({ organization }: Resident): number => {
   let lots = 0;
