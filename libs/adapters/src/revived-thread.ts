@@ -6,6 +6,9 @@ import type { Calls } from './thread-messages';
 const REVIVE_FIRST_MS = 200;
 const REVIVE_LONGEST_MS = 5_000;
 
+/** Codes by which a thread says that nothing is wrong with what it was asked. */
+const UNAVAILABLE: ReadonlySet<string | undefined> = new Set(['database_unavailable', 'transaction_lost']);
+
 export interface RevivedOptions<T extends Calls<T>, Told, Tells> {
   /** What works in the thread, for errors and the log: `the embedded read database`. */
   readonly what: string;
@@ -60,7 +63,7 @@ export class RevivedThread<T extends Calls<T>, Told = never, Tells = never> {
       if (error instanceof ThreadDied) {
         throw new DatabaseUnavailable(`${this.options.what} has stopped`, { cause: error });
       }
-      if (error instanceof ThreadFailure && error.code === 'transaction_lost') {
+      if (error instanceof ThreadFailure && UNAVAILABLE.has(error.code)) {
         throw new DatabaseUnavailable(error.message, { cause: error });
       }
       throw error;

@@ -35,6 +35,13 @@ const failuresAreSaid = (db: () => ReadDatabase, open: () => Promise<ReadDatabas
     expect(await db().query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
 
+  test('FLT-42: a question that there is no room for is unavailable; who saves is told what the server says', async () => {
+    const full = `DO $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = '53100'; END $$`;
+    await expect(db().query(full)).rejects.toBeInstanceOf(DatabaseUnavailable);
+    await expect(db().transaction((tx) => tx.query(full))).rejects.toMatchObject({ code: '53100' });
+    expect(await db().query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  });
+
   test('runs a script of several statements, all of them or none', async () => {
     const [first, second] = [await newTable(db(), 'n integer'), await newTable(db(), 'n integer')];
     await db().run(`INSERT INTO ${first} VALUES (1); INSERT INTO ${second} VALUES (2); -- and a comment`);

@@ -1,5 +1,6 @@
 /** What the database's thread answers, and in which order. Runs inside the thread. */
-import type { Row } from '@drawdown/ports';
+import { DatabaseUnavailable, type Row } from '@drawdown/ports';
+import { lacksRoom } from '../lacks-room';
 import { IDLE_TRANSACTION_MS, TransactionAborted } from '../transactions';
 import type { PgliteSession } from './pglite-session';
 import { PgliteUpkeep } from './pglite-upkeep';
@@ -58,7 +59,7 @@ export class PgliteDesk implements PgliteCalls {
   readonly started = (): string | undefined => this.thrownAway;
 
   readonly query = async ({ transaction, statement, parameters }: Statement): Promise<Row[]> => {
-    if (transaction === undefined) return this.inTurn(() => this.session.query(statement, parameters));
+    if (transaction === undefined) return this.inTurn(() => this.answer(statement, parameters));
     const open = this.held(transaction);
     clearTimeout(open.idle);
     try {
@@ -72,7 +73,7 @@ export class PgliteDesk implements PgliteCalls {
   readonly ask = async ({ statement, parameters }: Omit<Statement, 'transaction'>): Promise<Row[]> => {
     const endTurn = await this.turn(this.asking);
     try {
-      return await this.session.query(statement, parameters);
+      return await this.answer(statement, parameters);
     } finally {
       endTurn();
     }
@@ -110,6 +111,15 @@ export class PgliteDesk implements PgliteCalls {
     });
 
   readonly upkeep = (): Promise<void> => this.inTurn(() => this.keeper.run());
+
+  private async answer(statement: string, parameters: readonly (string | null)[]): Promise<Row[]> {
+    try {
+      return await this.session.query(statement, parameters);
+    } catch (error) {
+      if (!lacksRoom(error)) throw error;
+      throw new DatabaseUnavailable(`the embedded read database has no room: ${String(error)}`, { cause: error });
+    }
+  }
 
   private async inTurn<T>(work: () => Promise<T>): Promise<T> {
     const endTurn = await this.turn();

@@ -110,12 +110,6 @@ describe('on a real PostgreSQL', () => {
     await expect(failing).rejects.toMatchObject({ code: '40001' });
   });
 
-  test('FLT-42: a question that there is no room for is unavailable; who saves is told what the server says', async () => {
-    const full = `DO $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = '53100'; END $$`;
-    await expect(db.query(full)).rejects.toBeInstanceOf(DatabaseUnavailable);
-    await expect(db.transaction((tx) => tx.query(full))).rejects.toMatchObject({ code: '53100' });
-  });
-
   test('while a script runs the server looks every ten seconds whether its client is still there', async () => {
     await other.query('DROP TABLE IF EXISTS looked');
     await db.run("CREATE TABLE looked AS SELECT current_setting('client_connection_check_interval') AS every");

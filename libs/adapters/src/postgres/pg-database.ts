@@ -10,6 +10,7 @@ import {
   type SqlValue,
 } from '@drawdown/ports';
 import { DatabaseError, Pool, type PoolClient, type QueryConfig, type QueryResult } from 'pg';
+import { lacksRoom } from '../lacks-room';
 import { PLAN_EACH_TIME, readerOf, sqlText, WORTH_A_NAME } from '../sql-values';
 import { IDLE_TRANSACTION_MS, type Session, TransactionAborted, Transactions } from '../transactions';
 
@@ -225,13 +226,6 @@ const isCancelled = (error: unknown): boolean => error instanceof DatabaseError 
 
 /** What a question by itself is answered with. */
 const asAnswer = (error: unknown): unknown => (isCancelled(error) || lacksRoom(error) ? asUnavailable(error) : error);
-
-/**
- * Class 53 but for 53400, a limit that somebody has set: no disk or memory, as for what a large sort puts aside. Nothing is
- * wrong with the question, and others are answered (FLT-42). Who saves rows is told as it is, and finds out which of them
- * there is room for.
- */
-const lacksRoom = (error: unknown): boolean => error instanceof DatabaseError && /^53[0-3]/.test(error.code ?? '');
 
 const isStale = (error: unknown): boolean => error instanceof DatabaseError && error.code === '0A000';
 
