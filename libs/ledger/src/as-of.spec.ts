@@ -2,14 +2,12 @@ import { bookedAtOf, type Organization, readMetadata, walletNamed } from '@drawd
 import { instant, later, START } from '@drawdown/domain/testing';
 import { type Instant, positionOf } from '@drawdown/kernel';
 import fc from 'fast-check';
-import { foldForOrganization } from './as-of';
 import { ShardState } from './fold';
 import { foldNext } from './load-shard';
 import {
   ACME,
   canonical,
   createCard,
-  delegating,
   grant,
   hold,
   type LedgerWorld,
@@ -135,12 +133,4 @@ test('a workspace, a user or a model called like the organization makes nothing 
   expect((await world.ledger.asOf(ACME, all, figures))?.value).toEqual([11, 0]);
   expect((await world.ledger.asOf(ACME, { instant: START }, figures))?.value).toEqual([11, 0]);
   expect((await world.ledger.asOf('other', all, figures))?.value).toEqual([8, 0]);
-});
-
-test('a store that leaves out an event is not summed past: there is no answer', async () => {
-  const { store } = await history();
-  const lossy = delegating(store);
-  lossy.read = async (...call) => (await store.read(...call)).filter(({ revision }) => revision !== 2);
-  const asked = foldForOrganization(lossy, 0, ACME, { position: positionOf(0, 100) });
-  await expect(asked).rejects.toThrow('revision 3 after 1');
 });

@@ -26,7 +26,6 @@ import type { Sleep } from './sleep';
 /** Attempts at one write while others write the same stream; more would be a fight, not a race. */
 const ATTEMPTS_MAX = 5;
 const RETRIES_MAX = 20;
-const PAGE_EVENTS = 500;
 
 /** One kind of catalogue stream: its prefix, and how its events make its state. */
 export interface Kind<State, Event extends CatalogueEvent> {
@@ -160,16 +159,22 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
 
   private async stateAt(stream: string, revision: number): Promise<State> {
     let state: State | undefined;
-    for (let next = 0; next <= revision;) {
-      const page = await this.store.read(stream, next, PAGE_EVENTS).catch((error: unknown) => {
-        throw unavailable(error);
-      });
-      for (const stored of page) if (stored.revision <= revision) state = this.kind.evolve(state, decoded(stored));
-      if (page.length === 0) break;
-      next += page.length;
-    }
+    for (const stored of await this.eventsUpTo(stream, revision)) state = this.kind.evolve(state, decoded(stored));
     if (state === undefined) throw new Error(`${stream} has no revision ${String(revision)}, which is remembered`);
     return state;
+  }
+
+  private async eventsUpTo(stream: string, revision: number): Promise<readonly StoredEvent[]> {
+    const events: StoredEvent[] = [];
+    try {
+      for await (const page of pagesToEnd(this.store, stream, 0)) {
+        events.push(...page);
+        if (events.length > revision) break;
+      }
+    } catch (error) {
+      throw unavailable(error);
+    }
+    return events.slice(0, revision + 1);
   }
 
   private async append(stream: string, expected: number, events: readonly NewEvent[]): Promise<{ position: number }> {

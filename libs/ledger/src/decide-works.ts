@@ -12,6 +12,9 @@ const DECISIONS_PER_TURN = 5_000;
 
 const TOO_LARGE = 'the decision is too large for one append';
 
+/** Tells who asked; `position` is the shard's once the batch is durable. */
+type Answer = (position: Position) => void;
+
 /** What one turn decided. */
 export interface Decided {
   /** Works with a part in the batch, in order; the last may be unfinished and still be queued. */
@@ -20,8 +23,8 @@ export interface Decided {
   readonly finished: number;
   /** Settling that goes on after others had their turn. */
   readonly postponed: readonly Work[];
-  /** To be given once the batch is durable, with the shard's position then. */
-  readonly answers: readonly ((position: Position) => void)[];
+  /** To be given once the batch is durable. */
+  readonly answers: readonly Answer[];
   readonly taken: TakenOffsets;
 }
 
@@ -77,7 +80,7 @@ export const neededBy = (state: ShardState, works: readonly Work[]): Set<number>
 export const decideWorks = (deciding: Deciding, planned: readonly Work[], began: (work: Work) => void): Decided => {
   const { batch, taken } = deciding;
   const works: Work[] = [];
-  const answers: Decided['answers'][number][] = [];
+  const answers: Answer[] = [];
   const postponed: Work[] = [];
   let finished = 0;
   for (const work of planned) {
@@ -85,6 +88,8 @@ export const decideWorks = (deciding: Deciding, planned: readonly Work[], began:
     works.push(work);
     began(work);
     const answer = decide(deciding, work);
+    // What was settled before it is stored, however large; the next turn decides it.
+    if (answer === null && work.kind === 'command') break;
     if (batch.isTooLarge) throw new Error(TOO_LARGE);
     if (answer !== null) answers.push(answer);
     else if (work.kind === 'settle') postponed.push(work);
@@ -95,7 +100,7 @@ export const decideWorks = (deciding: Deciding, planned: readonly Work[], began:
 };
 
 /** Decides one work; its answer, or null where not all of it could be decided. */
-const decide = (deciding: Deciding, work: Work): Decided['answers'][number] | null => {
+const decide = (deciding: Deciding, work: Work): Answer | null => {
   if (work.kind === 'usage') return decideUsages(deciding, work);
   if (work.kind === 'command') return decideCommand(deciding, work);
   return deciding.turn.settleClock(work) ? () => work.resolve(undefined) : null;
@@ -112,7 +117,7 @@ const decideCommand = ({ turn, taken }: Deciding, work: CommandWork): (() => voi
 };
 
 /** Decides as many of the work's usage events as fit. */
-const decideUsages = ({ turn, state, batch, taken }: Deciding, work: UsageWork): Decided['answers'][number] | null => {
+const decideUsages = ({ turn, state, batch, taken }: Deciding, work: UsageWork): Answer | null => {
   for (let i = work.outcomes.length; i < work.usages.length; i++) {
     if (batch.isFull) return null;
     const usage = work.usages[i];

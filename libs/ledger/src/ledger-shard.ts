@@ -378,6 +378,8 @@ export class LedgerShard {
    * is frozen, which the next turn records; where the program failed, the work that it failed on is refused. The others are decided again.
    */
   private dropDecisions(error: Error): void {
+    const { deciding } = this;
+    this.deciding = null;
     this.state = null;
     this.ahead = false;
     undecide(this.queue);
@@ -393,8 +395,7 @@ export class LedgerShard {
     }
     log.error({ stream: this.stream, error: error.stack ?? error.message }, 'a decision failed');
     metrics.count('decision_failures_total');
-    const culprit = this.deciding ?? this.queue[0];
-    this.deciding = null;
+    const culprit = deciding ?? this.queue[0];
     if (culprit === undefined) return;
     this.queue.splice(this.queue.indexOf(culprit), 1);
     culprit.reject(new DecisionFailed('the ledger could not decide this; nothing happened', { cause: error }));

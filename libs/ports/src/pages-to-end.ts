@@ -1,9 +1,9 @@
-import type { EventStore, StoredEvent } from './event-store';
+import { type EventStore, type StoredEvent, StoreUnavailable } from './event-store';
 import { PageSize } from './page-size';
 
 /**
  * A stream's events from `from` on up to its present end, in pages small enough to hold. Throws what the store throws,
- * and where it leaves out a revision.
+ * and {@link StoreUnavailable} where it leaves out a revision.
  */
 export async function* pagesToEnd(
   store: Pick<EventStore, 'read'>,
@@ -20,11 +20,11 @@ export async function* pagesToEnd(
   }
 }
 
-/** The page, which must begin with `from` and have no hole: throws where it does not. */
+/** The page, which must begin with `from` and have no hole; {@link StoreUnavailable} where it does not: nothing may be read past it. */
 export const contiguous = (stream: string, from: number, page: readonly StoredEvent[]): readonly StoredEvent[] => {
   const wrong = page.findIndex(({ revision }, index) => revision !== from + index);
   if (wrong === -1) return page;
-  throw new Error(
+  throw new StoreUnavailable(
     `${stream}: the store gives revision ${String(page[wrong]?.revision)} after ${String(from + wrong - 1)}`,
   );
 };
