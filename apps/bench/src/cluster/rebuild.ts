@@ -1,3 +1,4 @@
+import type { AppProcess } from '@drawdown/adapters/cluster/testing/app-process';
 import { openPgDatabase } from '@drawdown/adapters/postgres/pg-database';
 import { dropDatabase, newDatabase } from '@drawdown/adapters/postgres/testing/postgres-server';
 import { NO_LOG, NO_METRICS } from '@drawdown/ports';
@@ -13,8 +14,9 @@ export const rebuildRate = async (
 ): Promise<number> => {
   const url = await newDatabase(cluster.addresses.DATABASE_URL);
   const database = openPgDatabase(url, { log: NO_LOG, metrics: NO_METRICS, poolSize: 1 });
-  const processes = await startFurther({ cluster, ...world }, apps, { DATABASE_URL: url });
+  const processes: AppProcess[] = [];
   try {
+    processes.push(...(await startFurther({ cluster, ...world }, apps, { DATABASE_URL: url })));
     const rows = 'SELECT count(DISTINCT projector)::int AS made FROM projection_models';
     await untilTrue(
       'the first tables',

@@ -1,3 +1,4 @@
+import type { AppProcess } from '@drawdown/adapters/cluster/testing/app-process';
 import { checkBooks, chargesInLog } from '../cluster/books';
 import { type ClusterWorld, fillWorld, openWorld, startFurther } from '../cluster/cluster-world';
 import { AMOUNTS, EVERYTHING, headsOf, untilCommitted } from '../cluster/commits';
@@ -13,7 +14,8 @@ import { spreadOf } from '../rounds';
 
 /** The processes of the read models that show amounts, each for itself. */
 const APART = ['balance-projector', 'breakdown-projector', 'burn-rate-projector'];
-const REBUILT_BY = (process.env['BENCH_REB'] ?? 'projectors').split(',');
+/** Without DRAWDOWN_READ_MODELS it carries all of them. */
+const REBUILT_BY = ['projectors'];
 
 /** To find the best shape of a machine without changing the bench. */
 const setting = (variable: string, otherwise: number): number => Number(process.env[variable] ?? otherwise);
@@ -117,8 +119,9 @@ const apart = async (run: Run): Promise<Round[]> => {
   const { world, size } = run;
   const together = world.cluster.app('projectors');
   await together.stop();
-  const processes = await startFurther(world, APART);
+  const processes: AppProcess[] = [];
   try {
+    processes.push(...(await startFurther(world, APART)));
     await Promise.all(processes.map((one) => one.ready()));
     const pids = (): Record<string, number> => ({
       ...world.pids(),
@@ -137,10 +140,10 @@ const amounts = async (run: Run): Promise<RowResult[]> => {
   const { world, load, size, said } = run;
   await world.cluster.app('transactions-projector').stop();
   const rounds = await several(run, 'uniform', {}, size.rounds);
-  const separate = await apart(run);
   const others = async (name: string, spread: Spread): Promise<Round[]> => several(run, name, { spread }, size.others);
   const hot = await others('one wallet', oneOrganization);
   const skewed = await others('Zipf', zipf());
+  const separate = await apart(run);
   const books = await checkBooks(world, load.next);
   said(`books: ${String(books.charges)} charges of ${String(books.credits)} nanocredits in log and read models`);
   return [
@@ -201,7 +204,7 @@ const halfLoad = async ({ world, load, size, said }: Run, live: number): Promise
       p50_ms: p50,
       offered_per_second: offered,
       batches,
-      load: 'open loop, a batch each 20 ms; all four projectors run, at half of what they take together',
+      load: 'open loop, a batch each 20 ms; all read models run, at half of what they take together',
     },
   };
 };
@@ -248,6 +251,7 @@ const rebuild = async ({ world, load, said }: Run, live: number): Promise<RowRes
     context: {
       charges_per_second: Math.round(rate),
       charges: load.next,
+      by: REBUILT_BY.join(', '),
       live: 'the row with every transaction row',
     },
   };
