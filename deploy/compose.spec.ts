@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { AWAITED, knownSettings, NODE_FLAGS, PROCESSES, root, textOf } from './testing/product';
+import { AWAITED, knownSettings, NODE_FLAGS, PROCESSES, root, SHARED_READ_MODELS, textOf } from './testing/product';
 import { documentOf } from './testing/yaml';
 
 interface Service {
   readonly image: string;
   readonly build?: { readonly dockerfile: string };
+  readonly deploy?: { readonly replicas: number };
   readonly profiles?: readonly string[];
   readonly command?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
@@ -52,6 +53,13 @@ test('the profile `cluster` starts every process, each by its own command', () =
     const source = path.join(root, 'apps', name, 'src/main.ts');
     expect({ name, exists: existsSync(source) }).toEqual({ name, exists: !AWAITED.apps.includes(name) });
   }
+});
+
+test('read models that share a process are carried by it alone: it does not run beside the others', () => {
+  const { deploy, environment } = services['projectors'] ?? {};
+  expect(deploy).toEqual({ replicas: 0 });
+  expect(environment?.['DRAWDOWN_READ_MODELS']).toBe(`\${DRAWDOWN_READ_MODELS:-${SHARED_READ_MODELS.join(',')}}`);
+  expect(textOf('libs/adapters/src/cluster/testing/cluster.ts')).toContain(`'${SHARED_READ_MODELS.join(',')}'`);
 });
 
 test('our processes run as nobody special, on a file system that they cannot write to', () => {

@@ -1,5 +1,6 @@
+import { projectors } from '@drawdown/projections';
 import Ajv from 'ajv';
-import { AWAITED, filesBelow, knownSettings, PROCESSES, textOf } from '../testing/product';
+import { AWAITED, filesBelow, knownSettings, PROCESSES, SHARED_READ_MODELS, textOf } from '../testing/product';
 import { documentOf } from '../testing/yaml';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -60,6 +61,17 @@ test.each([
 
 test('each process of the installation has its values', () => {
   expect(Object.keys(defaults['processes'] as Json)).toEqual(PROCESSES);
+});
+
+test('the read models that may share a process are those that there are', () => {
+  const names = projectors.map(({ name }) => name);
+  expect(faultsOf(over(example, { readModels: names }))).toEqual([]);
+  expect(faultsOf(over(example, { readModels: ['balance'] })).join()).toContain(
+    '/readModels/0 must be equal to one of',
+  );
+  expect(defaults['readModels']).toEqual(SHARED_READ_MODELS);
+  expect(defaults['processes']).toMatchObject({ projectors: { replicas: 0 } });
+  for (const name of names) expect(textOf('deploy/README.md')).toContain(`\`${name}\``);
 });
 
 test('a template asks only for values that there are', () => {

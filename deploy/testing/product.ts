@@ -27,6 +27,9 @@ export const PROCESSES = [
   'projectors',
 ] as const;
 
+/** What `projectors` carries where nobody says otherwise: the models of the processes that it takes the place of. */
+export const SHARED_READ_MODELS = ['balances', 'breakdown', 'burn_rate'];
+
 /** Apps that are no process of an installation, and the one process that is all of them. */
 const OTHER_APPS = ['bench', 'cli', 'standalone'];
 

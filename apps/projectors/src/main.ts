@@ -10,7 +10,7 @@ const name = 'projectors';
 
 runRole({
   name,
-  port: 3015,
+  port: 3016,
   settings: { ...SERVER_VARIABLES, ...READ_MODELS_VARIABLES },
   open: async ({ environment, log, metrics, readiness, until, fail }) => {
     const models = readModelsIn(environment);

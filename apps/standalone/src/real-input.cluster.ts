@@ -1,4 +1,4 @@
-import { type Cluster, startCluster } from '@drawdown/adapters/cluster/testing/cluster';
+import { type Cluster, type ProjectorProcesses, startCluster } from '@drawdown/adapters/cluster/testing/cluster';
 import { Kafka, logLevel } from 'kafkajs';
 import { appendFileSync, chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -70,13 +70,14 @@ const readRequests = (): readonly [readonly Request[], readonly Request[]] => {
 };
 
 /** What every process prints, in files: told at the end where the run fails. */
-const startAll = (name: string): Promise<Cluster> => {
+const startAll = (name: string, projectors: ProjectorProcesses): Promise<Cluster> => {
   const logs = path.join(folder, name, 'logs');
   mkdirSync(logs, { recursive: true });
   const said = (app: string, line: string): void => {
     appendFileSync(path.join(logs, `${app}.log`), `${new Date().toISOString()} ${line}\n`);
   };
-  return startCluster({ folder: path.join(folder, name), shards: SHARDS, workers: 2, adminKey: ADMIN_KEY, said });
+  const shape = { shards: SHARDS, workers: 2, projectors };
+  return startCluster({ folder: path.join(folder, name), ...shape, adminKey: ADMIN_KEY, said });
 };
 
 /** Why a run failed can be seen in what the processes said last, and in how far each topic was read. */
@@ -99,8 +100,12 @@ const tellWhy = async ({ apps, addresses }: Cluster, name: string): Promise<void
 };
 
 /** Runs it on a cluster of its own. */
-const onCluster = async (name: string, run: (running: Cluster) => Promise<void>): Promise<void> => {
-  cluster = await startAll(name);
+const onCluster = async (
+  name: string,
+  projectors: ProjectorProcesses,
+  run: (running: Cluster) => Promise<void>,
+): Promise<void> => {
+  cluster = await startAll(name, projectors);
   try {
     await run(cluster);
   } catch (error) {
@@ -208,7 +213,7 @@ const runThrough = async (running: Cluster, faults: readonly [Fault[], Fault[]])
 };
 
 test('the processes charge real usage from Kafka to the last nano-credit', async () => {
-  await onCluster('undisturbed', async (running) => {
+  await onCluster('undisturbed', 'together', async (running) => {
     await runThrough(running, [[], []]);
     expect(running.apps.flatMap(({ ownEnds }) => ownEnds)).toEqual([]);
   });
@@ -217,7 +222,7 @@ test('the processes charge real usage from Kafka to the last nano-credit', async
 test(`whatever is killed, ${String(KILLS)} times, and whoever stands still meanwhile, the books are the same`, async () => {
   const seeded = Seeded.fresh();
   say(`faults: SEED=${String(seeded.seed)}`);
-  await onCluster('killed', async (running) => {
+  await onCluster('killed', 'apart', async (running) => {
     const all = kills(running, seeded, KILLS);
     const servers = Array.from({ length: RESTARTS }, () => restarts(running)).flat();
     const [half, rest] = [all.slice(0, KILLS / 2), all.slice(KILLS / 2)];

@@ -41,7 +41,7 @@ let sent = 0;
 beforeAll(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'drawdown-away-'));
   chmodSync(folder, 0o711); // PostgreSQL runs as somebody else where root starts it
-  cluster = await startCluster({ folder, shards: SHARDS, workers: 1, adminKey: ADMIN_KEY, projectors: 'together' });
+  cluster = await startCluster({ folder, shards: SHARDS, workers: 1, adminKey: ADMIN_KEY });
   store = openEventStoreDb(cluster.addresses.EVENTSTORE_URL);
 }, 240_000);
 afterAll(async () => {

@@ -7,7 +7,7 @@ import { freePorts } from '@drawdown/adapters/testing/ports';
 
 /** FLT-09: so long a process that is asked to stop may take. */
 const STOP_MAX_MS = 10_000;
-const PROCESSES = ['api', 'worker', 'relay', 'balance-projector', 'transactions-projector'];
+const PROCESSES = ['api', 'worker', 'relay', 'balance-projector', 'transactions-projector', 'projectors'];
 
 let folder: string;
 let ports: readonly number[];
@@ -58,6 +58,12 @@ const says = async (process: AppProcess, route: string, text: string): Promise<v
   throw new Error(`${process.name} does not say ${text} at ${route}: ${last}\n${process.lastSaid}`);
 };
 
+const untilEnded = async ({ ownEnds }: AppProcess): Promise<void> => {
+  for (const end = performance.now() + 60_000; ownEnds.length === 0 && performance.now() < end;) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+};
+
 test.each(PROCESSES)('%s waits for an event store that is away, says so, and ends in time', async (name) => {
   const process = started(name);
   await says(process, '/readyz', 'waits for event_store');
@@ -89,8 +95,14 @@ test.each([
     expect(await first.stop()).toBe(0);
   }
   const process = started('worker', more);
-  for (const end = performance.now() + 60_000; process.ownEnds.length === 0 && performance.now() < end;) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  await untilEnded(process);
   expect(process.ownEnds[0]).toMatch(new RegExp(`^worker ended \\(1 null\\): [^]*cannot start: [^]*${why}`));
+});
+
+test('a read model that there is not ends the process of several, which says what there is', async () => {
+  const process = started('projectors', { DRAWDOWN_READ_MODELS: 'balances,burn' });
+  await untilEnded(process);
+  expect(process.ownEnds[0]).toMatch(
+    /^projectors ended \(1 null\): [^]*cannot start: [^]*burn[^]*burn_rate, transactions/,
+  );
 });

@@ -16,6 +16,9 @@ export const readModelsIn = (environment: Readonly<Record<string, string | undef
   // An empty variable is as good as none: compose files pass those.
   const text = environment['DRAWDOWN_READ_MODELS'] || known.join(',');
   const named = [...new Set(text.split(',').map((name) => name.trim()))];
-  if (named.every((name) => known.includes(name))) return named;
-  throw new BadReadModels(`DRAWDOWN_READ_MODELS must be some of ${known.join(', ')}, separated by commas`);
+  const wrong = named.find((name) => !known.includes(name));
+  if (wrong === undefined) return named;
+  throw new BadReadModels(
+    `DRAWDOWN_READ_MODELS names "${wrong}"; it may name ${known.join(', ')}, separated by commas`,
+  );
 };

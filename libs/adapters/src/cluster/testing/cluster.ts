@@ -15,7 +15,10 @@ const PROJECTORS = {
   together: ['projectors', 'transactions-projector'],
 } as const;
 export type ProjectorProcesses = keyof typeof PROJECTORS;
-const TOGETHER = { DRAWDOWN_READ_MODELS: 'balances,breakdown,burn_rate' };
+/** Further settings by process. */
+const OWN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  projectors: { DRAWDOWN_READ_MODELS: 'balances,breakdown,burn_rate' },
+};
 
 /** A group that has lost members without a word waits for the end of their sessions (6 s), more than once at worst. */
 const SHARED_OUT_MAX_MS = 60_000;
@@ -137,13 +140,12 @@ const assembled = async (options: ClusterOptions, servers: Addressed): Promise<C
   const shared = {
     ...{ HOST: '127.0.0.1', DRAWDOWN_ADMIN_KEY: adminKey, DRAWDOWN_TEST_CLOCKS: '1', ...servers.addresses },
     DRAWDOWN_SHARDS: String(shards),
-    ...TOGETHER,
     ...options.environment,
   };
   const apps = names.map((name, i) => {
     const port = (name === 'api' ? options.port : undefined) ?? ports[i] ?? 0;
     const file = path.join(DIST, `apps/${name.replace(/^worker-\d+$/, 'worker')}/src/main.js`);
-    const environment = { ...shared, PORT: String(port), DRAWDOWN_DATA: path.join(folder, name) };
+    const environment = { ...shared, PORT: String(port), DRAWDOWN_DATA: path.join(folder, name), ...OWN[name] };
     return new AppProcess({ name, file, environment, port, ...saying(options) });
   });
   const app = (name: string): AppProcess => {
