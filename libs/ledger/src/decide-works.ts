@@ -30,9 +30,9 @@ export interface Decided {
 
 /** What a turn is made with. */
 export interface Deciding {
-  readonly turn: Turn;
+  readonly turn: Pick<Turn, 'usage' | 'command' | 'settleClock'>;
   readonly state: ShardState;
-  readonly batch: MicroBatch;
+  readonly batch: Pick<MicroBatch, 'isFull' | 'isTooLarge'>;
   readonly taken: TakenOffsets;
 }
 
