@@ -37,14 +37,21 @@ const sumOf = async ({ cluster, workers }: ClusterWorld, name: string): Promise<
   return total;
 };
 
+/** Asks again and again; a server that does not answer for a moment, busy as it is, has not said no for good. */
 export const untilTrue = async (
   what: string,
   condition: () => Promise<boolean>,
   everyMs = ASK_EVERY_MS,
 ): Promise<void> => {
-  for (const end = performance.now() + COMMIT_MAX_MS; !(await condition()); await pause(everyMs)) {
-    if (performance.now() > end) throw new Error(`${what}: not within ${String(COMMIT_MAX_MS / 1000)} s`);
+  let cause: unknown;
+  for (const end = performance.now() + COMMIT_MAX_MS; performance.now() < end; await pause(everyMs)) {
+    const holds = await condition().catch((error: unknown) => {
+      cause = error;
+      return false;
+    });
+    if (holds) return;
   }
+  throw new Error(`${what}: not within ${String(COMMIT_MAX_MS / 1000)} s`, { cause });
 };
 
 /** Up to which offset an event's append has taken in its shard's partition of the usage topic, whose name has its identity. */

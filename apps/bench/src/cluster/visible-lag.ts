@@ -33,10 +33,11 @@ export const visibleLag = async (
 ): Promise<VisibleLag> => {
   const sent: Sent[] = []; // oldest first
   const seen: number[] = [];
-  let sending = true;
+  const perTick = Math.max(1, Math.round((perSecond * TICK_MS) / 1000));
   const following = new AbortController();
   const visible = followOffsets(world, following.signal);
-  const watching = (async (): Promise<void> => {
+  let sending = true;
+  const watch = async (): Promise<void> => {
     while (sending || sent.length > 0) {
       const offsets = await visible();
       const now = performance.now();
@@ -45,22 +46,26 @@ export const visibleLag = async (
       }
       await pause(LOOK_EVERY_MS);
     }
-  })();
-  const perTick = Math.max(1, Math.round((perSecond * TICK_MS) / 1000));
-  const started = performance.now();
-  const ticks = Math.ceil((seconds * 1000) / TICK_MS);
-  for (let tick = 0; tick < ticks;) {
-    const early = started + tick * TICK_MS - performance.now();
-    if (early > 0) await pause(early);
-    // One send at a time, as a producer with a linger does it: what has become due during the one before goes with it.
-    const now = Math.min(ticks, Math.floor((performance.now() - started) / TICK_MS) + 1);
-    const offsets = await load.sendOnce((now - tick) * perTick, uniform);
-    for (; tick < now; tick++) sent.push({ due: started + tick * TICK_MS, offsets });
+  };
+  const send = async (): Promise<void> => {
+    const started = performance.now();
+    const ticks = Math.ceil((seconds * 1000) / TICK_MS);
+    for (let tick = 0; tick < ticks;) {
+      const early = started + tick * TICK_MS - performance.now();
+      if (early > 0) await pause(early);
+      // One send at a time, as a producer with a linger does it: what has become due during the one before goes with it.
+      const now = Math.min(ticks, Math.floor((performance.now() - started) / TICK_MS) + 1);
+      const offsets = await load.sendOnce((now - tick) * perTick, uniform);
+      for (; tick < now; tick++) sent.push({ due: started + tick * TICK_MS, offsets });
+    }
+    sending = false;
+  };
+  try {
+    await Promise.all([watch(), send()]);
+    await untilCommitted(world, ['balances']);
+  } finally {
+    following.abort();
   }
-  sending = false;
-  await watching;
-  following.abort();
-  await untilCommitted(world, ['balances']);
   return {
     p50: quantile(seen, 0.5),
     p99: quantile(seen, 0.99),
