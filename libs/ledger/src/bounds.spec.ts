@@ -127,6 +127,24 @@ describe('INV-LED-15: every append stays below the limit', () => {
     expect(metrics.of('append_total{outcome=failed}')).toBe(0);
   });
 
+  test('with a hold over many lots that ends while the append is nearly full, before a command', async () => {
+    const { run, charge, clock, largest, metrics, ...world } = await opened();
+    await withOrganization({ run, charge, clock, metrics, ...world }, { id: 'many', credits: '0' });
+    await Promise.all(Array.from({ length: 4_000 }, () => run(grant('1'), { of: 'many' })));
+    const dimensions = { team: sized(2_000) };
+    for (let day = 1, charges = 330; charges <= 390; day++, charges += 10) {
+      await mustBeAccepted(run(hold('4000', later(START, { days: day })), { of: 'many' }));
+      clock.moveTo(later(START, { days: day }));
+      const usages = Array.from({ length: charges }, (_, i) =>
+        used(`${String(day)}-${String(i)}`, '1', { dimensions }),
+      );
+      const [{ outcomes }, result] = await Promise.all([charge(...usages), run(grant('1'), { of: 'many' })]);
+      expect([outcomes.length, result.accepted]).toEqual([charges, true]);
+    }
+    expect(largest()).toBeLessThanOrEqual(APPEND_BYTES_MAX);
+    expect(metrics.of('append_total{outcome=failed}') + metrics.of('decision_failures_total')).toBe(0);
+  });
+
   test('with any mixture (property)', async () => {
     const item = fc.record({
       name: fc.nat(4_000),

@@ -18,7 +18,7 @@ import {
   type UsageEvent,
 } from '@drawdown/domain';
 import { format, type Identity, type Instant, type JsonObject, latest, positionOf, uuidOf } from '@drawdown/kernel';
-import { hash } from 'node:crypto';
+import { hash as digest } from 'node:crypto';
 import type { Catalogue } from './catalogue';
 import { catalogueRefusal } from './catalogue-refusal';
 import {
@@ -45,9 +45,9 @@ import type { CommandWork, SettleWork, UsageWork } from './work';
 /** Facts that one settle work books before it lets others have their turn. */
 const SETTLED_PER_TURN = 2_000;
 
-/** Bytes that a command may add: at least, and per live lot of its organization. A charge adds so many per lot. */
+/** Bytes that a command may add: at least, and per live lot of its organization. A charge or the end of a hold adds so many per lot. */
 const COMMAND_BYTES = { least: 64 * 1024, perLot: 350 };
-const CHARGE_BYTES_PER_LOT = 100;
+const BYTES_PER_LOT = 100;
 
 /** Bytes that a provider's own usage object may take once it is written as text within text. */
 const RAW_BYTES = 256 * 1024;
@@ -58,7 +58,7 @@ const VIOLATION_LETTERS = 500;
 
 const frozenDetail = 'the organization is frozen: its books did not add up; an operator must look';
 
-const hashOf = (usage: UsageEvent): string => hash('sha256', canonicalContent(usage));
+const hashOf = (usage: UsageEvent): string => digest('sha256', canonicalContent(usage));
 
 const liveLots = ({ organization }: Resident): number => {
   let lots = 0;
@@ -133,10 +133,15 @@ export class Turn {
   /** Books what is due for one organization at `now`; false where the batch is full before all of it is. */
   private settle(resident: Resident, now: Instant): boolean {
     while (resident.due !== null && resident.due <= now) {
-      if (this.batch.isFull) return false;
+      if (!this.hasRoomToSettle(resident)) return false;
       this.settleOnce(resident, now);
     }
     return true;
+  }
+
+  /** Whether what is due next fits into this append: the end of a hold gives something back to each of its lots. */
+  private hasRoomToSettle(resident: Resident): boolean {
+    return !this.batch.isFull && this.batch.hasRoomFor(BYTES_PER_LOT * liveLots(resident));
   }
 
   /** Books the next due instant's facts. An organization for which that fails is frozen: it would fail for ever. */
@@ -168,7 +173,7 @@ export class Turn {
       }
       const now = this.nowFor(resident);
       if (first.due > now) return true;
-      if (settled >= SETTLED_PER_TURN || this.batch.isFull) return false;
+      if (settled >= SETTLED_PER_TURN || !this.hasRoomToSettle(resident)) return false;
       // The entry stays where the same instant has more to settle, and is out of date where it has not.
       settled += this.settleOnce(resident, now);
     }
@@ -328,7 +333,7 @@ export class Turn {
     if (resident.due !== null && resident.due <= now && !this.settle(resident, now)) return null;
     const places = this.places(identity);
     if (places.length > 0 && !this.areFetched(places)) return null;
-    if (!this.batch.hasRoomFor(usage.raw === null ? CHARGE_BYTES_PER_LOT * liveLots(resident) : RAW_BYTES)) return null;
+    if (!this.batch.hasRoomFor(usage.raw === null ? BYTES_PER_LOT * liveLots(resident) : RAW_BYTES)) return null;
     const past = places.length === 0 ? null : this.past.about(usage, places, now, this.batch);
     if (past === null) return this.fresh(work, resident, usage, identity, now, null);
     if (work.redrive !== null && past.kind === 'quarantine') {
