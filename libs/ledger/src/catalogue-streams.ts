@@ -159,8 +159,10 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
 
   private async stateAt(stream: string, revision: number): Promise<State> {
     let state: State | undefined;
-    for (const stored of await this.eventsUpTo(stream, revision)) state = this.kind.evolve(state, decoded(stored));
-    if (state === undefined) throw new Error(`${stream} has no revision ${String(revision)}, which is remembered`);
+    const events = await this.eventsUpTo(stream, revision);
+    for (const stored of events) state = this.kind.evolve(state, decoded(stored));
+    if (state === undefined || events.length <= revision)
+      throw new Error(`${stream} has no revision ${String(revision)}, which is remembered`);
     return state;
   }
 

@@ -1,9 +1,10 @@
 import { flatRate, instant, later, START } from '@drawdown/domain/testing';
 import { CATALOGUE } from '@drawdown/kernel';
+import type { EventStore } from '@drawdown/ports';
 import { inMemoryEventStore, type ManualClock, manualClock } from '@drawdown/ports/testing';
-import type { Idempotency, Sender } from './ledger';
+import { type Idempotency, LedgerUnavailable, type Sender } from './ledger';
 import { LocalCatalogue } from './local-catalogue';
-import { SENDER, VirtualTime } from './testing';
+import { delegating, SENDER, VirtualTime } from './testing';
 
 interface World {
   readonly catalogue: LocalCatalogue;
@@ -51,6 +52,23 @@ test('INV-INT-8: every write is done once per key, before and after a restart, a
     }
   }
   expect(await events()).toBe(before);
+});
+
+test('a first answer is not made anew from what a store leaves out of it', async () => {
+  const store = inMemoryEventStore();
+  let gone = NaN;
+  const lossy: EventStore = {
+    ...delegating(store),
+    read: async (...call) => (await store.read(...call)).filter(({ revision }) => revision !== gone),
+  };
+  const catalogue = new LocalCatalogue(lossy, manualClock(START), undefined, new VirtualTime().sleep);
+  await catalogue.start();
+  await catalogue.createRateCard(card, SENDER);
+  const first = await catalogue.saveRateCardVersion('card', version('2'), SENDER, by('first'));
+  await catalogue.saveRateCardVersion('card', version('3'), SENDER);
+  const again = (): Promise<object> => catalogue.saveRateCardVersion('card', version('2'), SENDER, by('first'));
+  expect(await again()).toEqual({ ...first, replayed: true });
+  for (gone of [0, 1]) await expect(again()).rejects.toBeInstanceOf(LedgerUnavailable);
 });
 
 test('a clock is moved once per key, and where it stood there already that is remembered, too', async () => {

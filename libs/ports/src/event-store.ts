@@ -122,7 +122,7 @@ export class AppendUnknown extends Error {
   }
 }
 
-/** The store cannot do this now (disk full, not reachable, read-only); this call stored nothing. Try again later. */
+/** The store cannot do this now (disk full, not reachable, read-only, an event missing); this call stored nothing. Try again later. */
 export class StoreUnavailable extends Error {
   readonly code = 'store_unavailable';
 }

@@ -1,4 +1,4 @@
-import type { StoredEvent } from './event-store';
+import { type StoredEvent, StoreUnavailable } from './event-store';
 import { pagesToEnd } from './pages-to-end';
 import { PAGE_BYTES } from './page-size';
 
@@ -39,6 +39,7 @@ test('a hole is no end: it throws, whether it lies in a page, between two or at 
         .map((revision) => stored(revision)),
       3,
     );
+  await expect(revisionsOf(without(4))).rejects.toBeInstanceOf(StoreUnavailable);
   await expect(revisionsOf(without(4))).rejects.toThrow('revision 5 after 3');
   await expect(revisionsOf(without(3))).rejects.toThrow('revision 4 after 2');
   await expect(revisionsOf(without(0))).rejects.toThrow('revision 1 after -1');

@@ -24,7 +24,8 @@ export async function* pagesToEnd(
 export const contiguous = (stream: string, from: number, page: readonly StoredEvent[]): readonly StoredEvent[] => {
   const wrong = page.findIndex(({ revision }, index) => revision !== from + index);
   if (wrong === -1) return page;
+  const [came, last] = [String(page[wrong]?.revision), String(from + wrong - 1)];
   throw new StoreUnavailable(
-    `${stream}: the store gives revision ${String(page[wrong]?.revision)} after ${String(from + wrong - 1)}`,
+    `${stream}: the store gives revision ${came} after ${last}; what lies between is lost: restore it (deploy/README.md)`,
   );
 };
