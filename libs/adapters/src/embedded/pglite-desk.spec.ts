@@ -1,3 +1,4 @@
+import { DatabaseUnavailable } from '@drawdown/ports';
 import { IDLE_TRANSACTION_MS } from '../transactions';
 import { PgliteDesk } from './pglite-desk';
 
@@ -56,6 +57,16 @@ describe('the desk of the embedded database', () => {
     const transactions = asked.flatMap((text, at) => (text === 'BEGIN' || text === 'COMMIT' ? [at] : []));
     expect(transactions).toEqual([0, 1, 102, 103]); // the hundred that may go before it lie between
     expect(asked).toHaveLength(154);
+  });
+
+  test('FLT-42: what there is no room for is unavailable to whoever asks, and told as it is to a transaction', async () => {
+    const full = Object.assign(new Error('no space left'), { code: '53100' });
+    const desk = new PgliteDesk(scripted({ large: full }).session, undefined, fail);
+    await expect(desk.ask({ statement: 'large', parameters: [] })).rejects.toBeInstanceOf(DatabaseUnavailable);
+    await expect(desk.query(statement('large'))).rejects.toBeInstanceOf(DatabaseUnavailable);
+    await desk.begin(1);
+    await expect(desk.query(statement('large', 1))).rejects.toBe(full);
+    await desk.end({ transaction: 1, commit: false });
   });
 
   test('hears what comes from outside between any two transactions', async () => {

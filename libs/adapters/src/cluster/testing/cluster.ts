@@ -145,7 +145,8 @@ const assembled = async (options: ClusterOptions, servers: Addressed): Promise<C
   const apps = names.map((name, i) => {
     const port = (name === 'api' ? options.port : undefined) ?? ports[i] ?? 0;
     const file = path.join(DIST, `apps/${name.replace(/^worker-\d+$/, 'worker')}/src/main.js`);
-    const environment = { ...shared, PORT: String(port), DRAWDOWN_DATA: path.join(folder, name), ...OWN[name] };
+    const place = { PORT: String(port), DRAWDOWN_DATA: path.join(folder, name) };
+    const environment = { ...OWN[name], ...shared, ...place };
     return new AppProcess({ name, file, environment, port, ...saying(options) });
   });
   const app = (name: string): AppProcess => {
