@@ -45,11 +45,12 @@ export const untilTrue = async (
 ): Promise<void> => {
   let cause: unknown;
   for (const end = performance.now() + COMMIT_MAX_MS; performance.now() < end; await pause(everyMs)) {
-    const holds = await condition().catch((error: unknown) => {
+    try {
+      if (await condition()) return;
+      cause = undefined;
+    } catch (error) {
       cause = error;
-      return false;
-    });
-    if (holds) return;
+    }
   }
   throw new Error(`${what}: not within ${String(COMMIT_MAX_MS / 1000)} s`, { cause });
 };

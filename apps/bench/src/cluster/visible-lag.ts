@@ -38,7 +38,7 @@ export const visibleLag = async (
   const visible = followOffsets(world, following.signal);
   let sending = true;
   const watch = async (): Promise<void> => {
-    while (sending || sent.length > 0) {
+    while (!following.signal.aborted && (sending || sent.length > 0)) {
       const offsets = await visible();
       const now = performance.now();
       while (sent[0]?.offsets.every((offset, shard) => offset <= (offsets[shard] ?? -1)) === true) {
@@ -79,14 +79,14 @@ const followOffsets = (world: ClusterWorld, signal: AbortSignal): (() => Promise
   /** Of each shard: revisions that are not committed yet, and the usage offset that they reach. */
   const coming: [revision: number, offset: number][][] = Array.from({ length: world.shards }, () => []);
   const reached = coming.map(() => -1);
+  let failure: { readonly error: unknown } | undefined;
   for (const shard of coming.keys()) {
     follow(world, shard, signal, (revision, offset) => coming[shard]?.push([revision, offset])).catch(
-      (error: unknown) => {
-        if (!signal.aborted) throw error;
-      },
+      (error: unknown) => (failure = { error }),
     );
   }
   return async () => {
+    if (failure !== undefined) throw failure.error;
     const rows = await world.database.query<Row & { shard: number; revision: string }>(
       "SELECT shard, revision FROM projection_checkpoints WHERE model LIKE 'balances%'",
     );

@@ -129,9 +129,8 @@ const apart = async (run: Run): Promise<Round[]> => {
     });
     return await several({ ...run, world: { ...world, pids } }, 'a process for each read model', {}, size.others);
   } finally {
-    for (const one of processes) await one.stop();
+    await Promise.allSettled(processes.map((one) => one.stop()));
     together.start();
-    await together.ready();
   }
 };
 
@@ -144,6 +143,7 @@ const amounts = async (run: Run): Promise<RowResult[]> => {
   const hot = await others('one wallet', oneOrganization);
   const skewed = await others('Zipf', zipf());
   const separate = await apart(run);
+  await world.cluster.app('projectors').ready();
   const books = await checkBooks(world, load.next);
   said(`books: ${String(books.charges)} charges of ${String(books.credits)} nanocredits in log and read models`);
   return [
