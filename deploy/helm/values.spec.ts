@@ -63,6 +63,12 @@ test('each process of the installation has its values', () => {
   expect(Object.keys(defaults['processes'] as Json)).toEqual(PROCESSES);
 });
 
+test('values of a release that had no process for several read models are accepted', () => {
+  const { projectors: _, ...before } = defaults['processes'] as Json;
+  check({ ...defaults, ...example, processes: before });
+  expect(check.errors).toBeNull();
+});
+
 test('the read models that may share a process are those that there are', () => {
   const names = projectors.map(({ name }) => name);
   expect(faultsOf(over(example, { readModels: names }))).toEqual([]);
