@@ -26,7 +26,7 @@ const tooMuch = (result: CommandResult | null, isSettled = true): Deciding => ({
 const decided = (deciding: Deciding, works: readonly (CommandWork | SettleWork)[]) =>
   decideWorks(deciding, works, () => undefined);
 
-test('a command that waits leaves what was settled before it to be stored, however large', () => {
+test('a command that waits is not blamed for the size of what was settled before it', () => {
   expect(decided(tooMuch(null), [command, settle])).toMatchObject({ works: [command], finished: 0, answers: [] });
 });
 

@@ -88,7 +88,7 @@ export const decideWorks = (deciding: Deciding, planned: readonly Work[], began:
     works.push(work);
     began(work);
     const answer = decide(deciding, work);
-    // What was settled before it is stored by itself; the next turn decides it.
+    // What was settled before it is stored all the same; the next turn decides it.
     if (answer === null && work.kind === 'command') break;
     if (batch.isTooLarge) throw new Error(TOO_LARGE);
     if (answer !== null) answers.push(answer);

@@ -1,5 +1,13 @@
 export { IdentityIndex, REMEMBERED_DAYS } from './identity-index';
-export { type Append, CountedMetrics, delegating, factsOf, recorded, recordingStore } from './testing/recording';
+export {
+  type Append,
+  CountedMetrics,
+  delegating,
+  factsOf,
+  leavingOut,
+  recorded,
+  recordingStore,
+} from './testing/recording';
 export { canonical, stateHash } from './testing/state-hash';
 export { VirtualTime } from './testing/virtual-time';
 export {

@@ -58,6 +58,12 @@ export const delegating = (inner: EventStore): EventStore => ({
   close: () => inner.close(),
 });
 
+/** The same without the events of these revisions, as if they had been lost. */
+export const leavingOut = (inner: EventStore, isGone: (revision: number) => boolean): EventStore => ({
+  ...delegating(inner),
+  read: async (...call) => (await inner.read(...call)).filter(({ revision }) => !isGone(revision)),
+});
+
 /** Everything that stands in a shard's stream, decoded. */
 export const recorded = async (store: EventStore, shard = 0): Promise<Recorded<LedgerEvent>[]> => {
   const all: Recorded<LedgerEvent>[] = [];
