@@ -26,6 +26,6 @@ export const contiguous = (stream: string, from: number, page: readonly StoredEv
   if (wrong === -1) return page;
   const [came, last] = [String(page[wrong]?.revision), String(from + wrong - 1)];
   throw new StoreUnavailable(
-    `${stream}: the store gives revision ${came} after ${last}; what lies between is lost: restore it (deploy/README.md)`,
+    `${stream}: the store gives revision ${came} after ${last}; what lies between is hidden or lost: see Backup and restore in deploy/README.md`,
   );
 };
