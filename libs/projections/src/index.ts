@@ -33,7 +33,7 @@ export {
 export { burnRateOf, type BurnFacts } from './burn-rate';
 export type { LedgerProjector, LedgerRecord } from './ledger-record';
 export type { PersonKey, PersonQuery, PersonReading } from './person/person';
-export { BadReadModels, READ_MODELS_VARIABLES, readModelsIn } from './process-settings';
+export { READ_MODELS_VARIABLES, readModelsIn } from './process-settings';
 export { ledgerGather, type ProjectorProcessPorts, startProjectors } from './projector-process';
 export { type LedgerRunner, ledgerRunner, projectors } from './projectors';
 export { type ReadModelPorts, readModels } from './read-models-of';

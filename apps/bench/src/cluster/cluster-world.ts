@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { AppProcess } from '@drawdown/adapters/cluster/testing/app-process';
 import { type Cluster, startCluster } from '@drawdown/adapters/cluster/testing/cluster';
+import { DIST } from '@drawdown/adapters/cluster/testing/dist';
 import { systemClock } from '@drawdown/adapters/embedded/system-clock';
 import { openEventStoreDb } from '@drawdown/adapters/eventstoredb/event-store';
 import { openKafkaStream } from '@drawdown/adapters/kafka/kafka-stream';
@@ -15,7 +16,6 @@ import { type EventStore, NO_LOG, NO_METRICS, type ReadDatabase, type Stream } f
 import { ORGANIZATIONS, organizationName, RATES } from '../usage-sample';
 import { NO_SNAPSHOTS } from './replay';
 
-const APPS = path.resolve(__dirname, '../../..');
 const SENDER = { actor: SYSTEM, requestId: 'bench' };
 
 const enterprise = (): Preset => {
@@ -113,7 +113,7 @@ export const startFurther = async (
   const processes = names.map((name, i) => {
     const port = ports[i] ?? 0;
     const own = { ...cluster.addresses, HOST: '127.0.0.1', PORT: String(port), ...environment };
-    return new AppProcess({ name, file: path.join(APPS, name, 'src/main.js'), environment: own, port });
+    return new AppProcess({ name, file: path.join(DIST, `apps/${name}/src/main.js`), environment: own, port });
   });
   for (const one of processes) one.start();
   return processes;

@@ -4,7 +4,8 @@ import { API_VARIABLES, BadSettings } from './api-settings';
 /** Of one process or another of an installation; they may share an environment. */
 const OF_PROCESSES: ReadonlySet<string> = new Set([
   ...Object.keys({ ...API_VARIABLES, ...READ_MODELS_VARIABLES }),
-  ...['DRAWDOWN_DATA', 'DRAWDOWN_SAMPLE'],
+  'DRAWDOWN_DATA',
+  'DRAWDOWN_SAMPLE',
 ]);
 
 /** Set by clients of the API and by tests, which share an environment with a process, too. */
