@@ -6,6 +6,7 @@ module.exports = {
   ...require('./jest.config.cjs'),
   testMatch: [
     '**/*.postgres.ts',
+    '<rootDir>/libs/adapters/src/postgres/database-snapshots.spec.ts',
     '<rootDir>/libs/delivery/src/{format,make-indexes,runner}.spec.ts',
     '<rootDir>/libs/projections/**/*.spec.ts',
   ],

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import path from 'node:path';
 import { openFileSnapshots } from '@drawdown/adapters/embedded/file-snapshots';
 import { systemClock } from '@drawdown/adapters/embedded/system-clock';
+import { databaseSnapshots } from '@drawdown/adapters/postgres/database-snapshots';
 import { openPgDatabase } from '@drawdown/adapters/postgres/pg-database';
 import { readServerSettings, SERVER_VARIABLES } from '@drawdown/adapters/server-settings';
 import { openLogServers } from '@drawdown/adapters/servers';
@@ -12,6 +13,8 @@ import { runRole } from '@drawdown/http';
 import { FollowedCatalogue, owningShards, shardsOf, USAGE_GATHER, Worker } from '@drawdown/ledger';
 
 const name = 'worker';
+/** To the database: its time, a snapshot on its way there, and two shards that are taken over. */
+const CONNECTIONS = 4;
 
 runRole({
   name,
@@ -19,17 +22,22 @@ runRole({
   settings: SERVER_VARIABLES,
   open: async ({ environment, log, metrics, readiness, until }) => {
     const settings = readServerSettings(environment);
-    // Losing them changes what taking a shard over costs, never what it means.
-    const snapshots = await openFileSnapshots(path.join(environment['DRAWDOWN_DATA'] || '.drawdown', 'snapshots'), log);
+    // Without one the clock is compared with nothing.
+    const database =
+      settings.databaseUrl === null
+        ? null
+        : openPgDatabase(settings.databaseUrl, { log, metrics, poolSize: CONNECTIONS });
+    // Losing them changes what taking a shard over costs, never what it means. In the database any worker finds them.
+    const snapshots =
+      database === null
+        ? await openFileSnapshots(path.join(environment['DRAWDOWN_DATA'] || '.drawdown', 'snapshots'), log)
+        : databaseSnapshots(database, log);
     const ports = { name, log, metrics, gatherMs: USAGE_GATHER, shardsOf, streamOf: ledgerStream };
     const servers = await openLogServers(settings, ports, until);
     const clock = systemClock();
     const followed = new FollowedCatalogue({ store: servers.store, clock, log, lost: () => worker.stop() });
     const { catalogue } = followed;
     const shared = { ...servers, catalogue, clock, metrics, log, newTopics: settings.newTopics };
-    // The database is asked for nothing but the time: without one the clock is not compared.
-    const database =
-      settings.databaseUrl === null ? null : openPgDatabase(settings.databaseUrl, { log, metrics, poolSize: 1 });
     const watch = database === null ? null : new ClockWatch({ clock, database, metrics, log });
     readiness.register('clock', () => watch?.trouble ?? null);
     const isClockRight = async (): Promise<boolean> => watch?.isRight() ?? true;

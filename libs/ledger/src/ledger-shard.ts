@@ -48,7 +48,7 @@ const RECOVERY_PAUSE_MS = 1_000;
 /** After so long without an answer of the store callers are told so; the append goes on being repeated. */
 const STALLED_AFTER_MS = 5_000;
 
-/** How long a stop waits for what is under way. */
+/** How long a stop waits for what is under way, and for its snapshot. */
 const STOP_MS = 8_000;
 
 /** Charges after which a snapshot is worth its cost, taken when the queue is empty. */
@@ -124,9 +124,14 @@ export class LedgerShard {
       () => undefined,
     );
     while (this.running !== null && !this.stopping.signal.aborted) await Promise.race([this.running, late]);
-    done.abort();
     this.stopping.abort();
     if (this.running !== null) this.fail(new Error('stopped while the event store did not answer'), this.inFlight);
+    // It makes the next start short, here or elsewhere; but who keeps it may hang.
+    await Promise.race([this.lastSnapshot(), late]);
+    done.abort();
+  }
+
+  private async lastSnapshot(): Promise<void> {
     await this.saving;
     if (this.chargesSinceSnapshot > 0) await this.snapshot();
   }
@@ -220,9 +225,10 @@ export class LedgerShard {
       this.waitingUsages = this.queuedUsages();
       this.letReadersGo();
     }
-    if (this.chargesSinceSnapshot >= SNAPSHOT_EVERY_CHARGES && this.queue.length === 0) {
+    if (this.chargesSinceSnapshot >= SNAPSHOT_EVERY_CHARGES && this.queue.length === 0 && this.saving === null) {
       this.saving = this.snapshot();
       await this.saving;
+      this.saving = null;
     }
   }
 

@@ -114,6 +114,16 @@ describe('INV-DEL-9, FLT-29: a snapshot changes what a start costs, never what i
     const loadFails = { ...(await stopped()).snapshots, load: fails };
     expect(await hashWith(world, loadFails)).toBe(await fullReplay(world));
   });
+
+  test('one that is never saved holds up no shutdown (FLT-09)', async () => {
+    const save = jest.fn(() => new Promise<void>(() => undefined));
+    const world = await openLedger({ snapshots: { ...inMemorySnapshots(), save } });
+    await withOrganization(world, { credits: '10' });
+    const stopping = world.ledger.stop();
+    await world.time.pass(8_000);
+    await stopping;
+    expect(save).toHaveBeenCalledTimes(1);
+  });
 });
 
 test('FLD-28, FLD-36: a snapshot and the tail are the same as from zero, at every position', async () => {

@@ -1,14 +1,11 @@
-import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { setImmediate as turn } from 'node:timers/promises';
 import { type Log, NO_LOG, SNAPSHOTS_KEPT, type SnapshotStore } from '@drawdown/ports';
+import { snapshotChecksum } from '../snapshot-checksum';
 
 /** First bytes of a snapshot file; another form of file gets another. Then SHA-256, then the bytes. */
 const MAGIC = Buffer.from('drawdown snapshot 1\n');
 const HEADER_BYTES = MAGIC.byteLength + 32;
-/** Hashed in one go: about 1 ms, then others have their turn. */
-const HASH_BYTES = 512 * 1024;
 const FILE = /^(\d{16})\.snapshot$/;
 
 /** Snapshots as files, `<folder>/<name>/<revision>.snapshot`. One that does not fit its checksum counts as missing. */
@@ -46,7 +43,7 @@ class FileSnapshots implements SnapshotStore {
       const file = await readFile(this.fileOf(name, revision)).catch(undefinedWhereMissing);
       if (file === undefined) return undefined;
       const bytes = file.subarray(HEADER_BYTES);
-      const header = Buffer.concat([MAGIC, await checksum(name, revision, bytes)]);
+      const header = Buffer.concat([MAGIC, await snapshotChecksum(name, revision, bytes)]);
       if (header.equals(file.subarray(0, HEADER_BYTES))) return bytes;
       this.log.warn({ name, revision }, 'a snapshot is damaged and counts as missing');
     } catch (error) {
@@ -62,7 +59,7 @@ class FileSnapshots implements SnapshotStore {
     if (isNew) await syncFolder(this.folder);
     const temporary = path.join(folder, 'saving.tmp');
     try {
-      const sum = await checksum(name, revision, bytes);
+      const sum = await snapshotChecksum(name, revision, bytes);
       const handle = await open(temporary, 'w');
       try {
         await handle.writeFile(MAGIC);
@@ -95,16 +92,6 @@ class FileSnapshots implements SnapshotStore {
     return path.join(this.folderOf(name), `${String(revision).padStart(16, '0')}.snapshot`);
   }
 }
-
-/** Over the place too: a file copied under another name is not that shard's. */
-const checksum = async (name: string, revision: number, bytes: Uint8Array): Promise<Buffer> => {
-  const hash = createHash('sha256').update(`${JSON.stringify([name, revision])}\n`);
-  for (let start = 0; start < bytes.byteLength; start += HASH_BYTES) {
-    hash.update(bytes.subarray(start, start + HASH_BYTES));
-    await turn();
-  }
-  return hash.digest();
-};
 
 /** A new or renamed file survives a power loss only once its folder was written. */
 const syncFolder = async (folder: string): Promise<void> => {

@@ -1,0 +1,105 @@
+import { type Log, NO_LOG, type ReadDatabase, SNAPSHOTS_KEPT, type SnapshotStore, type Sql } from '@drawdown/ports';
+import { snapshotChecksum } from '../snapshot-checksum';
+
+/** Of a row: what the server and this side hold of a snapshot at a time. */
+const PART_BYTES = 1024 * 1024;
+/** Two `CREATE TABLE IF NOT EXISTS` at once can collide; not the lock of scripts, behind which an index may take hours. */
+const TABLES_LOCK = '4919831408';
+/** What PostgreSQL calls a table that is not there (appendix A). */
+const UNDEFINED_TABLE = '42P01';
+
+const TABLES = [
+  `CREATE TABLE IF NOT EXISTS ledger_snapshots (
+    name text COLLATE "C", revision bigint, bytes bigint NOT NULL, checksum bytea NOT NULL, PRIMARY KEY (name, revision))`,
+  `CREATE TABLE IF NOT EXISTS ledger_snapshot_parts (
+    name text COLLATE "C", revision bigint, part integer, content bytea NOT NULL,
+    PRIMARY KEY (name, revision, part),
+    FOREIGN KEY (name, revision) REFERENCES ledger_snapshots ON DELETE CASCADE)`,
+];
+
+/**
+ * Snapshots in a database that all workers reach: whoever takes a shard over begins where its last owner's ended. The
+ * tables are made with the first snapshot. One that does not fit its checksum counts as missing.
+ */
+export const databaseSnapshots = (database: ReadDatabase, log: Log = NO_LOG): SnapshotStore =>
+  new DatabaseSnapshots(database, log);
+
+class DatabaseSnapshots implements SnapshotStore {
+  /** One save at a time: they are work for the background, and take one connection. */
+  private saving: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly database: ReadDatabase,
+    private readonly log: Log,
+  ) {}
+
+  save(name: string, revision: number, bytes: Uint8Array): Promise<void> {
+    const own = new Uint8Array(bytes);
+    const saved = this.saving.then(() => this.write(name, revision, own));
+    this.saving = saved.catch(() => undefined); // the caller has the rejection; the next save does not depend on it
+    return saved;
+  }
+
+  async list(name: string): Promise<readonly number[]> {
+    const statement = 'SELECT revision FROM ledger_snapshots WHERE name = $1 ORDER BY revision DESC';
+    const rows = await this.database.query<{ readonly revision: string }>(statement, [name]).catch(noneWithoutTable);
+    return rows.map(({ revision }) => Number(revision));
+  }
+
+  async load(name: string, revision: number): Promise<Uint8Array | undefined> {
+    const [head] = await this.database
+      .query<{ readonly bytes: string; readonly checksum: Uint8Array }>(
+        'SELECT bytes, checksum FROM ledger_snapshots WHERE name = $1 AND revision = $2',
+        [name, revision],
+      )
+      .catch(noneWithoutTable);
+    if (head === undefined) return undefined;
+    const bytes = Buffer.alloc(Number(head.bytes));
+    for (let start = 0; start < bytes.byteLength; start += PART_BYTES) {
+      const [row] = await this.database.query<{ readonly content: Uint8Array }>(
+        'SELECT content FROM ledger_snapshot_parts WHERE name = $1 AND revision = $2 AND part = $3',
+        [name, revision, start / PART_BYTES],
+      );
+      if (row !== undefined) bytes.set(row.content.subarray(0, bytes.byteLength - start), start);
+    }
+    if ((await snapshotChecksum(name, revision, bytes)).equals(head.checksum)) return bytes;
+    this.log.warn({ name, revision }, 'a snapshot is damaged and counts as missing');
+    return undefined;
+  }
+
+  private async write(name: string, revision: number, bytes: Uint8Array): Promise<void> {
+    const checksum = await snapshotChecksum(name, revision, bytes);
+    await this.database.transaction(async (tx) => {
+      await tx.query(`SELECT pg_advisory_xact_lock(${TABLES_LOCK})`);
+      for (const table of TABLES) await tx.query(table);
+    });
+    await this.database.transaction(async (tx) => {
+      // An owner that lost the shard may be saving its last one, while the next owner saves its first.
+      await tx.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [name]);
+      await tx.query('DELETE FROM ledger_snapshots WHERE name = $1 AND revision = $2', [name, revision]);
+      await tx.query("INSERT INTO ledger_snapshots VALUES ($1, $2, $3, decode($4, 'hex'))", [
+        ...[name, revision, bytes.byteLength, checksum.toString('hex')],
+      ]);
+      await insertParts(tx, name, revision, bytes);
+      await tx.query(
+        `DELETE FROM ledger_snapshots WHERE name = $1 AND revision NOT IN (
+           SELECT revision FROM ledger_snapshots WHERE name = $1 ORDER BY revision DESC LIMIT ${String(SNAPSHOTS_KEPT)})`,
+        [name],
+      );
+    });
+  }
+}
+
+const insertParts = async (tx: Sql, name: string, revision: number, bytes: Uint8Array): Promise<void> => {
+  for (let start = 0; start < bytes.byteLength; start += PART_BYTES) {
+    const content = Buffer.from(bytes.subarray(start, start + PART_BYTES)).toString('base64');
+    await tx.query("INSERT INTO ledger_snapshot_parts VALUES ($1, $2, $3, decode($4, 'base64'))", [
+      ...[name, revision, start / PART_BYTES, content],
+    ]);
+  }
+};
+
+const noneWithoutTable = (error: unknown): readonly [] => {
+  if ((error as { readonly code?: unknown }).code === UNDEFINED_TABLE) return [];
+  throw error;
+};
