@@ -35,7 +35,6 @@ interface Manifest {
       readonly metadata: { readonly labels: Readonly<Record<string, string>> };
       readonly spec: Pod;
     };
-    readonly volumeClaimTemplates?: readonly { readonly metadata: { readonly name: string } }[];
     readonly maxReplicaCount?: number;
   };
 }
@@ -64,7 +63,7 @@ const rendered = (values: string, ...more: string[]): readonly Manifest[] | null
 
 const componentOf = ({ metadata }: Manifest): string => metadata.labels?.['app.kubernetes.io/component'] ?? '?';
 const workloadsOf = (manifests: readonly Manifest[]): readonly Manifest[] =>
-  manifests.filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet');
+  manifests.filter(({ kind }) => kind === 'Deployment');
 const podOf = (workload: Manifest): Pod => {
   const pod = workload.spec.template?.spec;
   if (pod === undefined) throw new Error(`${workload.metadata.name} has no pod`);
@@ -113,8 +112,7 @@ describe.each(['example-values.yaml', 'full-values.yaml'])('rendered with %s', (
   test('what is mounted exists', () => {
     for (const workload of workloads) {
       const pod = podOf(workload);
-      const claimed = (workload.spec.volumeClaimTemplates ?? []).map(({ metadata }) => metadata.name);
-      const volumes = [...pod.volumes.map(({ name }) => name), ...claimed].sort();
+      const volumes = pod.volumes.map(({ name }) => name).sort();
       expect(pod.containers.flatMap(({ volumeMounts }) => volumeMounts.map(({ name }) => name)).sort()).toEqual(
         volumes,
       );

@@ -1,4 +1,4 @@
-{{/* The pod of a process: root, name and process of the values. `ownVolume` says that /data comes from elsewhere. */}}
+{{/* The pod of a process: root, name and process of the values. */}}
 {{- define "drawdown.pod" -}}
 {{- $values := .root.Values -}}
 {{- $ca := and $values.kafka.tls.enabled $values.kafka.tls.caSecret.name -}}
@@ -96,10 +96,8 @@ spec:
           readOnly: true
         {{- end }}
   volumes:
-    {{- if not .ownVolume }}
     - name: data
       emptyDir: {}
-    {{- end }}
     - name: tmp
       emptyDir: { sizeLimit: 64Mi }
     {{- if $ca }}
