@@ -6,7 +6,7 @@ import { type EventStoreDbDouble, startDouble } from '@drawdown/adapters/eventst
 import { openKafkaStream } from '@drawdown/adapters/kafka/kafka-stream';
 import { type KafkaBroker, startKafkaBroker } from '@drawdown/adapters/kafka/testing/broker';
 import { SASL_USER } from '@drawdown/adapters/kafka/testing/broker-properties';
-import { type Certificates, newCertificates } from '@drawdown/adapters/kafka/testing/certificates';
+import { type Certificates, newCertificates } from '@drawdown/adapters/testing/certificates';
 import { freePorts } from '@drawdown/adapters/testing/ports';
 import { newName, record, textsOf, until } from '@drawdown/adapters/kafka/testing/reading';
 import { openTcpProxy } from '@drawdown/adapters/kafka/testing/tcp-proxy';

@@ -36,6 +36,8 @@ test('each server is named by itself', () => {
 
 test.each([
   [{ EVENTSTORE_URL: 'http://secret' }, 'EVENTSTORE_URL'],
+  [{ EVENTSTORE_URL: 'kurrentdb://secret' }, 'EVENTSTORE_URL'],
+  [{ EVENTSTORE_URL: 'esdb://me:secret@host?tls=false' }, 'EVENTSTORE_URL'],
   [{ DRAWDOWN_NEW_TOPICS: 'drawdown.usage.v1' }, 'DRAWDOWN_NEW_TOPICS'],
   [{ KAFKA_BROKERS: 'secret' }, 'KAFKA_BROKERS'],
   [{ KAFKA_BROKERS: 'a:1,' }, 'KAFKA_BROKERS'],

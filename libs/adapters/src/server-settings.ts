@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { BadConnectionString, checkConnectionString } from './eventstoredb/connection-string';
 import type { KafkaOptions } from './kafka/kafka-client';
 
 /** The servers that stores may live on, by environment variable; each may be left out where a part is embedded. */
@@ -44,9 +45,9 @@ const given = (environment: Environment, name: keyof typeof SERVER_VARIABLES): s
 
 /** Throws {@link BadServerSettings}. */
 export const readServerSettings = (environment: Environment): ServerSettings => ({
-  eventStoreUrl: addressOf(environment, 'EVENTSTORE_URL', /^(esdb|kurrentdb)(\+discover)?:\/\//, 'esdb://'),
+  eventStoreUrl: eventStoreOf(given(environment, 'EVENTSTORE_URL')),
   kafka: kafkaOf(environment),
-  databaseUrl: addressOf(environment, 'DATABASE_URL', /^postgres(ql)?:\/\//, 'postgres://'),
+  databaseUrl: databaseOf(given(environment, 'DATABASE_URL')),
   databaseConnections: numberOf(environment, 'DRAWDOWN_DATABASE_CONNECTIONS', 2, 100) ?? CONNECTIONS_USUALLY,
   shards: numberOf(environment, 'DRAWDOWN_SHARDS', 1, SHARDS_MAX),
   newTopics: newTopicsOf(given(environment, 'DRAWDOWN_NEW_TOPICS')),
@@ -58,15 +59,20 @@ const newTopicsOf = (text = ''): ReadonlySet<string> => {
   throw new BadServerSettings('DRAWDOWN_NEW_TOPICS must be NAME@IDENTITY, several separated by commas');
 };
 
-const addressOf = (
-  environment: Environment,
-  name: 'EVENTSTORE_URL' | 'DATABASE_URL',
-  form: RegExp,
-  example: string,
-): string | null => {
-  const text = given(environment, name);
-  if (text === undefined || form.test(text)) return text ?? null;
-  throw new BadServerSettings(`${name} must begin with ${example}`);
+const eventStoreOf = (text: string | undefined): string | null => {
+  if (text === undefined) return null;
+  try {
+    checkConnectionString(text);
+    return text;
+  } catch (error) {
+    if (error instanceof BadConnectionString) throw new BadServerSettings(`EVENTSTORE_URL ${error.message}`);
+    throw error;
+  }
+};
+
+const databaseOf = (text: string | undefined): string | null => {
+  if (text === undefined || /^postgres(ql)?:\/\//.test(text)) return text ?? null;
+  throw new BadServerSettings('DATABASE_URL must begin with postgres://');
 };
 
 const numberOf = (

@@ -185,3 +185,18 @@ test('events that somebody else wrote in another form are refused, not read wron
   await expect(openAt(url).read('s', 0, 1)).rejects.toThrow('was not written by Drawdown');
   await admin.dispose();
 });
+
+test('FLT-20: who follows a server that is away tries again with ever longer pauses, and goes on when it is back', async () => {
+  const { url, port, stop } = await double();
+  await stop();
+  const count = jest.fn();
+  const store = openAt(url, { metrics: { ...NO_METRICS, count } });
+  const from = performance.now();
+  const { until } = following(store, (of, signal) => of.follow('s', 0, signal));
+  await eventually(() => (count.mock.calls.length >= 6 ? Promise.resolve() : Promise.reject(new Error('not yet'))));
+  // The pauses between six tries are 100, 200, 400, 800 and 1,600 ms, or half of each.
+  expect(performance.now() - from).toBeGreaterThan(1_500);
+  await double({ port });
+  await eventually(() => store.append('s', 0, [event()]));
+  await until(1);
+});

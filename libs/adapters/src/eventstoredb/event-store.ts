@@ -14,6 +14,7 @@ import {
 } from '@drawdown/ports';
 import { AppendClient } from './append-client';
 import { type SentAppend, sentAppend } from './batch-stream';
+import { checkConnectionString } from './connection-string';
 import { AppendRefused, definite } from './failures';
 import { follow } from './follow';
 import { followedPrefixes, followedStream } from './followed';
@@ -35,7 +36,7 @@ export interface EventStoreDbOptions {
 /**
  * The log on an EventStoreDB server or cluster. `url` is its connection string: `esdb://user:password@host:2113?tlsCAFile=…`,
  * or `esdb+discover://…` for a cluster; see README.md. Connects with the first call; {@link checkEventStoreDb} says
- * whether the server is fit.
+ * whether the server is fit. Throws `BadConnectionString`.
  */
 export const openEventStoreDb = (url: string, options: EventStoreDbOptions = {}): EventStore =>
   new EventStoreDb(url, options);
@@ -59,6 +60,7 @@ class EventStoreDb implements EventStore {
   private closing: Promise<void> | undefined;
 
   constructor(url: string, { prefix = '', log = NO_LOG, metrics = NO_METRICS, patience }: EventStoreDbOptions) {
+    checkConnectionString(url);
     this.patience = { ...PATIENCE, ...patience };
     this.names = new StreamNames(prefix);
     this.log = log;

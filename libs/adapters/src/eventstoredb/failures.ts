@@ -54,16 +54,29 @@ export const definite = (
 export const unavailable = (what: string, cause: unknown): StoreUnavailable =>
   new StoreUnavailable(`${what}: ${reason(cause)}`, { cause });
 
-const DENIED =
-  'access denied; look at the credentials of the connection string, at TLS (without it none are sent) and at the ACL';
+const DENIED = 'access denied; look at user and password in the connection string (EVENTSTORE_URL), and at the ACL';
+
+/** Where to look, by what grpc-js, Node and the client say of a server that does not take us. */
+const ADVICE: readonly (readonly [RegExp, string])[] = [
+  [/certificate|altnames/i, 'look at tlsCAFile in EVENTSTORE_URL, and at the names in the certificate of the server'],
+  [/SSL routines|wrong version number/i, 'look at tls in EVENTSTORE_URL: the server may not speak it'],
+  [/Failed to connect|Last error: null/, 'if the server is there, look at tls in EVENTSTORE_URL: it may want it'],
+  [/Failed to discover/, 'look at hosts, tls and tlsCAFile in EVENTSTORE_URL, and whether the nodes are there'],
+];
 
 /** How a failure of the client reads, and what to do where that is not plain. */
 export const reason = (thrown: unknown): string => {
   const error = thrown instanceof Error ? convertToCommandError(thrown) : undefined;
+  const isDenied = isCommand(error) && error.type === ErrorType.ACCESS_DENIED;
+  if (isDenied || (error instanceof AppendRefused && error.failure === 'nothing stored')) return DENIED;
+  const said = textOf(error, thrown);
+  const advice = said.includes('; look at ') ? undefined : ADVICE.find(([form]) => form.test(said))?.[1];
+  return advice === undefined ? said : `${said}; ${advice}`;
+};
+
+const textOf = (error: Error | undefined, thrown: unknown): string => {
+  if (error instanceof StoreUnavailable) return error.message;
   if (!isCommand(error)) return String(thrown);
-  if (error.type === ErrorType.ACCESS_DENIED) {
-    return DENIED;
-  }
   return `${error.type}${error.message === '' ? '' : ` (${error.message})`}`;
 };
 

@@ -62,12 +62,18 @@ export async function* follow(
       if (context.isClosed()) throw new StoreUnavailable('the event store is closed');
       const dropped = yield* untilDropped(followed, context, signal, waker, drops);
       if (dropped === undefined || isAborted(signal)) continue;
-      await waker.wait(drops.pause(dropped));
+      await paused(drops.pause(dropped), waker, () => signal.aborted || context.isClosed());
     }
   } finally {
     signal.removeEventListener('abort', wake);
   }
 }
+
+/** Until the time is over or the follower is stopped; what the subscription before still says does not cut it short. */
+const paused = async (ms: number, waker: Waker, stopped: () => boolean): Promise<void> => {
+  const until = performance.now() + ms;
+  for (let left = ms; left > 0 && !stopped(); left = until - performance.now()) await waker.wait(left);
+};
 
 /** One subscription. Returns why it dropped; undefined where the signal or the store ended it. */
 async function* untilDropped(

@@ -3,6 +3,7 @@ import { type Log, type NewEvent, NO_LOG, StoreUnavailable } from '@drawdown/por
 import { BACKWARDS, END, EventStoreDBClient, type StreamMetadata } from '@eventstore/db-client';
 import { closeChannel } from './append-client';
 import { BatchStream, sentAppend } from './batch-stream';
+import { checkConnectionString } from './connection-string';
 import { isNotFound, isRefused, reason } from './failures';
 import { StreamNames } from './stored-events';
 
@@ -54,6 +55,7 @@ export class EventStoreDbUnfit extends Error {
  * refuses to be asked; with {@link StoreUnavailable} where nothing is known against it, and it does not answer at the moment.
  */
 export const checkEventStoreDb = async (url: string, check: EventStoreDbCheck): Promise<void> => {
+  checkConnectionString(url);
   const client = EventStoreDBClient.connectionString(url);
   const names = new StreamNames(check.prefix ?? '');
   try {

@@ -19,9 +19,13 @@ const ERRORS_BELOW: Readonly<Record<string, () => Problem>> = {
 };
 
 const unavailable = (): Problem =>
-  new Problem('unavailable', 'a part that this needs is away; nothing happened, send it again with the same key', {
-    headers: { 'retry-after': '1' },
-  });
+  new Problem(
+    'unavailable',
+    'a part that this needs is away; send it again with the same key: it happens once, whatever became of this one',
+    {
+      headers: { 'retry-after': '1' },
+    },
+  );
 
 /** What Fastify and Nest refuse by themselves, by status. */
 const BY_STATUS: Readonly<Record<number, [ProblemCode, string]>> = {

@@ -17,6 +17,7 @@ import { uuidText } from '../batch-stream';
 import type { EventLog, Written } from './event-log';
 import type { ProposedEvent } from './logged-event';
 import type { Expected } from './expected-revision';
+import { mayWrite, type User } from './access';
 import type { AppendFault, Faults } from './faults';
 
 type BatchCall = ServerDuplexStream<BatchAppendReq, BatchAppendResp>;
@@ -40,9 +41,10 @@ type Outcome =
 
 /** Streams/BatchAppend (Services/Transport/Grpc/Streams.BatchAppend.cs): one long call, many appends, any order of answers. */
 export const batchAppend =
-  (log: EventLog, faults: Faults) =>
+  (log: EventLog, faults: Faults, users?: readonly User[]) =>
   (call: BatchCall): void => {
     const open = new Map<string, Incoming>();
+    const isDenied = (): boolean => faults.accessDenied || !mayWrite(users, call.metadata);
     faults.batchCalls += 1;
     call.once('close', () => (faults.batchCalls -= 1));
     call.on('data', (frame: BatchAppendReq) => {
@@ -53,7 +55,7 @@ export const batchAppend =
       for (const message of frame.getProposedMessagesList()) incoming.events.push(proposed(message));
       if (!frame.getIsFinal()) return;
       open.delete(correlationId); // whatever comes later under this id is ignored, so none is answered twice
-      finish(call, log, faults, incoming).catch((error: unknown) => call.destroy(error as Error));
+      finish(call, log, faults, isDenied, incoming).catch((error: unknown) => call.destroy(error as Error));
     });
     call.on('end', () => call.end());
     call.on('error', () => call.end());
@@ -83,8 +85,14 @@ const proposed = (message: BatchAppendReq.ProposedMessage): ProposedEvent => ({
   data: message.getData_asU8(),
 });
 
-const finish = async (call: BatchCall, log: EventLog, faults: Faults, incoming: Incoming): Promise<void> => {
-  const outcome = await decided(log, faults, incoming);
+const finish = async (
+  call: BatchCall,
+  log: EventLog,
+  faults: Faults,
+  isDenied: () => boolean,
+  incoming: Incoming,
+): Promise<void> => {
+  const outcome = await decided(log, faults, isDenied, incoming);
   if (outcome === 'silence') return;
   if ('end' in outcome) {
     if (outcome.end === 'ok') call.end();
@@ -109,11 +117,16 @@ const batchSuccess = (written: Written): BatchAppendResp.Success => {
   return success.setPosition(allPosition(written.position));
 };
 
-const decided = async (log: EventLog, faults: Faults, incoming: Incoming): Promise<Outcome> => {
+const decided = async (
+  log: EventLog,
+  faults: Faults,
+  isDenied: () => boolean,
+  incoming: Incoming,
+): Promise<Outcome> => {
   const fault = faults.forNextAppend();
   if (faults.silent) return 'silence';
   const current = log.stream(incoming.stream).length - 1;
-  if (faults.accessDenied) return { refusal: 'access denied', current };
+  if (isDenied()) return { refusal: 'access denied', current };
   const before = fault === undefined ? undefined : insteadOf(fault, current);
   if (before !== undefined) return before;
   // WriteEvents with a deadline that has passed is answered as a time-out and not written (Streams.BatchAppend.cs).

@@ -4,6 +4,7 @@ import { Server, ServerCredentials, type UntypedServiceImplementation } from '@g
 import { GossipService } from '@eventstore/db-client/generated/gossip_grpc_pb';
 import { ServerFeaturesService } from '@eventstore/db-client/generated/serverfeatures_grpc_pb';
 import { StreamsService } from '@eventstore/db-client/generated/streams_grpc_pb';
+import { guard, type Security } from './access';
 import { batchAppend } from './append-calls';
 import { softDelete, tombstone } from './delete-calls';
 import { EventLog } from './event-log';
@@ -16,7 +17,7 @@ const MESSAGE_BYTES_MAX = 17 * 1024 * 1024;
 
 export interface EventStoreDbDouble {
   readonly port: number;
-  /** Connection string. */
+  /** Connection string, without whatever a secured one asks for. */
   readonly url: string;
   readonly faults: Faults;
   /** Nothing can be written from now on, or again. */
@@ -25,7 +26,7 @@ export interface EventStoreDbDouble {
   stop(): Promise<void>;
 }
 
-export interface DoubleOptions extends Partial<Features> {
+export interface DoubleOptions extends Partial<Features>, Security {
   /** 0, the default: a free one. */
   readonly port?: number;
 }
@@ -40,7 +41,11 @@ export const startDouble = async (folder: string, options: DoubleOptions = {}): 
   const log = await EventLog.open(folder);
   const faults = new Faults();
   const limit = MESSAGE_BYTES_MAX;
-  const server = new Server({ 'grpc.max_receive_message_length': limit, 'grpc.max_send_message_length': limit });
+  const { certificate, users } = options;
+  const server = new Server({
+    ...{ 'grpc.max_receive_message_length': limit, 'grpc.max_send_message_length': limit },
+    interceptors: users === undefined ? [] : [guard(users, faults)],
+  });
   const features = { version: options.version ?? '24.10.14' };
   let port = 0;
   const implementation: [Parameters<Server['addService']>[0], UntypedServiceImplementation][] = [
@@ -50,7 +55,7 @@ export const startDouble = async (folder: string, options: DoubleOptions = {}): 
       StreamsService,
       {
         read: read(log, faults),
-        batchAppend: batchAppend(log, faults),
+        batchAppend: batchAppend(log, faults, users),
         delete: softDelete(log),
         tombstone: tombstone(log),
       },
@@ -58,7 +63,7 @@ export const startDouble = async (folder: string, options: DoubleOptions = {}): 
   ];
   for (const [service, handlers] of implementation) server.addService(service, handlers);
   port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`127.0.0.1:${String(options.port ?? 0)}`, ServerCredentials.createInsecure(), (error, bound) => {
+    server.bindAsync(`127.0.0.1:${String(options.port ?? 0)}`, credentials(certificate), (error, bound) => {
       if (error === null) resolve(bound);
       else reject(error);
     });
@@ -71,9 +76,14 @@ export const startDouble = async (folder: string, options: DoubleOptions = {}): 
   };
   return {
     port,
-    url: `esdb://127.0.0.1:${String(port)}?tls=false`,
+    url: `esdb://127.0.0.1:${String(port)}${certificate === undefined ? '?tls=false' : ''}`,
     faults,
     diskFull: (full) => (log.diskFull = full),
     stop: () => (stopping ??= stop()),
   };
 };
+
+const credentials = (certificate: Buffer | undefined): ServerCredentials =>
+  certificate === undefined
+    ? ServerCredentials.createInsecure()
+    : ServerCredentials.createSsl(null, [{ private_key: certificate, cert_chain: certificate }]);

@@ -8,7 +8,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
 import { brokerProperties, type Ports, SASL_USER, SCRAM } from './broker-properties';
 import { diesWithUs } from './dies-with-us';
-import { kafkaJars, run } from './jars';
+import { run } from '../../testing/run';
+import { kafkaJars } from './jars';
 import { freePorts } from '../../testing/ports';
 
 /** Seen: 2 s for a first start, 2 s after a kill; with both processors busy several times that. */

@@ -1,7 +1,7 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { run } from '../../testing/run';
 
 const KAFKA_VERSION = '4.3.1';
 
@@ -62,15 +62,3 @@ const requireTool = async (tool: string, ask: string, what: string): Promise<voi
     throw new KafkaToolMissing(`\`${tool}\` is missing: install ${what}`, { cause: error });
   }
 };
-
-/** Runs a program to its end; rejects with what it printed where it fails. */
-export const run = (program: string, args: readonly string[], timeout: number): Promise<void> =>
-  new Promise((resolve, reject) => {
-    execFile(program, args, { timeout }, (error, stdout, stderr) => {
-      if (error === null) resolve();
-      else
-        reject(
-          Object.assign(new Error(`${program} failed: ${stdout}${stderr}`, { cause: error }), { code: error.code }),
-        );
-    });
-  });

@@ -1,0 +1,43 @@
+import { EventStoreDBClient } from '@eventstore/db-client';
+import { BadConnectionString, checkConnectionString } from './connection-string';
+import { openEventStoreDb } from './event-store';
+import { checkEventStoreDb } from './start-check';
+
+test.each([
+  'esdb://host:2113?tls=false',
+  'esdb://host',
+  'esdb://me:pa%3Ass%40word/@host:2113/?keepAliveInterval=10000&tls=true',
+  'esdb+discover://me:password@one:2113,two.example:2113?nodePreference=leader&TLS-Verify_Cert=true',
+  `esdb://me:password@127.0.0.1:2113?tlsCAFile=${encodeURIComponent(__filename)}`,
+])('%s is what the client takes it for', (text) => {
+  checkConnectionString(text);
+  EventStoreDBClient.connectionString(text);
+});
+
+test.each([
+  ['a password that nobody would send', 'esdb://me:secret@host?tls=false', /a user and tls=false.*remove one/],
+  ['… whatever its spelling', 'esdb://me:secret@host?TLS=false', /a user and tls=false/],
+  ['an authority that nobody would ask for', 'esdb://host?tls=false&tlsCAFile=/secret', /tlscafile and tls=false/],
+  ['a certificate taken unseen', 'esdb://me:secret@host?tlsVerifyCert=false', /does nothing.*tlsCAFile/],
+  ['a file that is not there', 'esdb://me:secret@host?tlsCAFile=/no/secret', /tlscafile that cannot be read/],
+  ['a colon in the password, which ends it', 'esdb://me:secret:secret@host', /percent-encoded/],
+  ['an @ in the password', 'esdb://me:se@cret@host', /percent-encode/],
+  ['a ? in the password', 'esdb://me:se?cret@host', /percent-encode/],
+  ['a % in the password', 'esdb://me:secret%@host', /percent-encode/],
+  ['a user without a password', 'esdb://secret@host', /user:password/],
+  ['an option that is none', 'esdb://me:secret@host?tlsCa=secret', /option that is none; there are tls,/],
+  ['a value that is none', 'esdb://me:secret@host?tls=secret', /value for tls/],
+  ['a keep-alive that is none', 'esdb://me:secret@host?keepAliveInterval=secret', /value for keepaliveinterval/],
+  ['a port that is none', 'esdb://me:secret@host:secret', /must be esdb:/],
+  ['a protocol that the client does not know', 'kurrentdb://me:secret@host', /must be esdb:/],
+  ['no hosts', 'esdb://', /must be esdb:/],
+])('%s is refused before the client says all of it on standard error or leaves it out', async (_, text, message) => {
+  const warn = jest.spyOn(console, 'warn');
+  const check = (): void => checkConnectionString(text);
+  expect(check).toThrow(BadConnectionString);
+  expect(check).toThrow(message);
+  expect(check).not.toThrow(/secret/);
+  expect(() => openEventStoreDb(text)).toThrow(BadConnectionString);
+  await expect(checkEventStoreDb(text, { streams: [] })).rejects.toThrow(BadConnectionString);
+  expect(warn).not.toHaveBeenCalled();
+});

@@ -1,0 +1,96 @@
+import { accessSync, constants } from 'node:fs';
+
+/** A connection string that the client would take for something else than it says; the message has nothing of it. */
+export class BadConnectionString extends Error {
+  readonly code = 'bad_connection_string';
+}
+
+/** The client's options that name files. */
+const FILES = ['tlscafile', 'usercertfile', 'userkeyfile'];
+
+/** The client's options (parseConnectionString.ts, 6.2.1) and what it takes for a value. */
+const OPTIONS: Readonly<Record<string, RegExp>> = {
+  ...{ tls: /^(true|false)$/, tlsverifycert: /^true$/, throwonappendfailure: /^true$/ },
+  ...{ tlscafile: /./, usercertfile: /./, userkeyfile: /./, connectionname: /./ },
+  ...{ nodepreference: /^(leader|follower|random|read[_-]?only[_-]?replica)$/i },
+  ...{
+    maxdiscoverattempts: /^\d+$/,
+    discoveryinterval: /^\d+$/,
+    gossiptimeout: /^\d+$/,
+    defaultdeadline: /^[1-9]\d*$/,
+  },
+  ...{ keepaliveinterval: /^(-1|\d+)$/, keepalivetimeout: /^(-1|\d+)$/ },
+};
+
+const FORM = /^esdb(?:\+discover)?:\/\/(?:([^@]*)@)?([^@/?]+)\/?(?:\?([^@]*))?$/;
+const USER_AND_PASSWORD = /^[^:?]+:[^:?]+$/;
+const HOSTS = /^[\w.-]+(:\d{1,5})?(,[\w.-]+(:\d{1,5})?)*$/;
+
+/**
+ * Throws {@link BadConnectionString} for what the client would leave out without a word (a password without TLS, what
+ * follows a colon in it), or would say with all of the connection string, password and all, on standard error.
+ */
+export const checkConnectionString = (text: string): void => {
+  const [whole, login, hosts = '', query = ''] = FORM.exec(text.trim()) ?? [];
+  if (whole === undefined || !HOSTS.test(hosts)) {
+    throw new BadConnectionString(
+      'must be esdb://user:password@host:port?option=value, or esdb+discover://… for a cluster; ' +
+        'percent-encode @ : ? & and % in user, password and values',
+    );
+  }
+  if (login !== undefined && !(USER_AND_PASSWORD.test(login) && isDecodable(login))) {
+    throw new BadConnectionString('must have user:password before the @, with @ : ? and % percent-encoded in both');
+  }
+  const options = optionsOf(query);
+  if (options.get('tls') === 'false') checkPlain(login, options);
+  for (const name of FILES) checkFile(name, options.get(name));
+};
+
+const optionsOf = (query: string): ReadonlyMap<string, string> => {
+  const pairs = query === '' ? [] : query.split('&').map((pair) => /^([^=]+)=([^?]+)$/.exec(pair) ?? []);
+  const options = new Map<string, string>();
+  for (const [, name, value] of pairs) {
+    const known = name?.trim().toLowerCase().replace(/[_-]/g, '') ?? '';
+    const form = OPTIONS[known];
+    if (form === undefined || value === undefined) {
+      throw new BadConnectionString(`has an option that is none; there are ${Object.keys(OPTIONS).join(', ')}`);
+    }
+    if (known === 'tlsverifycert' && value === 'false') {
+      throw new BadConnectionString('has tlsVerifyCert=false, which does nothing: name the authority by tlsCAFile');
+    }
+    if (!form.test(value.trim()) || !isDecodable(value)) {
+      throw new BadConnectionString(`has a value for ${known} that it cannot have`);
+    }
+    options.set(known, value.trim());
+  }
+  return options;
+};
+
+const checkPlain = (login: string | undefined, options: ReadonlyMap<string, string>): void => {
+  if (login !== undefined) {
+    throw new BadConnectionString(
+      'has a user and tls=false: passwords are sent over TLS only, so nobody would be logged in; remove one of the two',
+    );
+  }
+  const file = FILES.find((name) => options.has(name));
+  if (file !== undefined) throw new BadConnectionString(`has ${file} and tls=false: remove one of the two`);
+};
+
+const checkFile = (name: string, value: string | undefined): void => {
+  if (value === undefined) return;
+  try {
+    accessSync(decodeURIComponent(value), constants.R_OK);
+  } catch (cause) {
+    throw new BadConnectionString(`has a ${name} that cannot be read`, { cause });
+  }
+};
+
+const isDecodable = (text: string): boolean => {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch (error) {
+    if (error instanceof URIError) return false;
+    throw error;
+  }
+};
