@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { storeAddressProblem } from './eventstoredb/store-address';
 import type { KafkaOptions } from './kafka/kafka-client';
 
 /** The servers that stores may live on, by environment variable; each may be left out where a part is embedded. */
@@ -44,9 +45,9 @@ const given = (environment: Environment, name: keyof typeof SERVER_VARIABLES): s
 
 /** Throws {@link BadServerSettings}. */
 export const readServerSettings = (environment: Environment): ServerSettings => ({
-  eventStoreUrl: addressOf(environment, 'EVENTSTORE_URL', /^(esdb|kurrentdb)(\+discover)?:\/\//, 'esdb://'),
+  eventStoreUrl: addressOf(environment, 'EVENTSTORE_URL', storeAddressProblem),
   kafka: kafkaOf(environment),
-  databaseUrl: addressOf(environment, 'DATABASE_URL', /^postgres(ql)?:\/\//, 'postgres://'),
+  databaseUrl: addressOf(environment, 'DATABASE_URL', databaseAddressProblem),
   databaseConnections: numberOf(environment, 'DRAWDOWN_DATABASE_CONNECTIONS', 2, 100) ?? CONNECTIONS_USUALLY,
   shards: numberOf(environment, 'DRAWDOWN_SHARDS', 1, SHARDS_MAX),
   newTopics: newTopicsOf(given(environment, 'DRAWDOWN_NEW_TOPICS')),
@@ -58,15 +59,22 @@ const newTopicsOf = (text = ''): ReadonlySet<string> => {
   throw new BadServerSettings('DRAWDOWN_NEW_TOPICS must be NAME@IDENTITY, several separated by commas');
 };
 
+/** Its client does not begin with another one either, and is asked again and again. */
+const databaseAddressProblem = (url: string): string | null =>
+  /^postgres(ql)?:\/\//.test(url) && URL.canParse(url)
+    ? null
+    : 'must be postgres://USER:PASSWORD@HOST:PORT/DATABASE, with what is special in the password percent-encoded';
+
 const addressOf = (
   environment: Environment,
   name: 'EVENTSTORE_URL' | 'DATABASE_URL',
-  form: RegExp,
-  example: string,
+  problemOf: (url: string) => string | null,
 ): string | null => {
   const text = given(environment, name);
-  if (text === undefined || form.test(text)) return text ?? null;
-  throw new BadServerSettings(`${name} must begin with ${example}`);
+  if (text === undefined) return null;
+  const problem = problemOf(text);
+  if (problem === null) return text;
+  throw new BadServerSettings(`${name} ${problem}`);
 };
 
 const numberOf = (
@@ -104,7 +112,7 @@ const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
 
 const saslOf = (environment: Environment): Pick<KafkaOptions, 'sasl'> => {
   const text = given(environment, 'KAFKA_SASL_MECHANISM');
-  if (text === undefined) return {};
+  if (text === undefined) return noSasl(environment);
   const mechanism = MECHANISMS.find((known) => known === text.toLowerCase());
   if (mechanism === undefined)
     throw new BadServerSettings(`KAFKA_SASL_MECHANISM must be one of ${MECHANISMS.join(', ')}`);
@@ -114,6 +122,13 @@ const saslOf = (environment: Environment): Pick<KafkaOptions, 'sasl'> => {
     throw new BadServerSettings('KAFKA_SASL_MECHANISM needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD');
   }
   return { sasl: { mechanism, username, password } };
+};
+
+/** Whoever gives a password means to log in: without it the brokers would be met as nobody. */
+const noSasl = (environment: Environment): Record<string, never> => {
+  const meant = (['KAFKA_SASL_PASSWORD', 'KAFKA_SASL_USERNAME'] as const).find((name) => given(environment, name));
+  if (meant === undefined) return {};
+  throw new BadServerSettings(`${meant} is set, KAFKA_SASL_MECHANISM is not`);
 };
 
 const tlsOf = (environment: Environment): Pick<KafkaOptions, 'ssl'> => {
