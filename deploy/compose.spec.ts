@@ -18,19 +18,88 @@ interface Service {
   readonly cap_drop?: readonly string[];
   readonly security_opt?: readonly string[];
   readonly privileged?: boolean;
+  readonly healthcheck?: HealthCheck;
+  readonly depends_on?: Readonly<Record<string, { readonly condition?: string }>>;
+}
+interface HealthCheck {
+  readonly test: readonly string[];
+  readonly disable?: boolean;
 }
 interface Compose {
   readonly services: Readonly<Record<string, Service>>;
   readonly networks: Readonly<Record<string, { readonly internal?: boolean } | null>>;
+  readonly volumes: Readonly<Record<string, null>>;
 }
 
-const { services, networks } = documentOf('docker-compose.yml') as Compose;
+const compose = documentOf('docker-compose.yml') as Compose;
+const { services, networks } = compose;
 const ours = Object.entries(services).filter(([, { build }]) => build !== undefined);
 const servers = Object.entries(services).filter(([, { build }]) => build === undefined);
 const dockerfile = textOf('deploy/Dockerfile');
 
 /** A tag that says a version, and the digest of what is used. */
 const PINNED = /^[a-z0-9./-]+:v?\d+\.\d+[a-z0-9.-]*@sha256:[0-9a-f]{64}$/;
+
+/**
+ * What may stand where, of all that Compose knows: what the file uses. A key that is new here has to be right, because
+ * Compose refuses the whole file for one that it does not know.
+ */
+const KEYS = {
+  file: ['services', 'networks', 'volumes'],
+  service: [
+    ...['image', 'build', 'command', 'environment', 'profiles', 'deploy', 'depends_on', 'healthcheck', 'restart'],
+    ...['ports', 'networks', 'volumes', 'tmpfs', 'read_only', 'cap_drop', 'security_opt', 'stop_grace_period'],
+  ],
+  build: ['context', 'dockerfile'],
+  deploy: ['replicas'],
+  healthcheck: ['test', 'interval', 'timeout', 'retries'],
+  network: ['internal'],
+};
+
+test('every key is one that Compose knows, and every name is of something that there is', () => {
+  const unknown = (known: readonly string[], value: object | null | undefined): readonly string[] =>
+    Object.keys(value ?? {}).filter((key) => !known.includes(key));
+  // What begins so is for the file itself: anchors.
+  expect(unknown(KEYS.file, compose).filter((key) => !key.startsWith('x-'))).toEqual([]);
+  for (const network of Object.values(networks)) expect(unknown(KEYS.network, network)).toEqual([]);
+  for (const [name, service] of Object.entries(services)) {
+    const keys = [
+      ...unknown(KEYS.service, service),
+      ...unknown(KEYS.build, service.build),
+      ...unknown(KEYS.deploy, service.deploy),
+      ...unknown(KEYS.healthcheck, service.healthcheck),
+    ];
+    expect({ name, keys }).toEqual({ name, keys: [] });
+    const volumes = (service.volumes ?? []).map((text) => text.split(':', 1)[0] ?? '');
+    const missing = [
+      ...(service.networks ?? []).filter((network) => !(network in networks)),
+      ...Object.keys(service.depends_on ?? {}).filter((other) => !(other in services)),
+      ...volumes.filter((volume) => !(volume in compose.volumes) && !existsSync(path.join(root, volume))),
+    ];
+    expect({ name, missing }).toEqual({ name, missing: [] });
+  }
+});
+
+/** The last stage is what is run. */
+const finalStage = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '));
+
+test('everything says whether it is well: ours by the image’s own check, the servers by one that stands here', () => {
+  expect(finalStage).toMatch(/^HEALTHCHECK (--\S+ )*\\\n {2}CMD \["node", "-e", "fetch\(`[^`]*\/readyz`\)/m);
+  for (const [name, { healthcheck }] of ours) expect([name, healthcheck]).toEqual([name, undefined]); // it would replace that
+  for (const [name, { healthcheck }] of servers) {
+    const [how, program = ''] = healthcheck?.test ?? [];
+    expect({ name, how, hasProgram: program !== '' }).toEqual({ name, how: 'CMD', hasProgram: true });
+  }
+});
+
+test('who needs another waits until that one is well', () => {
+  for (const [name, { depends_on: needs = {} }] of Object.entries(services)) {
+    for (const [other, needed] of Object.entries(needs))
+      expect([name, other, needed]).toEqual([name, other, { condition: 'service_healthy' }]);
+    if (PROCESSES.some((process) => process === name))
+      expect([name, Object.keys(needs)]).toEqual([name, ['eventstore', 'kafka', 'postgres']]);
+  }
+});
 
 test('`docker compose up` starts one process with everything in it', () => {
   const plain = Object.entries(services).filter(([, { profiles }]) => profiles === undefined);
@@ -82,15 +151,13 @@ test('every image is pinned by its digest', () => {
   for (const image of [...bases, ...servers.map(([, service]) => service.image)]) expect(image).toMatch(PINNED);
 });
 
-test('the image runs node itself, as a user that is not root, and is healthy when it is ready', () => {
-  const last = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '));
-  expect(last).toMatch(/^USER node$/m);
-  expect(last).toMatch(
+test('the image runs node itself, as a user that is not root', () => {
+  expect(finalStage).toMatch(/^USER node$/m);
+  expect(finalStage).toMatch(
     /^CMD \["node", "--max-semi-space-size=32", "--enable-source-maps", "dist\/apps\/standalone\/src\/main\.js"\]$/m,
   );
-  expect(last).not.toMatch(/^ENTRYPOINT/m);
-  expect(last).toMatch(/^VOLUME \/data$/m);
-  expect(last).toContain('/readyz');
+  expect(finalStage).not.toMatch(/^ENTRYPOINT/m);
+  expect(finalStage).toMatch(/^VOLUME \/data$/m);
   expect(dockerfile).not.toMatch(/^ADD /m);
 });
 

@@ -29,7 +29,6 @@ let postgres: PostgresServer | undefined;
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'drawdown-database-disk-'));
   chmodSync(folder, 0o711); // PostgreSQL has an account of its own where this is root's, and comes this way
-  room = smallDisk(folder);
 });
 afterEach(async () => {
   await ServerProcess.endAll();
@@ -38,6 +37,7 @@ afterEach(async () => {
   await postgres?.remove();
   postgres = undefined;
   room?.remove();
+  room = undefined;
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -131,7 +131,7 @@ const onDisk = mayMountDisk('FLT-42, a full disk of the read database') ? test :
 onDisk(
   'FLT-42: with no room in the database, usage is charged, reads show the last checkpoint, and it goes on by itself',
   async () => {
-    if (room === undefined) throw new Error('there is no disk');
+    room = smallDisk(folder);
     // What is written ahead lies elsewhere: without room for that PostgreSQL ends, see below.
     const at = await scene(room, { walFolder: path.join(folder, 'wal'), settings: SPILLS });
     await until('there is a whole large page', WAIT_MAX_MS, async () => {
@@ -166,7 +166,7 @@ onDisk(
 onDisk(
   'FLT-42: PostgreSQL ends at its next checkpoint without room: usage is charged, and started again it has all of it',
   async () => {
-    if (room === undefined) throw new Error('there is no disk');
+    room = smallDisk(folder);
     const at = await scene(room, {});
     await untilCharged(at);
     room.take(at.server.pid);

@@ -35,14 +35,39 @@ test('each server is named by itself', () => {
 });
 
 test.each([
+  'esdb://one:2113,two:2113?tls=true',
+  'esdb+discover://admin:p%40ss@store.example:2113?keepAliveInterval=10000&NodePreference=Leader',
+  'esdb://127.0.0.1:2113/?tls=false',
+])('the event store may be at %s', (url) => {
+  expect(readServerSettings({ EVENTSTORE_URL: url }).eventStoreUrl).toBe(url);
+});
+
+test.each([
+  'postgres://u:p%40ss@host:5432/db?sslmode=verify-full',
+  'postgresql:///db?host=/var/run',
+  'postgres://%2Frun/db',
+])('the database may be at %s', (url) => {
+  expect(readServerSettings({ DATABASE_URL: url }).databaseUrl).toBe(url);
+});
+
+test.each([
   [{ EVENTSTORE_URL: 'http://secret' }, 'EVENTSTORE_URL'],
   [{ EVENTSTORE_URL: 'kurrentdb://secret' }, 'EVENTSTORE_URL'],
   [{ EVENTSTORE_URL: 'esdb://me:secret@host?tls=false' }, 'EVENTSTORE_URL'],
+  [{ EVENTSTORE_URL: 'esdb://admin:secret@host:port' }, 'EVENTSTORE_URL'],
+  [{ EVENTSTORE_URL: 'esdb://admin:se@cret@host:2113' }, 'EVENTSTORE_URL'],
+  [{ EVENTSTORE_URL: 'esdb://admin:secret@host:2113?tlss=false' }, 'EVENTSTORE_URL'],
+  [{ EVENTSTORE_URL: 'esdb://admin:secret@host:2113?tls=no' }, 'EVENTSTORE_URL'],
+  [{ EVENTSTORE_URL: 'esdb://admin:secret@host:2113?tlsVerifyCert=false' }, 'EVENTSTORE_URL'],
+  [{ DATABASE_URL: 'postgres://drawdown:secret@host:port/db' }, 'DATABASE_URL'],
+  [{ DATABASE_URL: 'postgres://drawdown:secret/1@host/db' }, 'DATABASE_URL'],
   [{ DRAWDOWN_NEW_TOPICS: 'drawdown.usage.v1' }, 'DRAWDOWN_NEW_TOPICS'],
   [{ KAFKA_BROKERS: 'secret' }, 'KAFKA_BROKERS'],
   [{ KAFKA_BROKERS: 'a:1,' }, 'KAFKA_BROKERS'],
   [{ KAFKA_BROKERS: 'a:1', KAFKA_SASL_MECHANISM: 'secret' }, 'KAFKA_SASL_MECHANISM'],
   [{ KAFKA_BROKERS: 'a:1', KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'secret' }, 'KAFKA_SASL_PASSWORD'],
+  [{ KAFKA_BROKERS: 'a:1', KAFKA_SASL_PASSWORD: 'secret' }, 'KAFKA_SASL_PASSWORD'],
+  [{ KAFKA_BROKERS: 'a:1', KAFKA_SASL_USERNAME: 'secret' }, 'KAFKA_SASL_USERNAME'],
   [{ KAFKA_BROKERS: 'a:1', KAFKA_TLS: 'yes' }, 'KAFKA_TLS'],
   [{ KAFKA_BROKERS: 'a:1', KAFKA_TLS: '1', KAFKA_TLS_CA: '/secret/file' }, 'KAFKA_TLS_CA'],
   [{ DATABASE_URL: 'secret' }, 'DATABASE_URL'],

@@ -70,9 +70,13 @@ const eventStoreOf = (text: string | undefined): string | null => {
   }
 };
 
+/** Its client does not begin with another one either, and is asked again and again. */
 const databaseOf = (text: string | undefined): string | null => {
-  if (text === undefined || /^postgres(ql)?:\/\//.test(text)) return text ?? null;
-  throw new BadServerSettings('DATABASE_URL must begin with postgres://');
+  if (text === undefined) return null;
+  if (/^postgres(ql)?:\/\//.test(text) && URL.canParse(text)) return text;
+  throw new BadServerSettings(
+    'DATABASE_URL must be postgres://USER:PASSWORD@HOST:PORT/DATABASE, with what is special in the password percent-encoded',
+  );
 };
 
 const numberOf = (
@@ -110,7 +114,7 @@ const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
 
 const saslOf = (environment: Environment): Pick<KafkaOptions, 'sasl'> => {
   const text = given(environment, 'KAFKA_SASL_MECHANISM');
-  if (text === undefined) return {};
+  if (text === undefined) return noSasl(environment);
   const mechanism = MECHANISMS.find((known) => known === text.toLowerCase());
   if (mechanism === undefined)
     throw new BadServerSettings(`KAFKA_SASL_MECHANISM must be one of ${MECHANISMS.join(', ')}`);
@@ -120,6 +124,13 @@ const saslOf = (environment: Environment): Pick<KafkaOptions, 'sasl'> => {
     throw new BadServerSettings('KAFKA_SASL_MECHANISM needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD');
   }
   return { sasl: { mechanism, username, password } };
+};
+
+/** Whoever gives a password means to log in: without it the brokers would be met as nobody. */
+const noSasl = (environment: Environment): Record<string, never> => {
+  const meant = (['KAFKA_SASL_PASSWORD', 'KAFKA_SASL_USERNAME'] as const).find((name) => given(environment, name));
+  if (meant === undefined) return {};
+  throw new BadServerSettings(`${meant} is set, KAFKA_SASL_MECHANISM is not`);
 };
 
 const tlsOf = (environment: Environment): Pick<KafkaOptions, 'ssl'> => {

@@ -1,3 +1,4 @@
+export { clockConformance } from './clock.conformance';
 export { eventStoreConformance } from './event-store.conformance';
 export {
   type AppendFault,

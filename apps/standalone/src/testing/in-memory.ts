@@ -1,9 +1,9 @@
 import 'reflect-metadata';
+import { systemClock } from '@drawdown/adapters/embedded/system-clock';
 import { ensureAdminKey } from '@drawdown/commands';
 import { createHttp, createLogger, PrometheusMetrics, Readiness } from '@drawdown/http';
 import { LocalCatalogue, LocalLedger } from '@drawdown/ledger';
-import { fromMicros, type Instant } from '@drawdown/kernel';
-import { type Clock, type EventStore, NO_LOG } from '@drawdown/ports';
+import { type EventStore, NO_LOG } from '@drawdown/ports';
 import { inMemoryEventStore, inMemorySnapshots } from '@drawdown/ports/testing';
 import type { ReadModels } from '@drawdown/projections';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -31,14 +31,6 @@ interface Options {
   readonly logger?: ReturnType<typeof createLogger>;
 }
 
-const machineClock: Clock = {
-  now: (): Instant => {
-    const now = fromMicros(BigInt(Date.now()) * 1000n);
-    if (now === undefined) throw new Error('the machine clock is out of range');
-    return now;
-  },
-};
-
 /** The whole process over HTTP, on the in-memory references of the ports. */
 export const openInMemory = async ({
   store = inMemoryEventStore(),
@@ -48,12 +40,13 @@ export const openInMemory = async ({
   logger = createLogger('silent'),
 }: Options = {}): Promise<InMemoryServer> => {
   const settings = readSettings(environment);
+  const clock = systemClock();
   const metrics = new PrometheusMetrics();
   const readiness = new Readiness();
-  const catalogue: LocalCatalogue = new LocalCatalogue(store, machineClock, (card, version) =>
+  const catalogue: LocalCatalogue = new LocalCatalogue(store, clock, (card, version) =>
     ledger.lastPriced(card, version),
   );
-  const shared = { clock: machineClock, metrics, log: NO_LOG };
+  const shared = { clock, metrics, log: NO_LOG };
   const ledger: LocalLedger = new LocalLedger(1, { store, snapshots: inMemorySnapshots(), catalogue, ...shared });
   await catalogue.start();
   await ledger.start();
@@ -62,7 +55,7 @@ export const openInMemory = async ({
     ledger,
     catalogue,
     readModels,
-    clock: machineClock,
+    clock,
     metrics,
     readiness,
     newAdminKey: null,
@@ -76,7 +69,7 @@ export const openInMemory = async ({
 
 /** Read models of a ledger in which nothing happened. */
 export const emptyReadModels = (): ReadModels => {
-  const asOf = { position: new Map([['0', 0]]), time: machineClock.now() };
+  const asOf = { position: new Map([['0', 0]]), time: systemClock().now() };
   const page = async () => ({ value: { data: [], next_cursor: null }, asOf });
   const missing = async () => undefined;
   const total = async () => ({ value: { data: [], total: '0' }, asOf });

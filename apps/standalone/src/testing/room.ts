@@ -1,5 +1,5 @@
 /** A data folder whose space can be taken away and given back while a server works in it. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -32,11 +32,14 @@ export const shortFiles = (parent: string): Room => {
   };
 };
 
-/** A disk of its own (tmpfs); undefined where this process may not mount one. */
-export const smallDisk = (parent: string): Room | undefined => {
+/** It is not allowed here, and nothing that a test could be corrected for. */
+class MayNotMount extends Error {}
+
+/** A disk of its own (tmpfs), where {@link mayMountDisk}. */
+export const smallDisk = (parent: string): Room => {
   const folder = path.join(parent, 'disk');
   mkdirSync(folder);
-  if (!mounted(folder)) return undefined;
+  mount(folder);
   const resize = (bytes: number): void => {
     execFileSync('mount', ['-o', `remount,size=${String(bytes)}`, folder], { stdio: ['ignore', 'ignore', 'pipe'] });
   };
@@ -48,14 +51,19 @@ export const smallDisk = (parent: string): Room | undefined => {
   };
 };
 
-/** Whether this process may mount one; where it may not, it is said aloud that `what` is not tested. */
+/** Whether this process may mount one; where it may not, it is said aloud why `what` is not tested. */
 export const mayMountDisk = (what: string): boolean => {
   const parent = mkdtempSync(path.join(tmpdir(), 'drawdown-mount-'));
-  const disk = smallDisk(parent);
-  disk?.remove();
-  rmSync(parent, { recursive: true, force: true });
-  if (disk === undefined) process.stdout.write(`this process may not mount a disk: skipped: ${what}\n`);
-  return disk !== undefined;
+  try {
+    smallDisk(parent).remove();
+    return true;
+  } catch (error) {
+    if (!(error instanceof MayNotMount)) throw error;
+    process.stdout.write(`SKIPPED: ${what}: ${error.message}\n`);
+    return false;
+  } finally {
+    rmSync(parent, { recursive: true, force: true });
+  }
 };
 
 /** The server writes on meanwhile, and a disk does not become smaller than what lies on it: then it is tried again. */
@@ -71,14 +79,17 @@ const takeAll = (folder: string, resize: (bytes: number) => void): void => {
   }
 };
 
-const mounted = (folder: string): boolean => {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return false;
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${String(SIZE_BYTES)}`, 'drawdown-room', folder], {
-      stdio: 'ignore',
-    });
-    return true;
-  } catch {
-    return false; // a container that may not mount
-  }
+/** Throws {@link MayNotMount} where it is not allowed; any other failure is one. */
+const mount = (folder: string): void => {
+  if (process.platform !== 'linux') throw new MayNotMount('it needs Linux, to mount a disk of a size');
+  if (process.getuid?.() !== 0) throw new MayNotMount('only root may mount the small disk that it needs');
+  const words = ['-t', 'tmpfs', '-o', `size=${String(SIZE_BYTES)}`, 'drawdown-room', folder];
+  const { status, stderr, error } = spawnSync('mount', words, {
+    encoding: 'utf8',
+    env: { ...process.env, LC_ALL: 'C' },
+  });
+  if (status === 0) return;
+  const said = error?.message ?? stderr.trim();
+  if (/permission denied|not permitted/i.test(said)) throw new MayNotMount(`this container may not mount: ${said}`);
+  throw new Error(`the small disk cannot be mounted: ${said}`);
 };

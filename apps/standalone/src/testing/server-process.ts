@@ -18,6 +18,8 @@ export interface ServerOptions {
   /** A free one where absent; given, a server comes back where it was. */
   readonly port?: number;
   readonly environment?: Readonly<Record<string, string>>;
+  /** What node is told to run; the compiled program where absent. */
+  readonly words?: readonly string[];
 }
 
 export interface Exit {
@@ -58,9 +60,9 @@ export class ServerProcess {
   }
 
   /** Starts it and does not wait. */
-  static async spawn({ dataFolder, port, environment = {} }: ServerOptions): Promise<ServerProcess> {
+  static async spawn({ dataFolder, port, environment = {}, words = [MAIN] }: ServerOptions): Promise<ServerProcess> {
     const taken = port ?? (await freePort());
-    const child = spawn(process.execPath, [MAIN], {
+    const child = spawn(process.execPath, words, {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {

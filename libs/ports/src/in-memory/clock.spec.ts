@@ -1,5 +1,8 @@
 import { HOUR_MICROS, type Instant } from '@drawdown/kernel';
+import { clockConformance } from '../clock.conformance';
 import { manualClock } from './clock';
+
+clockConformance(() => manualClock('2026-02-28T23:30:00.000000Z' as Instant));
 
 test('the manual clock stands still until it is moved', () => {
   const clock = manualClock('2026-02-28T23:30:00.000000Z' as Instant);
