@@ -20,6 +20,7 @@ import { loadShard } from './load-shard';
 import { MicroBatch } from './micro-batch';
 import { TakenOffsets } from './offsets';
 import { PastDecisions } from './past-decisions';
+import { SettleLateness } from './settle-lateness';
 import { realSleep, type Sleep } from './sleep';
 import { takeSnapshot } from './snapshot';
 import { Turn } from './turn';
@@ -86,6 +87,7 @@ export class LedgerShard {
   private saving: Promise<void> | null = null;
   /** Set while the store does not answer an append: nobody is left waiting for that. */
   private stalled: LedgerUnavailable | null = null;
+  private readonly lateness: SettleLateness;
   readonly stream: string;
 
   constructor(
@@ -95,6 +97,7 @@ export class LedgerShard {
     this.stream = ledgerStream(shard);
     this.past = new PastDecisions(ports.store, shard);
     this.sleep = ports.sleep ?? realSleep;
+    this.lateness = new SettleLateness(shard, ports.metrics);
   }
 
   async start(): Promise<void> {
@@ -106,11 +109,16 @@ export class LedgerShard {
   private async settleByTime(): Promise<never> {
     for (;;) {
       await this.sleep(SETTLE_EVERY_MS, { signal: this.stopping.signal, ref: false });
+      this.reportLateness();
       const due = this.state?.due.get('')?.peek();
       if (this.draining || due === undefined || due.due > this.ports.clock.now()) continue;
       if ((await this.ports.isClockRight?.()) === false) continue;
       this.submit({ kind: 'settle', clock: '', resolve: () => undefined, reject: this.logFailure });
     }
+  }
+
+  private reportLateness(): void {
+    this.lateness.report(this.ahead ? null : this.state, this.frozen, this.ports.clock.now());
   }
 
   /** Decides and stores everything accepted so far, takes a snapshot, and refuses what comes later. */
@@ -127,6 +135,7 @@ export class LedgerShard {
     done.abort();
     this.stopping.abort();
     if (this.running !== null) this.fail(new Error('stopped while the event store did not answer'), this.inFlight);
+    this.lateness.end();
     await this.saving;
     if (this.chargesSinceSnapshot > 0) await this.snapshot();
   }
@@ -344,6 +353,7 @@ export class LedgerShard {
   private finish(decided: Decided): void {
     for (const work of decided.works) if (work.kind === 'usage') work.durable = work.outcomes.length;
     this.ahead = false;
+    if (this.lateness.isLate) this.reportLateness();
     this.waitingUsages = this.queuedUsages(); // who is told may send more at once
     this.letReadersGo();
     const position = positionOf(this.shard, this.revision);
