@@ -110,6 +110,8 @@ export class LedgerShard {
     for (;;) {
       await this.sleep(SETTLE_EVERY_MS, { signal: this.stopping.signal, ref: false });
       this.reportLateness();
+      // Its state was dropped, and nobody may ask for it again: a process that is not ready is sent nothing.
+      if (this.state === null && !this.draining) this.running ??= this.run();
       const due = this.state?.due.get('')?.peek();
       if (this.draining || due === undefined || due.due > this.ports.clock.now()) continue;
       if ((await this.ports.isClockRight?.()) === false) continue;
