@@ -105,6 +105,7 @@ describe('FLT-20, FLT-24: a store that cannot take it', () => {
       [true, true],
     );
     expect(await world.store.head('ledger-0')).toBe(head);
+    expect(world.metrics.of('append_total{outcome=failed}')).toBe(1);
     expect(world.ledger.trouble).toMatch('the store is unavailable');
     expect(await world.time.until(world.run(grant('5'), { key: 'k' }))).toMatchObject({
       accepted: true,
