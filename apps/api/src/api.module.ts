@@ -20,7 +20,7 @@ export class ApiModule {
     return {
       module: ApiModule,
       imports: [
-        PartsModule.of(parts, logger, providers),
+        PartsModule.of(parts, { log: logger, metrics, providers }),
         HttpModule.with({ settings: http, logger, metrics, readiness, ...tokens }),
       ],
     };

@@ -54,7 +54,10 @@ export class Parts {
     const lastPriced = (card: string, version: number) => this.ledger.lastPriced(card, version);
     this.followed = new FollowedCatalogue({ store, clock, log, lastPriced });
     const progress = new CheckpointProgress(database, projectors, log);
-    this.readModels = readModels({ database, store, progress, shardOf: (id) => shardOf(id, this.shardCount) });
+    this.readModels = readModels({
+      ...{ database, store, progress, metrics },
+      shardOf: (id) => shardOf(id, this.shardCount),
+    });
     const count = (): number => this.shardCount;
     const read = organizationReads({
       ...{ models: this.readModels, catalogue: this.catalogue, now: () => clock.now() },
@@ -62,7 +65,7 @@ export class Parts {
       settledAt: (clockId) => this.ledger.settledAt(clockId),
     });
     this.ledger = new RemoteLedger({
-      ...{ store, stream, clock, log, catalogue: this.catalogue, read },
+      ...{ store, stream, clock, log, metrics, catalogue: this.catalogue, read },
       takesUsage: takesUsageOf(this.readModels, log),
       get shards() {
         return count();

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { headOf, must, send } from './testing/api';
 import { checkBooks, endLoads, outcomes, startLoad } from './testing/load/scene';
+import { metricSum } from './testing/metrics';
 import { mayMountDisk, type Room, shortFiles, smallDisk } from './testing/room';
 import { ADMIN_KEY, ServerProcess } from './testing/server-process';
 import { until } from './testing/until';
@@ -90,6 +91,7 @@ const withoutRoom = async ({ folder: dataFolder, take, give }: Room): Promise<vo
     await until('a grant is refused', FULL_MAX_MS, () => probe.isRefused());
     // Between two attempts to store it has only read, and complains of nothing.
     await until('it says why', FULL_MAX_MS, async () => /nothing was stored/.test((await ledgerTrouble(url)) ?? ''));
+    expect(await metricSum(url, 'append_total', 'outcome="failed"')).toBeGreaterThanOrEqual(time);
     expect((await fetch(`${url}/livez`)).status).toBe(200);
     give(pid);
     const backMs = await until('it is ready', BACK_MAX_MS, () => isReady(url));

@@ -30,9 +30,9 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const start = async () => {
+const start = async (environment: ServerOptions['environment'] = {}) => {
   const dataFolder = path.join(folder, 'data');
-  const server = await ServerProcess.start({ dataFolder });
+  const server = await ServerProcess.start({ dataFolder, environment });
   return { dataFolder, server, ...(await startLoad(server.url, folder, CLIENTS)) };
 };
 
@@ -65,7 +65,7 @@ test(`FLT-06: killed ${String(KILLS)} times under load, it has what it acknowled
 });
 
 test('FLT-09: stopped under load, it ends in time with code 0 and loses nothing', async () => {
-  const { dataFolder, server, journal, generator } = await start();
+  const { dataFolder, server, journal, generator } = await start({ DRAWDOWN_LOG_LEVEL: 'info' });
   await sleep(LIFE_MS.most);
   const begun = performance.now();
   const stopping = server.stop();
@@ -77,6 +77,8 @@ test('FLT-09: stopped under load, it ends in time with code 0 and loses nothing'
   await checkBooks(again.url, journal.read());
   expect(exit).toEqual({ code: 0, signal: null });
   expect(tookMs).toBeLessThan(STOP_MAX_MS);
+  const drained = /"seconds":([\d.]+),"msg":"what was accepted is finished"/.exec(server.output)?.[1];
+  expect(Number(drained)).toBeLessThanOrEqual(tookMs / 1000);
 });
 
 test('a second process on the same data folder ends at once and says who holds it', async () => {

@@ -4,8 +4,8 @@ import path from 'node:path';
 import { openFileSnapshots } from '@drawdown/adapters/embedded/file-snapshots';
 import { openSqliteEventStore } from '@drawdown/adapters/embedded/sqlite-event-store';
 import { loadShard } from '@drawdown/ledger';
-import { grant, hold, openLedger, stateHash, used, withOrganization } from '@drawdown/ledger/testing';
-import { type EventStore, NO_LOG, NO_METRICS, type SnapshotStore } from '@drawdown/ports';
+import { CountedMetrics, grant, hold, openLedger, stateHash, used, withOrganization } from '@drawdown/ledger/testing';
+import { type EventStore, NO_LOG, type SnapshotStore } from '@drawdown/ports';
 import { inMemorySnapshots } from '@drawdown/ports/testing';
 
 /** The full size takes a minute; under CI a tenth of it, and the times are compared with each other. */
@@ -68,9 +68,13 @@ const add = async (world: Awaited<ReturnType<typeof openLedger>>, from: number, 
 };
 
 const loaded = async (from: SnapshotStore) => {
-  const started = performance.now();
-  const state = await loadShard(0, { store, snapshots: from, metrics: NO_METRICS, log: NO_LOG });
-  return { ms: performance.now() - started, revision: state.revision, hash: stateHash(state) };
+  const [started, metrics] = [performance.now(), new CountedMetrics()];
+  const state = await loadShard(0, { store, snapshots: from, metrics, log: NO_LOG });
+  const ms = performance.now() - started;
+  const [reported = NaN] = metrics.observed('shard_load_duration_seconds');
+  expect(1000 * reported).toBeLessThanOrEqual(ms);
+  expect(1000 * reported).toBeGreaterThan(ms / 2);
+  return { ms, revision: state.revision, hash: stateHash(state) };
 };
 
 test(`FLT-29: a shard of ${String(EVENTS)} events is ready in time with a snapshot, and the same without one`, async () => {

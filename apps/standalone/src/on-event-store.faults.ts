@@ -6,6 +6,7 @@ import { listening, startStoreProcess, storeUrl } from '@drawdown/adapters/clust
 import { send } from './testing/api';
 import { charge } from './testing/forms/charge';
 import { chargesIn, leftAfter, makeOrganizations, untilLeft, usageOf } from './testing/forms/organizations';
+import { metricSum } from './testing/metrics';
 import { type ServerOptions, ServerProcess } from './testing/server-process';
 import { until } from './testing/until';
 
@@ -68,14 +69,15 @@ test('FLT-20: without its event store it starts, says at /readyz what is missing
   await server.alive();
   const ready = await send(`${server.url}/readyz`, 'GET');
   expect([ready.status, ready.body['checks']]).toMatchObject([503, { event_store: { ok: false } }]);
-  expect(await send(`${server.url}/v1/events`, 'POST', {})).toMatchObject({
-    status: 503,
-    body: { code: 'unavailable' },
-  });
+  const refused = await fetch(`${server.url}/v1/events`, { method: 'POST', body: '{}' });
+  expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
+  expect(await refused.json()).toMatchObject({ code: 'unavailable' });
   double.start();
   await server.ready(); // a first start, which makes a database, too
   const [name = ''] = await makeOrganizations(server.url, 1);
   await charge(server.url, usageOf(name, 'before', 1));
+  const isUp = (): Promise<number> => metricSum(server.url, 'dependency_up', 'dependency="event_store"');
+  await until('the store is up', BACK_MAX_MS, async () => (await isUp()) === 1);
 
   await double.kill(); // and started again at once
   await listening(double);
@@ -95,6 +97,7 @@ test('FLT-20: without its event store it starts, says at /readyz what is missing
     BACK_MAX_MS,
     async () => (await send(`${server.url}/readyz`, 'GET')).status === 503,
   );
+  await until('an alert can see it', BACK_MAX_MS, async () => (await isUp()) === 0);
   const begun = performance.now();
   expect((await server.stop()).signal).toBeNull();
   expect(performance.now() - begun).toBeLessThan(STOP_MAX_MS + 2_000);

@@ -33,7 +33,7 @@ interface OpenedReadModels {
  * (FLT-41); rejects with DatabaseTooNew where that is known by then.
  */
 export const openReadModels = async (followed: Followed): Promise<OpenedReadModels> => {
-  const { store, shards, readSide, shardOf, readiness } = followed;
+  const { store, shards, readSide, shardOf, readiness, metrics } = followed;
   const database = openQueries(followed);
   readiness.register('database', async () => {
     await database.query('SELECT 1');
@@ -44,7 +44,7 @@ export const openReadModels = async (followed: Followed): Promise<OpenedReadMode
   const waiting = new AbortController();
   const late = pause(TABLES_MAX_MS, undefined, { signal: waiting.signal }).catch(() => undefined); // aborted: not late
   await Promise.race([readSide.progress.opened(), late]).finally(() => waiting.abort());
-  return { readModels: readModels({ database, progress: readSide.progress, store, shardOf }), database };
+  return { readModels: readModels({ database, progress: readSide.progress, store, shardOf, metrics }), database };
 };
 
 /** A PostgreSQL is asked from here, without the way through the thread; the embedded database is where it works. */

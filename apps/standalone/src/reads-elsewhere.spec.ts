@@ -31,7 +31,7 @@ let after: string;
 /** An API as it runs beside workers: it has the catalogue and the read models, and no organization in memory. */
 const openElsewhere = async ({ store, catalogue, ledger }: InMemoryServer): Promise<NestFastifyApplication> => {
   const progress = new CheckpointProgress(database, projectors, NO_LOG);
-  const models = readModels({ database, progress, store, shardOf: () => 0 });
+  const models = readModels({ database, progress, store, shardOf: () => 0, metrics: NO_METRICS });
   const settings = new HttpSettings(true, undefined, false);
   const head = async () => positionOf(0, await store.head('ledger-0'));
   const reads = organizationReads({ models, catalogue, now: settings.now, head, settledAt: () => null });

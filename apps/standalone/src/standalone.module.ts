@@ -21,7 +21,7 @@ export class StandaloneModule {
     return {
       module: StandaloneModule,
       imports: [
-        PartsModule.of(parts, logger, providers),
+        PartsModule.of(parts, { log: logger, metrics, providers }),
         HttpModule.with({ settings: http, logger, metrics, readiness, ...tokens }),
       ],
     };

@@ -101,7 +101,12 @@ describe('INV-LED-3, FLD-26: two owners of one shard', () => {
     await second.run(grant('1'));
     await first.run(grant('1'));
     first.clock.advance(2n * 86_400_000_000n);
+    const conflicts = (): number[] =>
+      [first, second].map(({ metrics }) => metrics.of('append_total{outcome=conflict}'));
+    const before = conflicts();
     await Promise.all([first.ledger.settleClock(''), second.ledger.settleClock('')]);
+    const lost = conflicts().map((count, i) => count - (before[i] ?? 0));
+    expect(lost.sort()).toEqual([0, 1]);
     const log = await recorded(store);
     expect(log.filter(({ event }) => event.type === 'HoldExpired')).toHaveLength(1);
     expect(await first.available()).toBe('12');

@@ -111,6 +111,25 @@ function* dueOn(state: ShardState, clock: string): Iterable<{ due: Instant; orga
   }
 }
 
+/**
+ * For whom something is due first on a clock ('' is the machine's), and when. Entries that are out of date are dropped,
+ * and those of organizations that are frozen: nothing is booked for them.
+ */
+export const firstDue = (
+  state: ShardState,
+  clock: string,
+  frozen: ReadonlyMap<string, unknown>,
+): { readonly due: Instant; readonly resident: Resident } | null => {
+  const queue = state.due.get(clock);
+  for (let first = queue?.peek(); first !== undefined; first = queue?.peek()) {
+    const { due, organizationId } = first;
+    const resident = state.residents.get(organizationId);
+    if (resident?.due === due && !frozen.has(organizationId)) return { due, resident };
+    queue?.pop();
+  }
+  return null;
+};
+
 /** Puts every organization into the due queues; for a state that was restored. */
 export const rescheduleAll = (state: ShardState): void => {
   state.due.clear();

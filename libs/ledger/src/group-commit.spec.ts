@@ -39,6 +39,27 @@ test('everything that comes in one tick is one append; an answer says where it s
   expect(await world.store.head('ledger-0')).toBe(head + 3);
 });
 
+test('FLT-23: how long a command took is reported by its kind, those that were refused or failed included', async () => {
+  const faults = faultyEventStore(inMemoryEventStore());
+  const world = await openLedger({ store: faults });
+  await withOrganization(world, { credits: '0' });
+  const took = (kind: string) => world.metrics.observed(`command_duration_seconds{command=${kind}}`);
+  const held = faults.holdNext();
+  const begun = performance.now();
+  const granted = world.run(grant('10'));
+  await held.reached;
+  const waiting = [world.run(hold('99')), world.run({ type: 'AssignRateCard', rateCard: 'unknown' })];
+  expect(took('GrantCredits')).toEqual([]);
+  const heldSeconds = (performance.now() - begun) / 1000;
+  held.release();
+  expect((await Promise.all([granted, ...waiting])).map(({ accepted }) => accepted)).toEqual([true, false, false]);
+  faults.failNext('unavailable');
+  await expect(world.run(grant('1'))).rejects.toMatchObject({ code: 'unavailable' });
+  expect([took('GrantCredits').length, took('AuthorizeHold').length, took('AssignRateCard').length]).toEqual([2, 1, 2]);
+  expect(took('GrantCredits')[0]).toBeGreaterThanOrEqual(heldSeconds);
+  expect(Math.max(...took('GrantCredits'))).toBeLessThan(5);
+});
+
 test('INV-LED-5: nobody is answered before the append is durable', async () => {
   const { run, charge, held, time } = await heldLedger();
   const answered: string[] = [];
@@ -70,21 +91,26 @@ test('INV-LED-5: reads meanwhile wait, and never show what is not durable', asyn
 });
 
 test('a read after a position waits for it, and says how far it saw', async () => {
-  const { run, ledger, held, time } = await heldLedger();
+  const { run, ledger, held, time, metrics } = await heldLedger();
+  const after = new Map([['0', 3]]);
+  const read = () => ledger.read('acme', after, (organization) => organization.lots.size);
+  const early = read();
   const granted = run(grant('5'));
   await held.reached;
-  const after = new Map([['0', 3]]);
-  const read = ledger.read('acme', after, (organization) => organization.lots.size);
+  const meanwhile = read();
   held.release();
   const result = await granted;
-  expect((await time.until(read))?.asOf.position).toEqual(result.accepted ? result.position : null);
+  for (const seen of [early, meanwhile])
+    expect((await time.until(seen))?.asOf.position).toEqual(result.accepted ? result.position : null);
+  expect(metrics.of('read_waits_total{outcome=caught_up}')).toBe(1);
   expect(result).toMatchObject({ accepted: true, position: new Map([['0', 3]]) });
 });
 
 test('a read after a position that never comes is refused after 5 s (api.md: read_model_behind)', async () => {
-  const { ledger, time } = await heldLedger();
+  const { ledger, time, metrics } = await heldLedger();
   const read = ledger.read('acme', new Map([['0', 99]]), () => 1);
   await expect(time.until(read)).rejects.toMatchObject({ code: 'read_model_behind' });
+  expect(metrics.of('read_waits_total{outcome=behind}')).toBe(1);
 });
 
 test('FLT-09: a stop decides and stores what was accepted, and refuses what comes later', async () => {

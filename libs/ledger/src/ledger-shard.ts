@@ -20,6 +20,7 @@ import { loadShard } from './load-shard';
 import { MicroBatch } from './micro-batch';
 import { TakenOffsets } from './offsets';
 import { PastDecisions } from './past-decisions';
+import { SettleLateness } from './settle-lateness';
 import { realSleep, type Sleep } from './sleep';
 import { takeSnapshot } from './snapshot';
 import { Turn } from './turn';
@@ -86,6 +87,7 @@ export class LedgerShard {
   private saving: Promise<void> | null = null;
   /** Set while the store does not answer an append: nobody is left waiting for that. */
   private stalled: LedgerUnavailable | null = null;
+  private readonly lateness: SettleLateness;
   readonly stream: string;
 
   constructor(
@@ -95,6 +97,7 @@ export class LedgerShard {
     this.stream = ledgerStream(shard);
     this.past = new PastDecisions(ports.store, shard);
     this.sleep = ports.sleep ?? realSleep;
+    this.lateness = new SettleLateness(shard, ports.metrics);
   }
 
   async start(): Promise<void> {
@@ -106,11 +109,18 @@ export class LedgerShard {
   private async settleByTime(): Promise<never> {
     for (;;) {
       await this.sleep(SETTLE_EVERY_MS, { signal: this.stopping.signal, ref: false });
+      this.reportLateness();
+      // Its state was dropped, and nobody may ask for it again: a process that is not ready is sent nothing.
+      if (this.state === null && !this.draining) this.running ??= this.run();
       const due = this.state?.due.get('')?.peek();
       if (this.draining || due === undefined || due.due > this.ports.clock.now()) continue;
       if ((await this.ports.isClockRight?.()) === false) continue;
       this.submit({ kind: 'settle', clock: '', resolve: () => undefined, reject: this.logFailure });
     }
+  }
+
+  private reportLateness(): void {
+    this.lateness.report(this.ahead ? null : this.state, this.frozen, this.ports.clock.now());
   }
 
   /** Decides and stores everything accepted so far, takes a snapshot, and refuses what comes later. */
@@ -126,6 +136,7 @@ export class LedgerShard {
     while (this.running !== null && !this.stopping.signal.aborted) await Promise.race([this.running, late]);
     this.stopping.abort();
     if (this.running !== null) this.fail(new Error('stopped while the event store did not answer'), this.inFlight);
+    this.lateness.end();
     // It makes the next start short, here or elsewhere; but who keeps it may hang.
     await Promise.race([this.lastSnapshot(), late]);
     done.abort();
@@ -350,6 +361,7 @@ export class LedgerShard {
   private finish(decided: Decided): void {
     for (const work of decided.works) if (work.kind === 'usage') work.durable = work.outcomes.length;
     this.ahead = false;
+    if (this.lateness.isLate) this.reportLateness();
     this.waitingUsages = this.queuedUsages(); // who is told may send more at once
     this.letReadersGo();
     const position = positionOf(this.shard, this.revision);

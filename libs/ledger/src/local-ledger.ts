@@ -3,6 +3,7 @@ import { type Instant, latest, type Position, positionOf } from '@drawdown/kerne
 import { randomUUID } from 'node:crypto';
 import { viewAsOf } from './as-of';
 import { catalogueRefusal } from './catalogue-refusal';
+import { timedCommand } from './command-duration';
 import {
   type AsOf,
   type CommandResult,
@@ -63,6 +64,16 @@ export class LocalLedger implements Ledger {
 
   /** A command is in its shard's queue when this returns, but a refund that has to be looked for in the log first. */
   run(
+    organizationId: string,
+    command: OrganizationCommand,
+    sender: Sender,
+    idempotency: Idempotency | null,
+  ): Promise<CommandResult> {
+    const { metrics } = this.ports;
+    return timedCommand(metrics, command, () => this.decide(organizationId, command, sender, idempotency));
+  }
+
+  private decide(
     organizationId: string,
     command: OrganizationCommand,
     sender: Sender,
@@ -145,11 +156,15 @@ export class LocalLedger implements Ledger {
   }
 
   private async waitFor(shard: LedgerShard, revision: number): Promise<void> {
-    const sleep = this.ports.sleep ?? realSleep;
+    const { sleep = realSleep, metrics } = this.ports;
     for (let waited = 0; shard.revision < revision; waited += READ_STEP_MS) {
-      if (waited >= READ_WAIT_MS) throw new ReadBehind('this position is further than what is stored');
+      if (waited >= READ_WAIT_MS) {
+        metrics.count('read_waits_total', { outcome: 'behind' });
+        throw new ReadBehind('this position is further than what is stored');
+      }
       await sleep(READ_STEP_MS);
     }
+    metrics.count('read_waits_total', { outcome: 'caught_up' });
   }
 
   asOf<T>(

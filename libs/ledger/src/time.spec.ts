@@ -18,8 +18,8 @@ const at = (days: number): Instant => later(START, { days });
 const organizations = ['c', 'a', 'b'];
 
 /** Three organizations with lots that begin and end, and holds that end, over three months. */
-const planned = async (): Promise<LedgerWorld> => {
-  const world = await openLedger();
+const planned = async (given: Parameters<typeof openLedger>[0] = {}): Promise<LedgerWorld> => {
+  const world = await openLedger(given);
   for (const [i, id] of organizations.entries()) {
     await withOrganization(world, { id, credits: '0' });
     let number = 0;
@@ -84,6 +84,24 @@ describe('INV-TIM-6: what is due is booked the same whenever that happens', () =
     expect(timer.what).toHaveLength(21);
     expect(jump.what).toEqual(timer.what);
     expect(byOrganization((await settledIn(commanded)).what)).toEqual(byOrganization(timer.what));
+  });
+
+  test('FLT-71: how late it is can be seen while nothing settles, and is 0 once commands have booked it', async () => {
+    const world = await planned({ isClockRight: async () => false }); // so nothing is settled by time alone
+    const late = (): number => world.metrics.of('settle_due_oldest_seconds{shard=0}');
+    await world.time.pass(1_000);
+    expect(late()).toBe(0);
+    for (const days of [10.5, 30, 89]) {
+      world.clock.moveTo(at(days));
+      await world.time.pass(1_000);
+      expect(late()).toBe((days - 10) * 86_400); // the lot of `c` began on the tenth day
+    }
+    const left: number[] = [];
+    for (const of of organizations) {
+      await mustBeAccepted(world.run(grant('1'), { of }));
+      left.push(late());
+    }
+    expect(left).toEqual([78 * 86_400, 77 * 86_400, 0]); // `a` was due a day later, `b` two
   });
 
   test('two lots and two holds due at one instant are booked one after the other, organizations by id', async () => {

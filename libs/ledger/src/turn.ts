@@ -22,6 +22,7 @@ import { hash as digest } from 'node:crypto';
 import type { Catalogue } from './catalogue';
 import { catalogueRefusal } from './catalogue-refusal';
 import {
+  firstDue,
   foldCharge,
   foldIdentity,
   foldOwn,
@@ -161,18 +162,13 @@ export class Turn {
 
   /** Books what is due on a clock, in the order of the due instants; true where nothing is left. */
   settleClock({ clock }: SettleWork): boolean {
-    const queue = this.state.due.get(clock);
     let settled = 0;
     for (;;) {
-      const first = queue?.peek();
-      if (queue === undefined || first === undefined) return true;
-      const resident = this.state.residents.get(first.organizationId);
-      if (resident?.due !== first.due || this.frozen.has(first.organizationId)) {
-        queue.pop(); // out of date
-        continue;
-      }
+      const first = firstDue(this.state, clock, this.frozen);
+      if (first === null) return true;
+      const { due, resident } = first;
       const now = this.nowFor(resident);
-      if (first.due > now) return true;
+      if (due > now) return true;
       if (settled >= SETTLED_PER_TURN || !this.hasRoomToSettle(resident)) return false;
       // The entry stays where the same instant has more to settle, and is out of date where it has not.
       settled += this.settleOnce(resident, now);

@@ -1,7 +1,9 @@
+import { later, START } from '@drawdown/domain/testing';
 import { type EventStore, StoreUnavailable } from '@drawdown/ports';
 import { type AppendFault, faultyEventStore, type FaultyEventStore, inMemoryEventStore } from '@drawdown/ports/testing';
 import { LedgerUnavailable } from './ledger';
-import { delegating, grant, hold, openLedger, recorded, recordingStore, used, withOrganization } from './testing';
+import { delegating, grant, hold, mustBeAccepted, openLedger, recorded, recordingStore } from './testing';
+import { used, withOrganization } from './testing';
 import type { LedgerWorld } from './testing';
 
 interface FaultyWorld extends LedgerWorld {
@@ -103,6 +105,7 @@ describe('FLT-20, FLT-24: a store that cannot take it', () => {
       [true, true],
     );
     expect(await world.store.head('ledger-0')).toBe(head);
+    expect(world.metrics.of('append_total{outcome=failed}')).toBe(1);
     expect(world.ledger.trouble).toMatch('the store is unavailable');
     expect(await world.time.until(world.run(grant('5'), { key: 'k' }))).toMatchObject({
       accepted: true,
@@ -110,6 +113,17 @@ describe('FLT-20, FLT-24: a store that cannot take it', () => {
     });
     expect(world.ledger.trouble).toBeNull();
     expect(await world.available()).toBe('15');
+  });
+
+  test('where nobody asks again, the shard is loaded again by itself, and books what has become due', async () => {
+    const world = await faultyLedger();
+    await mustBeAccepted(world.run(hold('3', later(START, { hours: 1 }))));
+    world.faults.failNext('unavailable');
+    await expect(world.run(grant('5'))).rejects.toThrow(LedgerUnavailable);
+    world.clock.moveTo(later(START, { hours: 2 }));
+    await world.time.pass(5_000);
+    expect(world.ledger.trouble).toBeNull();
+    expect((await recorded(world.store)).filter(({ event }) => event.type === 'HoldExpired')).toHaveLength(1);
   });
 
   test('FLT-25: it is left alone for a second before it is asked again', async () => {

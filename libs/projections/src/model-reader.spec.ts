@@ -1,6 +1,6 @@
 import type { ReadProgress } from '@drawdown/delivery';
 import { type Instant, positionOf } from '@drawdown/kernel';
-import { DatabaseUnavailable, type Sql } from '@drawdown/ports';
+import { DatabaseUnavailable, NO_METRICS, type Sql } from '@drawdown/ports';
 import { ModelReader } from './model-reader';
 import { ReadModelBehind } from './read-models';
 
@@ -13,12 +13,20 @@ const progress: ReadProgress = { serving: behind, reached: behind, lost: () => u
 const NOW = '2026-01-01T00:00:00.000000Z' as Instant;
 const question = () => ({ sql: 'SELECT 1', parameters: [] });
 
+let waits: string[];
+beforeEach(() => (waits = []));
+const metrics = {
+  ...NO_METRICS,
+  count: (name: string, labels: Readonly<Record<string, string>> = {}) => waits.push(`${name} ${labels['outcome']}`),
+};
+
 const read = (database: Sql): Promise<unknown> =>
-  new ModelReader(database, progress, () => 0).askAll('balances', positionOf(0, 4), NOW, question);
+  new ModelReader(database, progress, () => 0, metrics).askAll('balances', positionOf(0, 4), NOW, question);
 
 describe('a position that is not reached', () => {
   test('is behind where the database answers', async () => {
     await expect(read({ query: async () => [] })).rejects.toBeInstanceOf(ReadModelBehind);
+    expect(waits).toEqual(['read_waits_total behind']);
   });
 
   test.each([
@@ -28,5 +36,6 @@ describe('a position that is not reached', () => {
     const from = performance.now();
     await expect(read({ query })).rejects.toBeInstanceOf(DatabaseUnavailable);
     expect(performance.now() - from).toBeLessThan(TOLD_MAX_MS);
+    expect(waits).toEqual(['read_waits_total unavailable']);
   });
 });

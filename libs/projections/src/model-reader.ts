@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ReadProgress } from '@drawdown/delivery';
 import { CATALOGUE, type Position, positionOf } from '@drawdown/kernel';
-import { DatabaseUnavailable, type Row, type Sql, type SqlValue } from '@drawdown/ports';
+import { DatabaseUnavailable, type Metrics, type Row, type Sql, type SqlValue } from '@drawdown/ports';
 import { type PageRequest, type ReadAsOf, type Reading, ReadModelBehind } from './read-models';
 
 /** How long a read waits for the position that its caller has seen (api.md, Conventions). */
@@ -46,6 +46,7 @@ export class ModelReader {
     private readonly database: Sql,
     readonly progress: ReadProgress,
     readonly shardOf: (organizationId: string) => number,
+    private readonly metrics: Metrics,
   ) {}
 
   /** Asks about one organization: the answer is a prefix of its shard. */
@@ -84,16 +85,38 @@ export class ModelReader {
     const reached = [...after].map(([shard, seen]) =>
       this.progress.reached(projector, Number(shard), seen, AFTER_TIMEOUT_MS),
     );
-    await this.unlessAway(Promise.all(reached));
-    for (;;) {
-      const answer = await ask();
-      const { position } = answer.asOf;
-      if ([...after].every(([shard, seen]) => (position.get(shard) ?? -1) >= seen)) return answer;
-      if (performance.now() > until) {
-        throw new ReadModelBehind(`the database that is read has less of ${projector} than was asked for`);
+    let waited = false;
+    // What was reached before is known within this turn of the event loop.
+    const turn = setImmediate(() => (waited = true));
+    try {
+      const all = Promise.all(reached).catch((error: unknown) => {
+        waited = true;
+        throw error;
+      });
+      await this.unlessAway(all).finally(() => clearImmediate(turn));
+      for (;;) {
+        const answer = await ask();
+        const { position } = answer.asOf;
+        if ([...after].every(([shard, seen]) => (position.get(shard) ?? -1) >= seen)) {
+          if (waited) this.count('caught_up');
+          return answer;
+        }
+        if (performance.now() > until) {
+          throw new ReadModelBehind(`the database that is read has less of ${projector} than was asked for`);
+        }
+        waited = true;
+        await pause(REPLICA_PAUSE_MS);
       }
-      await pause(REPLICA_PAUSE_MS);
+    } catch (error) {
+      if (error instanceof ReadModelBehind && after.size > 0) this.count('behind');
+      if (error instanceof DatabaseUnavailable && waited) this.count('unavailable');
+      throw error;
     }
+  }
+
+  /** How the wait of a read for what its caller has seen ended. */
+  private count(outcome: 'caught_up' | 'behind' | 'unavailable'): void {
+    this.metrics.count('read_waits_total', { outcome });
   }
 
   /** What has not come may wait for a database that is away: then that is the answer (FLT-41). */

@@ -1,6 +1,6 @@
 import type { ReadProgress } from '@drawdown/delivery';
 import { balancesOf, ledgerStream, readRecorded } from '@drawdown/domain/events';
-import type { EventReader, Sql } from '@drawdown/ports';
+import type { EventReader, Metrics, Sql } from '@drawdown/ports';
 import { balanceQueries } from './balances/queries';
 import { breakdownQueries } from './breakdown/queries';
 import { askBurnRate } from './burn-rate';
@@ -19,11 +19,12 @@ export interface ReadModelPorts {
   /** The log: explanations come from it. */
   readonly store: Pick<EventReader, 'read'>;
   readonly shardOf: (organizationId: string) => number;
+  readonly metrics: Metrics;
 }
 
 /** The queries of all read models. */
-export const readModels = ({ database, progress, store, shardOf }: ReadModelPorts): ReadModels => {
-  const reader = new ModelReader(database, progress, shardOf);
+export const readModels = ({ database, progress, store, shardOf, metrics }: ReadModelPorts): ReadModels => {
+  const reader = new ModelReader(database, progress, shardOf, metrics);
   const { walletFigures, ...balanceModels } = balanceQueries(reader);
   const sums = breakdownQueries(reader);
   return {

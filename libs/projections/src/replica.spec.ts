@@ -1,7 +1,8 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { openTestDatabase } from '@drawdown/adapters/testing';
 import { granted, later, START, TestLedger } from '@drawdown/domain/testing';
 import { positionOf } from '@drawdown/kernel';
-import { DatabaseUnavailable, type EventStore, type ReadDatabase } from '@drawdown/ports';
+import { DatabaseUnavailable, type EventStore, NO_METRICS, type ReadDatabase, type Sql } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import { ReadModelBehind } from './read-models';
 import { readModels } from './read-models-of';
@@ -39,8 +40,16 @@ test('FLT-45: a read after a position waits for a replica that lags, or says so,
 
   // Written to one, read from the other: what the projectors have committed is not there yet.
   const { runner } = written;
-  const models = readModels({ database: replica, progress: runner, store: whole, shardOf: () => 0 });
+  let answers = 0;
+  const database: Sql = {
+    query: (statement, parameters) => replica.query<never>(statement, parameters).finally(() => (answers += 1)),
+  };
+  const models = readModels({
+    ...{ database, progress: runner, store: whole, shardOf: () => 0 },
+    metrics: { ...NO_METRICS, count: (name, labels) => waits.push(`${name} ${labels?.['outcome'] ?? ''}`) },
+  });
   const reading = { organizationId: 'org_0', now: later(START, { days: 1 }) };
+  const waits: string[] = [];
   const settled = async (after: number | null): Promise<unknown> => {
     const answer = await models.wallet(
       { ...reading, after: after === null ? null : positionOf('0', after) },
@@ -50,11 +59,15 @@ test('FLT-45: a read after a position waits for a replica that lags, or says so,
   };
   expect(await settled(null)).toBe('10');
   expect(await settled(head - 2)).toBe('10');
+  expect(waits).toEqual([]);
   const late = expect(settled(head)).rejects.toBeInstanceOf(ReadModelBehind);
   const waiting = settled(head - 1);
+  for (const before = answers; answers < before + 2;) await pause(5); // both have seen that it is not there
   await lagging.append('ledger-0', head - 1, all.slice(head - 1, head));
   expect(await waiting).toBe('20');
+  expect(waits).toEqual(['read_waits_total caught_up']);
   await late;
+  expect(waits).toEqual(['read_waits_total caught_up', 'read_waits_total behind']);
 }, 30_000);
 
 test('FLT-41: what waits for a database that is away is told so, not that it is behind', async () => {

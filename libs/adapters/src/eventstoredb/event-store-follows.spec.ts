@@ -85,6 +85,48 @@ describe.each(ways)('following %s', (_, follow) => {
     expect(count).toHaveBeenCalledWith('resubscribes_total');
   });
 
+  /** A store, and the ages of its subscriptions as they are reported. */
+  const aging = async () => {
+    const { url, faults } = await double();
+    const ages: number[] = [];
+    const gauge = (name: string, age: number, labels = {}): void => {
+      expect([name, labels]).toEqual(['subscription_age_seconds', { stream: 's' }]);
+      ages.push(age);
+    };
+    return { faults, ages, store: openAt(url, { metrics: { ...NO_METRICS, gauge } }) };
+  };
+
+  test('FLT-26: how long nothing was heard of the store is reported; one that has nothing to say is asked', async () => {
+    const { faults, ages, store } = await aging();
+    const { until } = following(store, follow);
+    await store.append('s', 0, [event()]);
+    await until(1);
+    const begun = ages.length;
+    const fell = (): boolean => ages.slice(begun).some((age, i, later) => age > (later[i + 1] ?? Infinity));
+    await eventually(async () => expect(fell()).toBe(true));
+    faults.silent = true;
+    for (const subscriber of faults.subscribers) subscriber.silence();
+    const silentSeconds = (4 * patience.silenceMs) / 1000;
+    await eventually(async () => expect(ages.at(-1)).toBeGreaterThan(silentSeconds));
+    faults.heal();
+    await store.append('s', 1, [event()]);
+    await until(2);
+    await eventually(async () => expect(ages.at(-1)).toBeLessThan(silentSeconds));
+  });
+
+  test('a consumer that takes its time is no silence of the store', async () => {
+    const { ages, store } = await aging();
+    await store.append('s', 0, [event()]);
+    const abort = new AbortController();
+    const pages = follow(store, abort.signal)[Symbol.asyncIterator]();
+    await pages.next();
+    const begun = ages.length;
+    await eventually(async () => expect(ages.length).toBeGreaterThan(begun + 6));
+    expect(Math.max(...ages.slice(begun))).toBe(0);
+    abort.abort();
+    expect(await pages.next()).toMatchObject({ done: true });
+  });
+
   test('FLT-27: drops the last 1,000 events when they come again', async () => {
     const { url, faults } = await double();
     const store = openAt(url);

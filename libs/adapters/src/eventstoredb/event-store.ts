@@ -18,6 +18,7 @@ import { checkConnectionString } from './connection-string';
 import { AppendRefused, definite } from './failures';
 import { follow } from './follow';
 import { followedPrefixes, followedStream } from './followed';
+import { Hearing } from './hearing';
 import { KnownHeads } from './known-heads';
 import { PATIENCE, type Patience } from './patience';
 import { ReadClient } from './read-client';
@@ -41,6 +42,9 @@ export interface EventStoreDbOptions {
 export const openEventStoreDb = (url: string, options: EventStoreDbOptions = {}): EventStore =>
   new EventStoreDb(url, options);
 
+/** How often the age of what was heard is reported, in the time after which a silence is looked into. */
+const AGES_PER_SILENCE = 3;
+
 interface UnderWay {
   readonly ids: readonly string[];
   readonly outcome: Promise<Appended>;
@@ -57,6 +61,7 @@ class EventStoreDb implements EventStore {
   /** Appends by stream and revision. */
   private readonly underWay = new Map<string, UnderWay[]>();
   private readonly followers = new Set<Waker>();
+  private readonly hearing: Hearing;
   private closing: Promise<void> | undefined;
 
   constructor(url: string, { prefix = '', log = NO_LOG, metrics = NO_METRICS, patience }: EventStoreDbOptions) {
@@ -65,6 +70,7 @@ class EventStoreDb implements EventStore {
     this.names = new StreamNames(prefix);
     this.log = log;
     this.metrics = metrics;
+    this.hearing = new Hearing(metrics, this.patience.silenceMs / AGES_PER_SILENCE);
     this.reads = new ReadClient(url, this.names, log, this.patience);
     this.appends = AppendClient.of(url, log);
   }
@@ -171,10 +177,10 @@ class EventStoreDb implements EventStore {
     this.checkOpen();
     const waker = new Waker();
     this.followers.add(waker);
-    const { reads, log, metrics, patience } = this;
+    const { reads, log, metrics, patience, hearing } = this;
     const isClosed = (): boolean => this.closing !== undefined;
     try {
-      yield* follow(what(), { reads, log, metrics, patience, isClosed }, signal, waker);
+      yield* follow(what(), { reads, log, metrics, patience, hearing, isClosed }, signal, waker);
     } finally {
       this.followers.delete(waker);
     }

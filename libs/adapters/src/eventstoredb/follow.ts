@@ -9,6 +9,7 @@ import {
 } from '@drawdown/ports';
 import type { RecordedEvent } from '@eventstore/db-client';
 import { isRefusal, reason, unavailable } from './failures';
+import type { Ear, Hearing } from './hearing';
 import { Incoming, type Source } from './incoming';
 import type { Patience } from './patience';
 import type { ReadClient } from './read-client';
@@ -23,7 +24,7 @@ const GAPS_MAX = 3;
 /** What is followed, and how far it is: the follower's own checkpoint. */
 export interface Followed {
   readonly what: string;
-  /** Begins after the last event that was taken. */
+  /** Begins after the last event that was taken. `wake` is for what the server says without an event. */
   subscribe(wake: () => void): Source;
   /** Undefined where it was taken before. Throws {@link Gap} where one before it is missing. */
   take(event: RecordedEvent): StoredEvent | undefined;
@@ -43,6 +44,7 @@ export interface FollowContext {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly patience: Patience;
+  readonly hearing: Hearing;
   isClosed(): boolean;
 }
 
@@ -54,17 +56,19 @@ export async function* follow(
   waker: Waker,
 ): AsyncGenerator<readonly StoredEvent[], void, undefined> {
   const drops = new Drops(followed.what, context);
+  const ear = context.hearing.listen(followed.what);
   const wake = (): void => waker.wake();
   setMaxListeners(0, signal); // one signal ends many followers: Node would take the eleventh for a leak
   signal.addEventListener('abort', wake);
   try {
     while (!signal.aborted) {
       if (context.isClosed()) throw new StoreUnavailable('the event store is closed');
-      const dropped = yield* untilDropped(followed, context, signal, waker, drops);
+      const dropped = yield* untilDropped(followed, context, signal, waker, drops, ear);
       if (dropped === undefined || isAborted(signal)) continue;
       await paused(drops.pause(dropped), waker, () => signal.aborted || context.isClosed());
     }
   } finally {
+    ear.close();
     signal.removeEventListener('abort', wake);
   }
 }
@@ -82,11 +86,13 @@ async function* untilDropped(
   signal: AbortSignal,
   waker: Waker,
   drops: Drops,
+  ear: Ear,
 ): AsyncGenerator<readonly StoredEvent[], unknown, undefined> {
-  const incoming = new Incoming(
-    followed.subscribe(() => waker.wake()),
-    waker,
-  );
+  const wake = (): void => {
+    ear.heard();
+    waker.wake();
+  };
+  const incoming = new Incoming(followed.subscribe(wake), waker);
   try {
     for (;;) {
       const arrival = await incoming.next(
@@ -99,6 +105,7 @@ async function* untilDropped(
       if (arrival.kind === 'end') return arrival.error ?? new Error('the server ended the subscription');
       if (arrival.kind === 'silence' && (await followed.isBehind()))
         return new Error('silent, though there are events');
+      ear.heard();
       if (arrival.kind !== 'events') continue;
       const page: StoredEvent[] = [];
       for (const event of arrival.events) {
@@ -108,7 +115,9 @@ async function* untilDropped(
       if (page.length === 0) continue;
       drops.progressed();
       context.reads.succeeded();
+      ear.busy();
       yield page;
+      ear.free();
     }
   } catch (error) {
     return error;

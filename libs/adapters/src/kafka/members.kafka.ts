@@ -69,10 +69,12 @@ describe('members of a group', () => {
     await until('they share', () => there.owned() === 2 && here.owned.size === 2);
     await sendToAll('before');
     const killed = performance.now();
+    const rebalances = metrics.counts.get('kafka_rebalances_total') ?? 0;
     await there.kill('SIGKILL');
     await sendToAll('after');
     await until('it has all again', () => here.owned.size === PARTITIONS, SESSION_MS + 5_000);
     expect(performance.now() - killed).toBeLessThan(SESSION_MS + 5_000);
+    expect(metrics.counts.get('kafka_rebalances_total')).toBeGreaterThan(rebalances);
     await until('all has arrived', () => here.got.filter((text) => text.startsWith('after')).length === PARTITIONS);
     const handled = new Set(there.lines.filter((line) => line.startsWith('got')).map((line) => line.split(' ')[2]));
     for (let p = 0; p < PARTITIONS; p++) {

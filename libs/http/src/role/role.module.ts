@@ -10,7 +10,7 @@ export interface RoleParts {
   readonly running: RunningParts;
   readonly metrics: PrometheusMetrics;
   readonly readiness: Readiness;
-  readonly log: Pick<HttpLog, 'error'>;
+  readonly log: Pick<HttpLog, 'error' | 'info'>;
 }
 
 /** A process without an API: what it does, and its probes. */
@@ -27,7 +27,7 @@ export class RoleModule {
     ];
     return {
       module: RoleModule,
-      imports: [PartsModule.of({ drain: running.drain, close }, log, providers)],
+      imports: [PartsModule.of({ drain: running.drain, close }, { log, metrics, providers })],
       controllers: [ProbesController],
       providers: [Stopping],
     };

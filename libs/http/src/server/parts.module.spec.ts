@@ -11,9 +11,11 @@ const failed = (error: unknown): void => void exits.push(error);
 
 let exits: unknown[];
 let said: unknown[];
+let told: unknown[];
+let gauges: (readonly [name: string, value: number])[];
 beforeEach(() => {
   jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask', 'performance'] });
-  [exits, said] = [[], []];
+  [exits, said, told, gauges] = [[], [], [], []];
   jest.spyOn(process, 'exit').mockImplementation(((code: unknown) => exits.push(code)) as typeof process.exit);
 });
 afterEach(() => {
@@ -21,11 +23,14 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-const opened = (running: RunningParts) =>
-  NestFactory.createApplicationContext(PartsModule.of(running, { error: (fields: unknown) => said.push(fields) }), {
+const opened = (running: RunningParts) => {
+  const log = { error: (fields: unknown) => said.push(fields), info: (fields: unknown) => told.push(fields) };
+  const metrics = { gauge: (name: string, value: number) => void gauges.push([name, value]) };
+  return NestFactory.createApplicationContext(PartsModule.of(running, { log, metrics }), {
     logger: false,
     abortOnError: false,
   });
+};
 
 test.each([
   ['finishing what was accepted', { drain: never, close: done }],
@@ -59,4 +64,31 @@ test.each([
   await app.close().catch(() => undefined); // told to whoever asked for it
   expect(jest.getTimerCount()).toBe(0);
   expect(exits).toEqual([]);
+});
+
+test('FLT-09: how long it took to finish what was accepted is reported and logged before anything is closed', async () => {
+  let isClosed = false;
+  const close = async (): Promise<void> => {
+    expect([gauges.length, told.length]).toEqual([1, 1]);
+    isClosed = true;
+  };
+  const DRAIN_MS = 50;
+  const drain = (): Promise<void> => {
+    const end = performance.now() + DRAIN_MS;
+    return (async () => {
+      while (performance.now() < end) await new Promise(setImmediate);
+    })();
+  };
+  await (await opened({ drain, close })).close();
+  expect(isClosed).toBe(true);
+  const [[name, seconds] = ['', 0]] = gauges;
+  expect(name).toBe('shutdown_seconds');
+  expect(seconds).toBeGreaterThanOrEqual(DRAIN_MS / 1000);
+  expect(told).toEqual([{ seconds: Number(seconds.toFixed(3)) }]);
+});
+
+test('FLT-09: what could not be finished is not reported as finished', async () => {
+  const app = await opened({ drain: () => Promise.reject(new Error('no')), close: done });
+  await app.close().catch(() => undefined); // told to whoever asked for it
+  expect([gauges, told]).toEqual([[], []]);
 });

@@ -7,6 +7,7 @@ import {
   type OnApplicationShutdown,
   type Provider,
 } from '@nestjs/common';
+import type { Metrics } from '@drawdown/ports';
 import type { HttpLog } from './http-log';
 import { Shutdown } from './shutdown';
 
@@ -16,6 +17,12 @@ export interface RunningParts {
   readonly drain: () => Promise<void>;
   /** Closes what it uses. */
   readonly close: () => Promise<void>;
+}
+
+export interface PartsOptions {
+  readonly log: Pick<HttpLog, 'error' | 'info'>;
+  readonly metrics: Pick<Metrics, 'gauge'>;
+  readonly providers?: readonly Provider[];
 }
 
 const Running = Symbol('RunningParts');
@@ -33,13 +40,13 @@ export class PartsModule implements BeforeApplicationShutdown, OnApplicationShut
     private readonly shutdown: Shutdown,
   ) {}
 
-  static of(running: RunningParts, log: Pick<HttpLog, 'error'>, providers: readonly Provider[] = []): DynamicModule {
+  static of(running: RunningParts, { log, metrics, providers = [] }: PartsOptions): DynamicModule {
     return {
       module: PartsModule,
       providers: [
         ...providers,
         { provide: Running, useValue: running },
-        { provide: Shutdown, useValue: new Shutdown(log) },
+        { provide: Shutdown, useValue: new Shutdown(log, metrics) },
       ],
       exports: [...providers],
     };
@@ -47,6 +54,7 @@ export class PartsModule implements BeforeApplicationShutdown, OnApplicationShut
 
   async beforeApplicationShutdown(): Promise<void> {
     await this.doing('finishing what was accepted', () => this.running.drain());
+    this.shutdown.drained();
     this.shutdown.begin('closing the HTTP server'); // Nest's own step, which comes next
   }
 

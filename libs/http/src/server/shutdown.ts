@@ -1,3 +1,4 @@
+import type { Metrics } from '@drawdown/ports';
 import type { HttpLog } from './http-log';
 
 /** A stop is promised within so long (FLT-09); an orchestrator kills what takes longer, and nobody would know why. */
@@ -15,7 +16,10 @@ export class Shutdown {
   private step = '';
   private begunAt = 0;
 
-  constructor(private readonly log: Pick<HttpLog, 'error'>) {}
+  constructor(
+    private readonly log: Pick<HttpLog, 'error' | 'info'>,
+    private readonly metrics: Pick<Metrics, 'gauge'>,
+  ) {}
 
   /** The next step begins. The limit is for all steps together, from the first one on. */
   begin(step: string): void {
@@ -24,6 +28,16 @@ export class Shutdown {
     this.begunAt = performance.now();
     // It holds the process: one that has nothing left to do but wait for the step would end as if all were well.
     this.timer = setTimeout(() => this.breakOff(), SHUTDOWN_MAX_MS);
+  }
+
+  /**
+   * What was accepted is finished. The server still answers a scrape, but few come in these moments: what remains is the
+   * line in the log.
+   */
+  drained(): void {
+    const seconds = (performance.now() - this.begunAt) / 1000;
+    this.metrics.gauge('shutdown_seconds', seconds);
+    this.log.info({ seconds: Number(seconds.toFixed(3)) }, 'what was accepted is finished');
   }
 
   /** All steps are done, or have failed, which is for whoever asked for them to tell. */

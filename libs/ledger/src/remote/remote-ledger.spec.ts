@@ -51,9 +51,15 @@ const streamLike = (inner: Stream, changes: Partial<Stream>): Stream => ({
 
 describe('a command that is decided in another process', () => {
   test('is answered as in one process: accepted with its position, refused, replayed, key reused', async () => {
-    const { world, api } = await running();
+    const { world, workers, api } = await running();
     const first = await api.run(grant('5'), ACME, 'k');
     expect(first).toMatchObject({ accepted: true, replayed: false });
+    const took = 'command_duration_seconds{command=GrantCredits}';
+    const inWorkers = workers.flatMap(({ metrics }) => metrics.observed(took));
+    expect([api.metrics.observed(took).length, inWorkers.length]).toEqual([
+      ORGANIZATIONS.length + 1,
+      ORGANIZATIONS.length + 1,
+    ]);
     const head = await world.store.head('ledger-1');
     expect(first.accepted && first.position).toEqual(positionOf(1, head));
     expect(await api.run(grant('5'), ACME, 'k')).toEqual({ ...first, replayed: true });

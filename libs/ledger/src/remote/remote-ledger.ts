@@ -1,8 +1,9 @@
 import { ledgerStream, type OrganizationCommand, SYSTEM, type UsageEvent, writeUsage } from '@drawdown/domain';
 import { coverBoth, type Instant, latest, type Position } from '@drawdown/kernel';
-import type { EventStore, StreamRecord } from '@drawdown/ports';
+import type { EventStore, Metrics, StreamRecord } from '@drawdown/ports';
 import { randomUUID } from 'node:crypto';
 import { viewAsOf } from '../as-of';
+import { timedCommand } from '../command-duration';
 import {
   type CommandResult,
   type Idempotency,
@@ -61,6 +62,7 @@ export interface RemotePorts extends RepliesPorts, RemoteReads {
   readonly store: EventStore;
   readonly catalogue: Pick<LocalCatalogue, 'seen'>;
   readonly shards: number;
+  readonly metrics: Metrics;
 }
 
 /** The ledger of a process that owns no shard: asks their owners over the stream. */
@@ -94,9 +96,9 @@ export class RemoteLedger implements Ledger {
     idempotency: Idempotency | null,
   ): Promise<CommandResult> {
     const asked: Asked = { kind: 'run', organizationId, commandId: randomUUID(), command, idempotency };
-    return this.ask(this.shardOf(organizationId), asked, sender, ANSWER_MS, (reply) =>
-      reply.kind === 'run' ? reply.result : undefined,
-    );
+    const resultOf = (reply: Reply): CommandResult | undefined => (reply.kind === 'run' ? reply.result : undefined);
+    const ask = () => this.ask(this.shardOf(organizationId), asked, sender, ANSWER_MS, resultOf);
+    return timedCommand(this.ports.metrics, command, ask);
   }
 
   charge(usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {

@@ -22,6 +22,7 @@ export interface WorkerProcess {
 export interface ApiProcess {
   readonly ledger: RemoteLedger;
   readonly catalogue: LocalCatalogue;
+  readonly metrics: CountedMetrics;
   run(command: OrganizationCommand, of: string, key?: string): Promise<CommandResult>;
   /** Gone without a word: nobody follows its replies any more. */
   die(): Promise<void>;
@@ -105,6 +106,7 @@ export const openDistributed = (given: Given = {}): DistributedWorld => {
     },
     api: async ({ stream: own = stream, sleep = realSleep, takesUsage: given } = {}) => {
       let ledger: RemoteLedger | null = null;
+      const metrics = new CountedMetrics();
       const catalogue = await catalogueOf(store, () => ledger);
       const read: RemoteLedger['read'] = (id, _, view) =>
         viewAsOf(store, world.shardOf(id), id, { instant: clock.now() }, view);
@@ -112,14 +114,14 @@ export const openDistributed = (given: Given = {}): DistributedWorld => {
         (await read(id, null, ({ status }) => status === 'active'))?.value ?? false;
       const takesUsage = given ?? isActive;
       const asking = new RemoteLedger({
-        ...{ stream: own, store, catalogue, clock, log: NO_LOG, shards, sleep, read, takesUsage },
+        ...{ stream: own, store, catalogue, clock, log: NO_LOG, metrics, shards, sleep, read, takesUsage },
       });
       ledger = asking;
       await asking.start();
       closers.push(() => asking.stop());
       return {
         ledger: asking,
-        catalogue,
+        ...{ catalogue, metrics },
         run: (command, of, key) => asking.run(of, command, SENDER, key === undefined ? null : { key, hash: 'hash' }),
         die: () => asking.stop(),
       };

@@ -2,16 +2,25 @@ import { ledgerStream, type LedgerEvent, readRecorded, type Recorded } from '@dr
 import type { JsonObject } from '@drawdown/kernel';
 import { appendBytes, type EventStore, type Metrics, type NewEvent, pagesToEnd } from '@drawdown/ports';
 
-/** Counts and gauges by name and labels: `append_total{outcome=stored}`. */
+/** Counts, gauges and what was observed, by name and labels: `append_total{outcome=stored}`. */
 export class CountedMetrics implements Metrics {
   private readonly counts = new Map<string, number>();
+  private readonly observations = new Map<string, number[]>();
   count(name: string, labels: Readonly<Record<string, string>> = {}, by = 1): void {
     const key = keyOf(name, labels);
     this.counts.set(key, (this.counts.get(key) ?? 0) + by);
   }
-  observe(): void {}
+  observe(name: string, value: number, labels: Readonly<Record<string, string>> = {}): void {
+    const key = keyOf(name, labels);
+    const values = this.observations.get(key);
+    if (values === undefined) this.observations.set(key, [value]);
+    else values.push(value);
+  }
   gauge(name: string, value: number, labels: Readonly<Record<string, string>> = {}): void {
     this.counts.set(keyOf(name, labels), value);
+  }
+  observed(key: string): readonly number[] {
+    return this.observations.get(key) ?? [];
   }
   of(key: string): number {
     return this.counts.get(key) ?? 0;

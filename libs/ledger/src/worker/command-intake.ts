@@ -1,5 +1,7 @@
+import type { OrganizationCommand } from '@drawdown/domain';
 import { type Instant, shift } from '@drawdown/kernel';
 import type { Clock, ConsumedRecord, EventStore, Metrics, RecordBatch } from '@drawdown/ports';
+import { reportCommand } from '../command-duration';
 import { type CommandResult, DecidedBefore, LedgerUnavailable, ShardStopping, type UsageResult } from '../ledger';
 import type { ShardState } from '../fold';
 import type { LedgerShard } from '../ledger-shard';
@@ -53,6 +55,7 @@ export class CommandIntake {
    * `topic` is what the shard's log calls the topic.
    */
   async take(shard: LedgerShard, batch: RecordBatch, topic: string): Promise<void> {
+    const arrivedAt = performance.now();
     const own = await this.sort(batch);
     // What an answer rejects with waits here: the commands behind it are still being submitted when it comes.
     const left: unknown[] = [];
@@ -65,7 +68,8 @@ export class CommandIntake {
       else if (await this.catalogue.waitFor([afterCatalogue])) {
         // One after the other into the queue: a later offset must never be taken in before an earlier one.
         const { outcome } = await this.submitted(shard, received, source);
-        add(this.answer(reply, outcome));
+        const answered = this.answer(reply, outcome);
+        add(asked.kind === 'run' ? answered.then(() => this.report(asked.command, arrivedAt)) : answered);
       } else add(this.send(reply, { kind: 'unavailable', detail: 'the catalogue is behind; send it again' }));
     }
     await Promise.all(answers);
@@ -157,6 +161,10 @@ export class CommandIntake {
 
   private send(to: ReplyAddress, reply: Reply): Promise<void> {
     return this.outbox.reply([[to, reply]]);
+  }
+
+  private report(command: OrganizationCommand, arrivedAt: number): void {
+    reportCommand(this.ports.metrics, command, arrivedAt);
   }
 
   private count(outcome: string): void {

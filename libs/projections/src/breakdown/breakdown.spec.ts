@@ -2,7 +2,7 @@ import { openTestDatabase } from '@drawdown/adapters/testing';
 import { later, START } from '@drawdown/domain/testing';
 import { formatDecimal, type Instant, storedCredits } from '@drawdown/kernel';
 import { type ReadProgress, suffixOf } from '@drawdown/delivery';
-import type { EventStore, ReadDatabase } from '@drawdown/ports';
+import { type EventStore, NO_METRICS, type ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import * as fc from 'fast-check';
 import { projectors } from '../projectors';
@@ -214,7 +214,7 @@ describe('at ragged edges', () => {
 
   const modelsWith = (store: EventStore, reached: ReadProgress['reached']): ReadModels =>
     readModels({
-      ...{ database, store, shardOf: () => 0 },
+      ...{ database, store, shardOf: () => 0, metrics: NO_METRICS },
       progress: { serving: async (name) => firstOf(name), reached, lost: () => undefined },
     });
 

@@ -3,7 +3,7 @@ import { walletBalances, walletNamed } from '@drawdown/domain';
 import { granted, instant, later, replay, START, TestLedger, used } from '@drawdown/domain/testing';
 import { formatDecimal, type Instant, shift, storedCredits } from '@drawdown/kernel';
 import { CheckpointProgress } from '@drawdown/delivery';
-import { type EventStore, NO_LOG, type ReadDatabase } from '@drawdown/ports';
+import { type EventStore, NO_LOG, NO_METRICS, type ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import * as fc from 'fast-check';
 import { projectors } from '../projectors';
@@ -149,7 +149,7 @@ test('is as of what all of its read models have, and waits for each of them (INV
   });
   await some.level();
   const progress = new CheckpointProgress(database, projectors, NO_LOG);
-  const models = readModels({ database, progress, store, shardOf: () => 0 });
+  const models = readModels({ database, progress, store, shardOf: () => 0, metrics: NO_METRICS });
   const answer = await models.burndown(READING, { wallet: 'credits' });
   expect(answer?.asOf.position).toEqual(new Map([['0', head]]));
   const after = new Map([['0', head + 1]]);
