@@ -1,6 +1,6 @@
 import { openKafkaStream } from '@drawdown/adapters/kafka/kafka-stream';
 import { BadServerSettings, readServerSettings } from '@drawdown/adapters/server-settings';
-import type { Stream } from '@drawdown/ports';
+import { RecordTooLarge, type Stream } from '@drawdown/ports';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Context, ExitCode, GlobalOptions } from '../context';
 import { type Letter, lettersIn, lettersOf, originalOf } from '../dead-letters/letters';
@@ -30,7 +30,8 @@ const limit = (text: string): number => {
 
 const NOTE = `
 Needs the brokers: KAFKA_BROKERS, and KAFKA_SASL_… and KAFKA_TLS where they ask for them.
-An id is <partition>.<offset> in the topic of dead letters.`;
+An id is <partition>.<offset> in the topic of dead letters.
+Exit code 2: some letters were too large to be sent again; the others were sent.`;
 
 /** Records that could not be decided: which, why, and another try once the reason is gone. */
 export const addDeadLetters = (program: Command, context: Context, finish: (code: ExitCode) => void): void => {
@@ -140,9 +141,19 @@ const redrive = async (
 ): Promise<ExitCode> => {
   if (ids.length > 0 === (options.all === true)) throw new UsageError('name the letters, or say --all');
   const sent: { id: string; topic: string; partition: number }[] = [];
+  const tooLarge: string[] = [];
   for await (const letter of chosen(stream, ids, options, signal)) {
     const { topic, partition } = letter.letter.place;
-    await stream.send(topic, partition, [await originalOf(stream, letter, signal)]);
+    const original = await originalOf(stream, letter, signal);
+    try {
+      await stream.send(topic, partition, [original]);
+    } catch (error) {
+      // The topic takes more than we send. The other letters are none the worse for it.
+      if (!(error instanceof RecordTooLarge)) throw error;
+      tooLarge.push(letter.id);
+      terminal.err.write(`${letter.id}: not sent: ${error.message}; its sender has to send it in smaller parts\n`);
+      continue;
+    }
     sent.push({ id: letter.id, topic, partition });
     if (options.json !== true) {
       terminal.out.write(
@@ -150,10 +161,10 @@ const redrive = async (
       );
     }
   }
-  if (options.json === true) terminal.out.write(`${JSON.stringify({ redriven: sent })}\n`);
+  if (options.json === true) terminal.out.write(`${JSON.stringify({ redriven: sent, too_large: tooLarge })}\n`);
   else
     terminal.out.write(`${String(sent.length)} sent again; what still cannot be decided comes back as a new letter\n`);
-  return 0;
+  return tooLarge.length === 0 ? 0 : 2;
 };
 
 async function* chosen(

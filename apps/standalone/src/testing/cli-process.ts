@@ -17,11 +17,19 @@ export interface CliProcess {
   readonly kill: () => void;
 }
 
-/** The command line program as a process of its own. */
-export const startCli = (words: readonly string[]): CliProcess => {
-  const child = spawn(process.execPath, [CLI, ...words], {
+/** The command line program as a process of its own; its environment has the key, and what is given. */
+export const startCli = (words: readonly string[], environment: Readonly<Record<string, string>> = {}): CliProcess =>
+  started(process.execPath, [CLI, ...words], { PATH: process.env['PATH'], ...environment });
+
+/** The same as the handbook tells operators to call it. */
+export const startNpx = (words: readonly string[], environment: Readonly<Record<string, string>> = {}): CliProcess =>
+  started('npx', ['drawdown', ...words], { ...process.env, ...environment });
+
+const started = (program: string, words: readonly string[], environment: NodeJS.ProcessEnv): CliProcess => {
+  const child = spawn(program, words, {
+    cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'], DRAWDOWN_ADMIN_KEY: ADMIN_KEY },
+    env: { DRAWDOWN_ADMIN_KEY: ADMIN_KEY, ...environment },
   });
   const kill = (): void => {
     child.kill('SIGKILL');

@@ -6,6 +6,10 @@ const READ_MAX_MS = 90_000;
 
 export interface ReadRecord {
   readonly partition: number;
+  readonly offset: number;
+  readonly key: string | null;
+  /** Null where the record has no value. */
+  readonly bytes: Buffer | null;
   readonly value: string;
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -51,8 +55,9 @@ export class KafkaService {
       await consumer.subscribe({ topic, fromBeginning: true });
       await consumer.run({
         autoCommit: false,
-        eachMessage: async ({ partition, message: { value, headers = {} } }) => {
-          records.push({ partition, value: value?.toString() ?? '', headers: textsOf(headers) });
+        eachMessage: async ({ partition, message: { offset, key, value: bytes, headers = {} } }) => {
+          const place = { partition, offset: Number(offset), key: key?.toString() ?? null };
+          records.push({ ...place, bytes, value: bytes?.toString() ?? '', headers: textsOf(headers) });
         },
       });
       await until(`${topic} holds enough`, READ_MAX_MS, () => isEnough(records));

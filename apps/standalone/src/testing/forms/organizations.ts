@@ -12,14 +12,23 @@ const TAKEN_MAX_MS = 90_000;
 const keyed = () => ({ 'idempotency-key': randomUUID() });
 const post = (url: string, body: unknown) => must(url, 'POST', body, keyed());
 
+/** A name that no other organization has. */
+export const newOrganization = (n = 0): string => `form-${String(n)}-${randomUUID()}`;
+
 /** Organizations with new names, whose hours cost two credits each. */
 export const makeOrganizations = async (url: string, count: number): Promise<readonly string[]> => {
+  const names = Array.from({ length: count }, (_, n) => newOrganization(n));
+  await makeNamed(url, names);
+  return names;
+};
+
+/** Organizations of these names, likewise. */
+export const makeNamed = async (url: string, names: readonly string[]): Promise<void> => {
   const card = `hours-${randomUUID()}`;
   await post(`${url}/v1/rate-cards`, { key: card, name: 'Hours', unit: 'credit' });
   const rates = [{ service_type: 'compute', price: { type: 'flat_rate', credits_per_unit: '2', unit: 'hours' } }];
   await post(`${url}/v1/rate-cards/${card}/versions`, { rates });
   await post(`${url}/v1/rate-cards/${card}/versions/1/activate`, { effective_from: '2020-01-01T00:00:00Z' });
-  const names = Array.from({ length: count }, (_, n) => `form-${String(n)}-${randomUUID()}`);
   for (const id of names) {
     await post(`${url}/v1/organizations`, { id, name: id, preset: 'enterprise' });
     await must(`${url}/v1/organizations/${id}/rate-card`, 'PUT', { key: card }, keyed());
@@ -27,7 +36,6 @@ export const makeOrganizations = async (url: string, count: number): Promise<rea
     const grant = { credit_type: 'purchased', amount, reason: 'test' };
     await post(`${url}/v1/organizations/${id}/wallets/credits/grants`, grant);
   }
-  return names;
 };
 
 /** A usage event of so many thousandths of an hour. */

@@ -114,6 +114,17 @@ export class AppProcess {
     await this.coming;
   }
 
+  /** SIGKILL, and not started again before {@link start}; resolves when it is gone. */
+  async killForGood(): Promise<void> {
+    this.wanted = false;
+    await this.coming;
+    const child = this.child;
+    if (child === undefined || !running.has(child)) return;
+    const gone = once(child, 'close');
+    child.kill('SIGKILL');
+    await gone;
+  }
+
   /** SIGSTOP: it does not run, and does not know. */
   freeze(): void {
     this.child?.kill('SIGSTOP');
