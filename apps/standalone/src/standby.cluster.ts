@@ -147,7 +147,7 @@ test('FLT-32: who takes a shard over begins with the snapshot of its last owner,
   await chargeEach(organizations);
   const since = loads.length;
   const from = performance.now();
-  await killForGood('worker-2');
+  await cluster.app('worker-2').killForGood();
   for (const each of organizations) await untilCharged(each);
   say(`all shards charged again ${secondsSince(from)} s after the kill`);
   expect(performance.now() - from).toBeLessThan(TAKEN_OVER_MAX_MS);
@@ -157,12 +157,3 @@ test('FLT-32: who takes a shard over begins with the snapshot of its last owner,
   expect(taken.some(({ snapshotRevision, revision }) => snapshotRevision < revision)).toBe(true);
   for (const each of organizations) await untilLeft(cluster.url, each, leftAfter(3));
 }, 180_000);
-
-/** SIGKILL, and not started again. */
-const killForGood = async (name: string): Promise<void> => {
-  const app = cluster.app(name);
-  const { pid } = app;
-  const stopped = app.stop();
-  process.kill(pid, 'SIGKILL');
-  await stopped;
-};

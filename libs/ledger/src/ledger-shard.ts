@@ -21,8 +21,8 @@ import { MicroBatch } from './micro-batch';
 import { TakenOffsets } from './offsets';
 import { PastDecisions } from './past-decisions';
 import { SettleLateness } from './settle-lateness';
+import { ShardSnapshots } from './shard-snapshots';
 import { realSleep, type Sleep } from './sleep';
-import { takeSnapshot } from './snapshot';
 import { Turn } from './turn';
 import type { Work } from './work';
 
@@ -52,9 +52,6 @@ const STALLED_AFTER_MS = 5_000;
 /** How long a stop waits for what is under way, and for its snapshot. */
 const STOP_MS = 8_000;
 
-/** Charges after which a snapshot is worth its cost, taken when the queue is empty. */
-const SNAPSHOT_EVERY_CHARGES = 500_000;
-
 /** How often what is due by the machine's clock is settled without a command. */
 const SETTLE_EVERY_MS = 1_000;
 
@@ -78,16 +75,15 @@ export class LedgerShard {
   private readonly frozen = new Map<string, InvariantViolated>();
   private readonly stopping = new AbortController();
   private readonly sleep: Sleep;
-  private chargesSinceSnapshot = 0;
   /** Source offsets of what was decided since the last append without leaving a fact. */
   private passed: TakenOffsets | null = null;
   private lastFailure: { readonly at: number; readonly error: Error } | null = null;
   /** Works whose facts are being stored. */
   private inFlight: readonly Work[] = [];
-  private saving: Promise<void> | null = null;
   /** Set while the store does not answer an append: nobody is left waiting for that. */
   private stalled: LedgerUnavailable | null = null;
   private readonly lateness: SettleLateness;
+  private readonly snapshots: ShardSnapshots;
   readonly stream: string;
 
   constructor(
@@ -98,6 +94,7 @@ export class LedgerShard {
     this.past = new PastDecisions(ports.store, shard);
     this.sleep = ports.sleep ?? realSleep;
     this.lateness = new SettleLateness(shard, ports.metrics);
+    this.snapshots = new ShardSnapshots(this.stream, ports);
   }
 
   async start(): Promise<void> {
@@ -119,8 +116,13 @@ export class LedgerShard {
     }
   }
 
+  /** The state, where it is known and not ahead of the store. */
+  private get storedState(): ShardState | null {
+    return this.ahead ? null : this.state;
+  }
+
   private reportLateness(): void {
-    this.lateness.report(this.ahead ? null : this.state, this.frozen, this.ports.clock.now());
+    this.lateness.report(this.storedState, this.frozen, this.ports.clock.now());
   }
 
   /** Decides and stores everything accepted so far, takes a snapshot, and refuses what comes later. */
@@ -138,13 +140,8 @@ export class LedgerShard {
     if (this.running !== null) this.fail(new Error('stopped while the event store did not answer'), this.inFlight);
     this.lateness.end();
     // It makes the next start short, here or elsewhere; but who keeps it may hang.
-    await Promise.race([this.lastSnapshot(), late]);
+    await Promise.race([this.snapshots.saveRest(this.storedState), late]);
     done.abort();
-  }
-
-  private async lastSnapshot(): Promise<void> {
-    await this.saving;
-    if (this.chargesSinceSnapshot > 0) await this.snapshot();
   }
 
   /** Why the shard cannot work at the moment; null where it can. */
@@ -236,11 +233,8 @@ export class LedgerShard {
       this.waitingUsages = this.queuedUsages();
       this.letReadersGo();
     }
-    if (this.chargesSinceSnapshot >= SNAPSHOT_EVERY_CHARGES && this.queue.length === 0 && this.saving === null) {
-      this.saving = this.snapshot();
-      await this.saving;
-      this.saving = null;
-    }
+    const state = this.storedState;
+    if (state !== null && this.queue.length === 0) await this.snapshots.saveIfDue(state);
   }
 
   /** Loads the state again after it was thrown away; where that fails, everything waiting is refused. */
@@ -343,7 +337,7 @@ export class LedgerShard {
     metrics.count('charges_total', {}, batch.chargeCount);
     metrics.count('ledger_events_total', {}, batch.drafts.length);
     metrics.count('append_bytes_total', {}, bytes);
-    this.chargesSinceSnapshot += batch.chargeCount + batch.drafts.length;
+    this.snapshots.stored(batch.chargeCount + batch.drafts.length);
     this.finish(decided);
   }
 
@@ -417,19 +411,5 @@ export class LedgerShard {
     if (culprit === undefined) return;
     this.queue.splice(this.queue.indexOf(culprit), 1);
     culprit.reject(new DecisionFailed('the ledger could not decide this; nothing happened', { cause: error }));
-  }
-
-  private async snapshot(): Promise<void> {
-    if (this.state === null || this.ahead) return;
-    const { revision } = this.state;
-    this.chargesSinceSnapshot = 0;
-    try {
-      await this.ports.snapshots.save(this.stream, revision, takeSnapshot(this.state));
-    } catch (error) {
-      this.ports.log.warn(
-        { stream: this.stream, error: (error as Error).message },
-        'no snapshot was written; starts are slower',
-      );
-    }
   }
 }
