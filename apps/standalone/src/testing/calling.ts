@@ -12,14 +12,14 @@ export type Call = (
   headers?: Readonly<Record<string, string>>,
 ) => Promise<Called>;
 
-/** Sends requests as the admin and shows what came back, whatever it is. A text is sent as it is, all else as JSON. */
+/** Sends requests as the admin, by the key of servers in memory unless another is given, and shows what came back, whatever it is. A text is sent as it is, all else as JSON. */
 export const callingAt =
-  (url: () => string): Call =>
+  (url: () => string, adminKey = ADMIN_KEY): Call =>
   async (method, path, json, headers = {}) => {
     const response = await fetch(url() + path, {
       method,
       headers: {
-        authorization: `Bearer ${ADMIN_KEY}`,
+        authorization: `Bearer ${adminKey}`,
         ...(json === undefined ? {} : { 'content-type': 'application/json' }),
         ...headers,
       },

@@ -45,9 +45,9 @@ export const usageOf = (organization: string, id: string, hourMillis: number): R
   data: { workspace_id: 'w1', service_type: 'compute', quantity: String(hourMillis / 1_000), unit: 'hours' },
 });
 
-/** What is left when so many thousandths of an hour were used. */
-export const leftAfter = (hourMillis: number): string =>
-  String((GRANTED_MILLIS - (hourMillis * MILLIS_PER_HOUR) / 1_000) / 1_000);
+/** What is left when so many thousandths of an hour were used, and so many whole credits granted on top. */
+export const leftAfter = (hourMillis: number, granted = 0): string =>
+  String((GRANTED_MILLIS + granted * 1_000 - (hourMillis * MILLIS_PER_HOUR) / 1_000) / 1_000);
 
 interface Wallet {
   readonly settled: string;

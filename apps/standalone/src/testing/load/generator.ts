@@ -20,6 +20,8 @@ export class Generator {
     private readonly journal: Journal,
     private readonly operations: Operations,
     clients: number,
+    /** Of each client, after each operation: where others share the machine. */
+    private readonly restMs = 0,
   ) {
     this.clients = Array.from({ length: clients }, () => this.client());
   }
@@ -46,6 +48,7 @@ export class Generator {
       const operation = this.operations.next(++this.count);
       const reply = await this.until(operation);
       if (reply !== null) this.operations.learn(operation, reply);
+      if (this.restMs > 0) await sleep(this.restMs);
     }
   }
 
@@ -59,15 +62,22 @@ export class Generator {
           this.journal.write({ at: 'answered', n: operation.n, reply });
           return reply;
         }
-        this.journal.write({ at: 'failed', n: operation.n, reason: `status ${String(reply.status)}` });
+        const reason = `status ${String(reply.status)} ${String(reply.body['code'])}`;
+        this.journal.write({ at: 'failed', n: operation.n, reason });
       } catch (error) {
-        this.journal.write({ at: 'failed', n: operation.n, reason: String(error) });
+        this.journal.write({ at: 'failed', n: operation.n, reason: reasonOf(error) });
       }
       await sleep(PAUSE_MS);
     }
     return null;
   }
 }
+
+/** `fetch failed` says nothing by itself. */
+const reasonOf = (error: unknown): string => {
+  const { cause } = error as { readonly cause?: { readonly code?: string; readonly message?: string } };
+  return cause === undefined ? String(error) : `${String(error)}: ${cause.code ?? cause.message ?? 'no reason'}`;
+};
 
 export const perform = (url: string, { path, body, key }: Operation): Promise<Reply> =>
   send(url + path, 'POST', body, key === null ? {} : { 'idempotency-key': key });

@@ -16,6 +16,8 @@ export interface Journaled {
   readonly operation: Operation;
   readonly reply: Reply | null;
   readonly tries: number;
+  /** Why each try before that was not the last: no answer, or one that decides nothing. */
+  readonly failures: readonly string[];
 }
 
 type Entry =
@@ -42,18 +44,20 @@ export class Journal {
 
   /** All operations in the order in which they were first sent. */
   read(): readonly Journaled[] {
-    const found = new Map<number, { operation: Operation; reply: Reply | null; tries: number }>();
+    const found = new Map<number, { operation: Operation; reply: Reply | null; tries: number; failures: string[] }>();
     for (const line of readFileSync(this.file, 'utf8').split('\n')) {
       if (line === '') continue;
       const entry = JSON.parse(line) as Entry;
       if (entry.at === 'sent') {
-        const known = found.get(entry.operation.n);
-        if (known === undefined) found.set(entry.operation.n, { operation: entry.operation, reply: null, tries: 1 });
+        const { operation } = entry;
+        const known = found.get(operation.n);
+        if (known === undefined) found.set(operation.n, { operation, reply: null, tries: 1, failures: [] });
         else known.tries++;
-      } else if (entry.at === 'answered') {
-        const known = found.get(entry.n);
-        if (known !== undefined) known.reply ??= entry.reply;
+        continue;
       }
+      const known = found.get(entry.n);
+      if (entry.at === 'answered' && known !== undefined) known.reply ??= entry.reply;
+      if (entry.at === 'failed') known?.failures.push(entry.reason);
     }
     return [...found.values()];
   }

@@ -50,6 +50,13 @@ export const outcomes = (journal: readonly Journaled[]): string => {
     .join(', ');
 };
 
+/** How often each reason came up for which an operation was sent again. */
+export const failuresOf = (journal: readonly Journaled[]): ReadonlyMap<string, number> => {
+  const counts = new Map<string, number>();
+  for (const reason of journal.flatMap(({ failures }) => failures)) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  return counts;
+};
+
 export interface Load {
   readonly generator: Generator;
   readonly journal: Journal;
@@ -59,13 +66,20 @@ export interface Load {
 
 const loads = new Set<Generator>();
 
-/** Prepares a server and sets clients on it; their journal is kept in `folder`. The seed is printed: SEED repeats it. */
-export const startLoad = async (url: string, folder: string, clients: number): Promise<Load> => {
-  const seeded = Seeded.fresh();
+/**
+ * Prepares a server and sets clients on it, who rest between two operations where told so; their journal is kept in
+ * `folder`. The seed is printed: SEED repeats it.
+ */
+export const startLoad = async (
+  url: string,
+  folder: string,
+  clients: number,
+  { seeded = Seeded.fresh(), restMs = 0 }: { readonly seeded?: Seeded; readonly restMs?: number } = {},
+): Promise<Load> => {
   process.stdout.write(`SEED=${String(seeded.seed)}\n`);
   await prepare(url);
   const journal = new Journal(path.join(folder, 'journal.ndjson'));
-  const generator = new Generator(url, journal, new Operations(seeded), clients);
+  const generator = new Generator(url, journal, new Operations(seeded), clients, restMs);
   loads.add(generator);
   return { generator, journal, seeded };
 };

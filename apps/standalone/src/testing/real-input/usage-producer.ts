@@ -9,6 +9,8 @@ export class UsageProducer {
   private readonly producer: Producer;
   /** Where the records of the present send went. */
   private readonly partitions = new Set<number>();
+  /** Records sent so far, repeats included. */
+  sent = 0;
 
   constructor(broker: string) {
     const retry = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 60 };
@@ -41,6 +43,7 @@ export class UsageProducer {
     for (let tries = 1; ; tries++) {
       try {
         this.partitions.clear();
+        this.sent += messages.length;
         const answers = await this.producer.send({ topic: TOPIC, acks: -1, messages });
         const stored = new Set(answers.filter(({ errorCode }) => errorCode === 0).map(({ partition }) => partition));
         const missing = [...this.partitions].filter((partition) => !stored.has(partition));

@@ -42,9 +42,12 @@ export class AppProcess {
   readonly url: string;
   /** Ends that nobody here asked for, each with what was printed last. */
   readonly ownEnds: string[] = [];
+  /** How long each one ran that {@link kill} has struck, in milliseconds. */
+  readonly struck: number[] = [];
   private child: ChildProcess | undefined;
   private wanted = false;
   private killed = false;
+  private bornAt = 0;
   private coming: Promise<void> = Promise.resolve();
   private output = '';
 
@@ -103,14 +106,20 @@ export class AppProcess {
     return values.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
   }
 
-  /** SIGKILL. It is started again; resolves when the new one runs, which may not be ready yet. */
+  /**
+   * SIGKILL of the process that runs; where it has just ended by itself, of the one that comes. It is started again;
+   * resolves when the new one runs, which may not be ready yet.
+   */
   async kill(): Promise<void> {
-    const child = this.child;
-    if (child === undefined || !running.has(child)) return this.coming;
-    this.killed = true;
-    const gone = once(child, 'close');
-    child.kill('SIGKILL');
-    await gone;
+    for (let isStruck = false; !isStruck;) {
+      const child = await this.present();
+      const ranMs = performance.now() - this.bornAt;
+      const gone = once(child, 'close');
+      this.killed = child.kill('SIGKILL');
+      await gone;
+      isStruck = child.signalCode === 'SIGKILL';
+      if (isStruck) this.struck.push(ranMs);
+    }
     await this.coming;
   }
 
@@ -123,6 +132,15 @@ export class AppProcess {
     const gone = once(child, 'close');
     child.kill('SIGKILL');
     await gone;
+  }
+
+  /** The process that runs, or the next one. Rejects where none is wanted. */
+  private async present(): Promise<ChildProcess> {
+    for (; this.wanted; await pause(ASK_EVERY_MS)) {
+      const child = this.child;
+      if (child !== undefined && child.exitCode === null && child.signalCode === null) return child;
+    }
+    throw new Error(`${this.name} is not wanted: there is nothing to kill`);
   }
 
   /** SIGSTOP: it does not run, and does not know. */
@@ -159,6 +177,7 @@ export class AppProcess {
     });
     this.child = child;
     this.killed = false;
+    this.bornAt = performance.now();
     running.add(child);
     for (const stream of [child.stdout, child.stderr]) this.listen(stream);
     child.once('close', (code, signal) => this.ended(child, `${String(code)} ${String(signal)}`));
