@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import 'reflect-metadata';
 import { type Role, type RoleContext, startRole } from './run-role';
 
@@ -97,6 +98,25 @@ describe('a server that is away at the start', () => {
     await app.close();
     await opened;
     expect(steps).toEqual(['closed']);
+  });
+
+  test('leaves nothing behind with each try: it may be away for days', async () => {
+    const listened = jest.spyOn(AbortSignal.prototype, 'addEventListener');
+    let tries = 0;
+    const { app, opened } = await startRole(
+      roleThat(async ({ until }) => {
+        await until('kafka', () => ((tries += 1) > 3 ? Promise.resolve() : away()));
+        return { drain: nothing, close: nothing };
+      }),
+      environment,
+    );
+    await opened;
+    expect(tries).toBe(4);
+    const signals = listened.mock.contexts as readonly AbortSignal[];
+    expect(signals.length).toBeGreaterThanOrEqual(tries);
+    expect(signals.flatMap((signal) => getEventListeners(signal, 'abort'))).toEqual([]);
+    listened.mockRestore();
+    await app.close();
   });
 
   test('is told from one that does not fit, which ends the start', async () => {

@@ -54,7 +54,7 @@ export class Start {
     for (let ms = AGAIN_FIRST_MS; ; ms = Math.min(2 * ms, AGAIN_LONGEST_MS)) {
       try {
         // What is asked may take its time to give up; a process that is asked to stop does not wait for that.
-        const answer = await Promise.race([this.stopped(), ask()]);
+        const answer = await this.orStopped(ask());
         this.ports.metrics.gauge('dependency_up', 1, { dependency });
         return answer;
       } catch (error) {
@@ -74,11 +74,16 @@ export class Start {
     this.stopping.abort();
   }
 
-  private stopped(): Promise<never> {
+  /** What is answered, unless the process is asked to stop before that. Leaves nothing behind: a start may ask for days. */
+  private orStopped<T>(answer: Promise<T>): Promise<T> {
     const { signal } = this.stopping;
-    const rejection = (): StoppedBefore => new StoppedBefore('stopped before the start was over');
-    if (signal.aborted) return Promise.reject(rejection());
-    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(rejection()), { once: true }));
+    return new Promise((resolve, reject) => {
+      const stop = (): void => reject(new StoppedBefore('stopped before the start was over'));
+      const settled = (): void => signal.removeEventListener('abort', stop);
+      signal.addEventListener('abort', stop, { once: true });
+      if (signal.aborted) stop();
+      answer.then(resolve, reject).finally(settled);
+    });
   }
 
   private say(dependency: string, error: unknown): void {
