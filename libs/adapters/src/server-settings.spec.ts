@@ -63,6 +63,7 @@ test.each([
   [{ DATABASE_URL: 'postgres://drawdown:secret/1@host/db' }, 'DATABASE_URL'],
   [{ DRAWDOWN_NEW_TOPICS: 'drawdown.usage.v1' }, 'DRAWDOWN_NEW_TOPICS'],
   [{ KAFKA_BROKERS: 'secret' }, 'KAFKA_BROKERS'],
+  [{ KAFKA_BROKERS: 'a:1', KAFKA_TLS_CA: '/secret.pem' }, 'KAFKA_TLS_CA'],
   [{ KAFKA_BROKERS: 'a:1,' }, 'KAFKA_BROKERS'],
   [{ KAFKA_BROKERS: 'a:1', KAFKA_SASL_MECHANISM: 'secret' }, 'KAFKA_SASL_MECHANISM'],
   [{ KAFKA_BROKERS: 'a:1', KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'secret' }, 'KAFKA_SASL_PASSWORD'],

@@ -136,7 +136,10 @@ const noSasl = (environment: Environment): Record<string, never> => {
 const tlsOf = (environment: Environment): Pick<KafkaOptions, 'ssl'> => {
   const [text, file] = [given(environment, 'KAFKA_TLS') ?? '0', given(environment, 'KAFKA_TLS_CA')];
   if (text !== '0' && text !== '1') throw new BadServerSettings('KAFKA_TLS must be 1 or 0');
-  if (text === '0') return {};
+  if (text === '0') {
+    if (file === undefined) return {};
+    throw new BadServerSettings('KAFKA_TLS_CA is set, KAFKA_TLS is not 1: connections would not be encrypted');
+  }
   if (file === undefined) return { ssl: {} };
   try {
     return { ssl: { ca: readFileSync(file, 'utf8') } };
