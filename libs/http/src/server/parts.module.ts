@@ -7,8 +7,8 @@ import {
   type OnApplicationShutdown,
   type Provider,
 } from '@nestjs/common';
-import type { Metrics } from '@drawdown/ports';
 import type { HttpLog } from './http-log';
+import type { PrometheusMetrics } from './metrics';
 import { Shutdown } from './shutdown';
 
 /** What a process consists of besides its HTTP side, opened and running. */
@@ -21,7 +21,7 @@ export interface RunningParts {
 
 export interface PartsOptions {
   readonly log: Pick<HttpLog, 'error' | 'info'>;
-  readonly metrics: Pick<Metrics, 'gauge'>;
+  readonly metrics: Pick<PrometheusMetrics, 'gauge'>;
   readonly providers?: readonly Provider[];
 }
 

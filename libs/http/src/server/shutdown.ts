@@ -1,5 +1,5 @@
-import type { Metrics } from '@drawdown/ports';
 import type { HttpLog } from './http-log';
+import type { PrometheusMetrics } from './metrics';
 
 /** A stop is promised within so long (FLT-09); an orchestrator kills what takes longer, and nobody would know why. */
 const SHUTDOWN_MAX_MS = 10_000;
@@ -18,7 +18,7 @@ export class Shutdown {
 
   constructor(
     private readonly log: Pick<HttpLog, 'error' | 'info'>,
-    private readonly metrics: Pick<Metrics, 'gauge'>,
+    private readonly metrics: Pick<PrometheusMetrics, 'gauge'>,
   ) {}
 
   /** The next step begins. The limit is for all steps together, from the first one on. */

@@ -1,14 +1,14 @@
 /** A process that does not come to an end by itself: what it has accepted is never finished. */
 import 'reflect-metadata';
-import { NO_METRICS } from '@drawdown/ports';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createLogger } from '../server/http-log';
+import { PrometheusMetrics } from '../server/metrics';
 import { PartsModule } from '../server/parts.module';
 
 const start = async (): Promise<void> => {
   const hanging = { drain: () => new Promise<void>(() => undefined), close: async () => undefined };
-  const module = PartsModule.of(hanging, { log: createLogger('error'), metrics: NO_METRICS });
+  const module = PartsModule.of(hanging, { log: createLogger('error'), metrics: new PrometheusMetrics() });
   const app = await NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter(), { logger: false });
   app.enableShutdownHooks([], { useProcessExit: true });
   await app.listen(0, '127.0.0.1');
