@@ -27,7 +27,8 @@ export interface LedgerTailPorts {
 
 /**
  * One shard's events from a revision on, each once and in order, live from the topic. The store is the truth: what the
- * topic repeats is dropped, what it leaves out is read from the store, what the store does not have does not exist.
+ * topic repeats is dropped, what it leaves out is read from the store, what is beyond the store's end does not exist. A
+ * record that is the next by its revision is taken as it is: who may write to the topic is the brokers' to decide.
  */
 export class LedgerTail {
   private failing = false;

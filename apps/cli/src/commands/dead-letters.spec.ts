@@ -1,5 +1,12 @@
 import { DEAD_LETTER_TOPIC, writeDeadLetter } from '@drawdown/ledger';
-import { inProcessStream, RecordTooLarge, type Stream, type StreamRecord, StreamUnavailable } from '@drawdown/ports';
+import {
+  inProcessStream,
+  RecordTooLarge,
+  type Stream,
+  StreamGap,
+  type StreamRecord,
+  StreamUnavailable,
+} from '@drawdown/ports';
 import { drawdown, type Ran } from '../testing/command-line';
 
 const USAGE = 'drawdown.usage.v1';
@@ -107,7 +114,7 @@ test('sends all of one reason again', async () => {
   await bury(0, BROKEN, 'malformed_json');
   await bury(0, UNKNOWN, 'organization_not_found');
   const ran = await run('redrive', '--all', '--reason', 'organization_not_found', '--json');
-  expect(ran.json()).toEqual({ redriven: [{ id: '0.1', topic: USAGE, partition: 1 }], too_large: [] });
+  expect(ran.json()).toEqual({ redriven: [{ id: '0.1', topic: USAGE, partition: 1 }], not_sent: [] });
   expect(await sentTo(USAGE, 1)).toEqual([UNKNOWN]);
 });
 
@@ -129,6 +136,21 @@ test('one that is too large to be sent again is named, and the others are sent',
   jest.spyOn(stream, 'send').mockRejectedValueOnce(new RecordTooLarge('the limit is 1'));
   const ran = await run('redrive', '--all');
   expect([ran.code, ran.err]).toEqual([2, expect.stringContaining('0.0: not sent: the limit is 1; its sender')]);
+  expect(await sentTo(USAGE, 1)).toEqual([UNKNOWN]);
+});
+
+test('one whose bytes nobody has any more is named, and the others are sent', async () => {
+  await bury(0, { key: 'acme', value: Buffer.alloc(999_900, 'a'), headers: {} }, 'payload_too_large', 0);
+  await bury(0, UNKNOWN, 'organization_not_found');
+  const follow = stream.follow.bind(stream);
+  jest.spyOn(stream, 'follow').mockImplementation((topic, ...from) => {
+    if (topic === USAGE) throw new StreamGap(USAGE, 1, 0, { oldest: 1, end: 1 });
+    return follow(topic, ...from);
+  });
+  const ran = await run('redrive', '--all', '--json');
+  expect([ran.code, ran.err]).toEqual([2, expect.stringContaining('does not keep them any more; its sender')]);
+  expect(ran.json()).toMatchObject({ not_sent: [{ id: '0.0', reason: 'original_gone' }] });
+  jest.restoreAllMocks();
   expect(await sentTo(USAGE, 1)).toEqual([UNKNOWN]);
 });
 

@@ -3,7 +3,7 @@ import { BadServerSettings, readServerSettings } from '@drawdown/adapters/server
 import { RecordTooLarge, type Stream } from '@drawdown/ports';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Context, ExitCode, GlobalOptions } from '../context';
-import { type Letter, lettersIn, lettersOf, originalOf } from '../dead-letters/letters';
+import { type Letter, lettersIn, lettersOf, OriginalGone, originalOf } from '../dead-letters/letters';
 import { documentOf, inFull } from '../dead-letters/documents';
 import { table } from '../terminal';
 import { UsageError } from '../usage-error';
@@ -31,7 +31,7 @@ const limit = (text: string): number => {
 const NOTE = `
 Needs the brokers: KAFKA_BROKERS, and KAFKA_SASL_… and KAFKA_TLS where they ask for them.
 An id is <partition>.<offset> in the topic of dead letters.
-Exit code 2: some letters were too large to be sent again; the others were sent.`;
+Exit code 2: some records are too large to be sent again, or are not kept any more; the others were sent.`;
 
 /** Records that could not be decided: which, why, and another try once the reason is gone. */
 export const addDeadLetters = (program: Command, context: Context, finish: (code: ExitCode) => void): void => {
@@ -141,30 +141,27 @@ const redrive = async (
 ): Promise<ExitCode> => {
   if (ids.length > 0 === (options.all === true)) throw new UsageError('name the letters, or say --all');
   const sent: { id: string; topic: string; partition: number }[] = [];
-  const tooLarge: string[] = [];
+  const notSent: { id: string; reason: 'original_gone' | 'record_too_large' }[] = [];
   for await (const letter of chosen(stream, ids, options, signal)) {
+    const { id } = letter;
     const { topic, partition } = letter.letter.place;
-    const original = await originalOf(stream, letter, signal);
     try {
-      await stream.send(topic, partition, [original]);
+      await stream.send(topic, partition, [await originalOf(stream, letter, signal)]);
     } catch (error) {
-      // The topic takes more than we send. The other letters are none the worse for it.
-      if (!(error instanceof RecordTooLarge)) throw error;
-      tooLarge.push(letter.id);
-      terminal.err.write(`${letter.id}: not sent: ${error.message}; its sender has to send it in smaller parts\n`);
+      // The other letters are none the worse for it.
+      if (!(error instanceof RecordTooLarge || error instanceof OriginalGone)) throw error;
+      notSent.push({ id, reason: error.code });
+      terminal.err.write(`${id}: not sent: ${error.message}; its sender has to send it again, in smaller parts\n`);
       continue;
     }
-    sent.push({ id: letter.id, topic, partition });
-    if (options.json !== true) {
-      terminal.out.write(
-        `${letter.id}: sent to ${topic}, partition ${String(partition)}, bytes and headers untouched\n`,
-      );
-    }
+    sent.push({ id, topic, partition });
+    if (options.json === true) continue;
+    terminal.out.write(`${id}: sent to ${topic}, partition ${String(partition)}, bytes and headers untouched\n`);
   }
-  if (options.json === true) terminal.out.write(`${JSON.stringify({ redriven: sent, too_large: tooLarge })}\n`);
+  if (options.json === true) terminal.out.write(`${JSON.stringify({ redriven: sent, not_sent: notSent })}\n`);
   else
     terminal.out.write(`${String(sent.length)} sent again; what still cannot be decided comes back as a new letter\n`);
-  return tooLarge.length === 0 ? 0 : 2;
+  return notSent.length === 0 ? 0 : 2;
 };
 
 async function* chosen(

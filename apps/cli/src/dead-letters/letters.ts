@@ -45,12 +45,13 @@ export const lettersOf = async (
   return letters;
 };
 
-/** The record as it was; where it was too large for its letter, from its own place. */
-export const originalOf = async (
-  stream: Stream,
-  { id, letter }: Letter,
-  signal: AbortSignal,
-): Promise<StreamRecord> => {
+/** Nobody has the bytes of a record that was too large for its letter. */
+export class OriginalGone extends Error {
+  readonly code = 'original_gone';
+}
+
+/** The record as it was; where it was too large for its letter, from its own place. Throws {@link OriginalGone}. */
+export const originalOf = async (stream: Stream, { letter }: Letter, signal: AbortSignal): Promise<StreamRecord> => {
   if (!letter.omitted) return letter.record;
   const { topic, partition, offset } = letter.place;
   try {
@@ -67,7 +68,7 @@ export const originalOf = async (
   } catch (error) {
     if (!(error instanceof StreamGap)) throw error;
   }
-  throw new UsageError(`${id}: its bytes were too large for the letter, and ${topic} does not keep them any more`);
+  throw new OriginalGone(`its bytes were too large for the letter, and ${topic} does not keep them any more`);
 };
 
 const boundsIn = async (stream: Stream): ReturnType<Stream['boundsOf']> => {
