@@ -2,7 +2,7 @@ import { AppProcess } from '@drawdown/adapters/cluster/testing/app-process';
 import { type Cluster, startCluster } from '@drawdown/adapters/cluster/testing/cluster';
 import { DIST } from '@drawdown/adapters/cluster/testing/dist';
 import { freePorts } from '@drawdown/adapters/testing/ports';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { send } from './testing/api';
@@ -30,6 +30,8 @@ const say = (line: string): void => {
 const secondsSince = (from: number): string => ((performance.now() - from) / 1_000).toFixed(1);
 
 let folder: string;
+/** Names the call at which a process dies. */
+let armed: string;
 let cluster: Cluster;
 /** What workers said of the shards that they loaded, in order. */
 const loads: Loaded[] = [];
@@ -39,7 +41,9 @@ const said = (worker: string, line: string): void => {
 beforeAll(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'drawdown-standby-'));
   chmodSync(folder, 0o711); // PostgreSQL runs as somebody else where root starts it
-  const environment = { DRAWDOWN_LOG_LEVEL: 'info' };
+  armed = path.join(folder, 'crash-point');
+  const preloaded = path.join(DIST, 'apps/standalone/src/testing/crash-points.js');
+  const environment = { DRAWDOWN_LOG_LEVEL: 'info', NODE_OPTIONS: `--require ${preloaded}`, CRASH_POINT: armed };
   cluster = await startCluster({ folder, shards: SHARDS, workers: 2, adminKey: ADMIN_KEY, environment, said });
 }, 240_000);
 afterAll(async () => {
@@ -90,6 +94,32 @@ test('FLT-23: 64 clients on one wallet are all answered, soon, and from few appe
   say(`${perAppend.toFixed(1)} commands and usages an append`);
   expect(perAppend).toBeGreaterThan(2);
 }, 120_000);
+
+test.each([
+  ['FLT-02: a worker', 'append:before'],
+  ['FLT-02: a worker', 'append:after'],
+  ['FLT-03: the relay', 'ledger:after'],
+  ['FLT-04: a projector', 'rows:before'],
+  ['FLT-04: a projector', 'rows:after'],
+] as const)(
+  '%s that dies at %s is started again, and what it was at is there once',
+  async (_who, point) => {
+    const [organization = ''] = await makeOrganizations(cluster.url, 1);
+    const repeats = (): Promise<number> =>
+      cluster.app('balance-projector').metric('drawdown_consumer_duplicates_total');
+    const before = await repeats();
+    writeFileSync(armed, point);
+    await untilCharged(organization);
+    await until('it died', 30_000, async () => !existsSync(armed));
+    await cluster.ready();
+    const wallet = await untilLeft(cluster.url, organization, leftAfter(1));
+    expect(await chargesIn(cluster.url, organization, wallet)).toBe(1);
+    if (point === 'ledger:after') {
+      await until('the repetition is dropped', 15_000, async () => (await repeats()) > before);
+    }
+  },
+  120_000,
+);
 
 /** What counts that one of two wrote nothing, since the other had; whoever reads drops what a second relay publishes. */
 const FENCED = { 'balance-projector': 'drawdown_projection_fenced_total', relay: null };
