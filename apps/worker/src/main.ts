@@ -13,7 +13,7 @@ import { runRole } from '@drawdown/http';
 import { FollowedCatalogue, owningShards, shardsOf, USAGE_GATHER, Worker } from '@drawdown/ledger';
 
 const name = 'worker';
-/** To the database: its time, a snapshot on its way there, and two shards that are taken over. */
+/** To the database: one for its time, one for snapshots on their way there, one for those from there, one to look for them. */
 const CONNECTIONS = 4;
 
 runRole({

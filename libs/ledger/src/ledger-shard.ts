@@ -49,8 +49,9 @@ const RECOVERY_PAUSE_MS = 1_000;
 /** After so long without an answer of the store callers are told so; the append goes on being repeated. */
 const STALLED_AFTER_MS = 5_000;
 
-/** How long a stop waits for what is under way, and for its snapshot. */
+/** How long a stop waits for what is under way, and of that for its snapshot. */
 const STOP_MS = 8_000;
+const SAVE_MS = 3_000;
 
 /** How often what is due by the machine's clock is settled without a command. */
 const SETTLE_EVERY_MS = 1_000;
@@ -94,13 +95,15 @@ export class LedgerShard {
     this.past = new PastDecisions(ports.store, shard);
     this.sleep = ports.sleep ?? realSleep;
     this.lateness = new SettleLateness(shard, ports.metrics);
-    this.snapshots = new ShardSnapshots(this.stream, ports);
+    this.snapshots = new ShardSnapshots(this.stream, ports, () => this.storedState);
   }
 
   async start(): Promise<void> {
     await (this.running ??= this.run());
     if (this.state === null) throw this.lastFailure?.error ?? new LedgerUnavailable(`${this.stream} was not loaded`);
-    this.settleByTime().catch(() => undefined); // ends when the shard is stopped
+    this.settleByTime().catch((error: unknown) => {
+      if (!this.stopping.signal.aborted) this.logFailure(error as Error);
+    });
   }
 
   private async settleByTime(): Promise<never> {
@@ -139,8 +142,9 @@ export class LedgerShard {
     this.stopping.abort();
     if (this.running !== null) this.fail(new Error('stopped while the event store did not answer'), this.inFlight);
     this.lateness.end();
-    // It makes the next start short, here or elsewhere; but who keeps it may hang.
-    await Promise.race([this.snapshots.saveRest(this.storedState), late]);
+    // It makes the next start short, here or elsewhere; but who keeps it may hang, and meanwhile nobody owns the shard.
+    const tooLong = this.sleep(SAVE_MS, { signal: done.signal }).catch(() => undefined);
+    await Promise.race([this.snapshots.saveRest(), late, tooLong]);
     done.abort();
   }
 
@@ -208,7 +212,7 @@ export class LedgerShard {
 
   private async load(): Promise<void> {
     this.past.clear();
-    this.state = await loadShard(this.shard, this.ports);
+    this.state = await loadShard(this.shard, this.ports, (bytes) => this.snapshots.loaded(bytes));
     this.lastFailure = null;
     this.letReadersGo();
   }
@@ -233,8 +237,7 @@ export class LedgerShard {
       this.waitingUsages = this.queuedUsages();
       this.letReadersGo();
     }
-    const state = this.storedState;
-    if (state !== null && this.queue.length === 0) await this.snapshots.saveIfDue(state);
+    if (this.queue.length === 0) await this.snapshots.saveIfDue();
   }
 
   /** Loads the state again after it was thrown away; where that fails, everything waiting is refused. */
@@ -245,18 +248,28 @@ export class LedgerShard {
       await this.load();
       return true;
     } catch (error) {
-      this.fail(error as Error);
+      const { message } = error as Error;
+      this.ports.metrics.count('shard_load_failures_total');
+      // Tried once a second, also where nobody asks: told when it begins, and when it is about something else.
+      if (message !== this.lastFailure?.error.message) {
+        this.ports.log.error({ stream: this.stream, error: message }, 'the shard cannot be loaded');
+      }
+      this.drop(error as Error);
       return false;
     }
   }
 
-  /** The state may be ahead of the store, or cannot be had: forget it, and tell everybody who waits. */
+  /** The state may be ahead of the store: forget it, and tell everybody who waits. */
   private fail(error: Error, works: readonly Work[] = []): void {
+    this.ports.metrics.count('append_total', { outcome: 'failed' });
+    this.ports.log.error({ stream: this.stream, error: error.message }, 'the shard cannot store; its state is dropped');
+    this.drop(error, works);
+  }
+
+  private drop(error: Error, works: readonly Work[] = []): void {
     this.lastFailure = { at: performance.now(), error };
     this.state = null;
     this.ahead = false;
-    this.ports.metrics.count('append_total', { outcome: 'failed' });
-    this.ports.log.error({ stream: this.stream, error: error.message }, 'the shard cannot store; its state is dropped');
     const refused = new LedgerUnavailable(`the event store cannot take it: ${error.message}`, { cause: error });
     for (const work of [...works, ...this.queue.splice(0)]) work.reject(refused);
     this.letReadersGo();
@@ -337,7 +350,7 @@ export class LedgerShard {
     metrics.count('charges_total', {}, batch.chargeCount);
     metrics.count('ledger_events_total', {}, batch.drafts.length);
     metrics.count('append_bytes_total', {}, bytes);
-    this.snapshots.stored(batch.chargeCount + batch.drafts.length);
+    this.snapshots.stored(bytes);
     this.finish(decided);
   }
 

@@ -15,6 +15,9 @@ import { restoreSnapshot } from './snapshot';
 /** Bytes folded in one turn of the event loop: between two, what the store sends is taken, so that it goes on sending. */
 const TURN_BYTES = 256 * 1024;
 
+/** After so long no older snapshot is tried: the log itself is there. */
+const SNAPSHOTS_MAX_MS = 20_000;
+
 /** The log is not what its own hashes say, or has a hole: nothing may be decided on it. */
 export class LogDamaged extends Error {
   readonly code = 'log_damaged';
@@ -48,7 +51,9 @@ const fromSnapshot = async (shard: number, { store, snapshots, log }: LoadSource
     log.warn({ stream, revision, error: String(error) }, 'snapshot ignored: it cannot be had');
     return undefined;
   };
+  const end = performance.now() + SNAPSHOTS_MAX_MS;
   for (const revision of (await snapshots.list(stream).catch(noneWhere)) ?? []) {
+    if (performance.now() > end) break;
     const bytes = await snapshots.load(stream, revision).catch((error: unknown) => noneWhere(error, revision));
     if (bytes === undefined) continue;
     const state = restoreSnapshot(bytes);
@@ -64,11 +69,12 @@ const fromSnapshot = async (shard: number, { store, snapshots, log }: LoadSource
   return new ShardState();
 };
 
-/** Folds the stream from the state on, each page while the next one comes. */
-const foldRest = async (state: ShardState, shard: number, store: EventStore): Promise<void> => {
+/** Folds the stream from the state on, each page while the next one comes; answers how many bytes that were. */
+const foldRest = async (state: ShardState, shard: number, store: EventStore): Promise<number> => {
   const stream = ledgerStream(shard);
   const size = new PageSize();
   const page = (from: number): Promise<readonly StoredEvent[]> => store.read(stream, from, size.events);
+  let folded = 0;
   let coming = page(state.revision + 1);
   for (let events = await coming; events.length > 0; events = await coming) {
     size.learn(events);
@@ -78,20 +84,26 @@ const foldRest = async (state: ShardState, shard: number, store: EventStore): Pr
     for (const stored of events) {
       foldNext(state, shard, stored);
       bytes += stored.data.byteLength;
+      folded += stored.data.byteLength;
       if (bytes < TURN_BYTES) continue;
       await turn();
       bytes = 0;
     }
   }
+  return folded;
 };
 
-/** The shard's state: the newest usable snapshot, and the log from there on. */
-export const loadShard = async (shard: number, sources: LoadSources): Promise<ShardState> => {
+/** The shard's state: the newest usable snapshot, and the log from there on, of which `folded` is told the bytes. */
+export const loadShard = async (
+  shard: number,
+  sources: LoadSources,
+  folded: (bytes: number) => void = () => undefined,
+): Promise<ShardState> => {
   const started = performance.now();
   const stream = ledgerStream(shard);
   const state = await fromSnapshot(shard, sources);
   const snapshotRevision = state.revision;
-  await foldRest(state, shard, sources.store);
+  folded(await foldRest(state, shard, sources.store));
   const seconds = (performance.now() - started) / 1000;
   sources.metrics.count('shard_loads_total');
   sources.metrics.observe('shard_load_duration_seconds', seconds);

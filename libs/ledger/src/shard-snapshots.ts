@@ -2,44 +2,62 @@ import type { Log, SnapshotStore } from '@drawdown/ports';
 import type { ShardState } from './fold';
 import { takeSnapshot } from './snapshot';
 
-/** Charges after which a snapshot is worth its cost, taken when nobody waits. */
-const EVERY_CHARGES = 500_000;
+/** Of the log, after which a snapshot is worth its cost: some 500,000 charges, which a start folds in a few seconds. */
+const EVERY_BYTES = 100 * 1024 * 1024;
 
 /** Saves a shard's state from time to time, for its own next start and for that of its next owner. */
 export class ShardSnapshots {
-  /** Charges, or other facts, that the last one does not have. */
+  /** Bytes of the log that the last one does not have. */
   private missing = 0;
+  private due = EVERY_BYTES;
   private saving: Promise<void> | null = null;
 
   constructor(
     private readonly stream: string,
     private readonly ports: { readonly snapshots: SnapshotStore; readonly log: Log },
+    /** The state as it is stored; null where that is not known at the moment. */
+    private readonly state: () => ShardState | null,
   ) {}
 
-  /** So many more charges, or other facts, are in the log. */
-  stored(count: number): void {
-    this.missing += count;
+  /** The state comes from a snapshot and so many bytes of the log. */
+  loaded(bytes: number): void {
+    this.missing = bytes;
   }
 
-  /** Saves `state`, which must be as it is stored, where that is worth it. Never rejects. */
-  async saveIfDue(state: ShardState): Promise<void> {
-    if (this.missing < EVERY_CHARGES || this.saving !== null) return;
-    this.saving = this.save(state);
+  /** So many bytes more are in the log. */
+  stored(bytes: number): void {
+    this.missing += bytes;
+  }
+
+  /** Saves where that is worth it. Never rejects. */
+  async saveIfDue(): Promise<void> {
+    if (this.missing < this.due || this.saving !== null) return;
+    this.saving = this.save();
     await this.saving;
     this.saving = null;
   }
 
-  /** Saves what is not saved yet; nothing where `state` is not known. Never rejects. */
-  async saveRest(state: ShardState | null): Promise<void> {
+  /** Saves what is not saved yet. Never rejects. */
+  async saveRest(): Promise<void> {
     await this.saving;
-    if (this.missing > 0 && state !== null) await this.save(state);
+    if (this.missing > 0) await this.save();
   }
 
-  private async save(state: ShardState): Promise<void> {
-    this.missing = 0;
+  private async save(): Promise<void> {
+    let covered = 0;
     try {
-      await this.ports.snapshots.save(this.stream, state.revision, takeSnapshot(state));
+      await this.ports.snapshots.save(this.stream, () => {
+        const state = this.state();
+        if (state === null) return null;
+        const snapshot = { revision: state.revision, bytes: takeSnapshot(state) };
+        covered = this.missing;
+        this.missing = 0;
+        return snapshot;
+      });
+      this.due = EVERY_BYTES;
     } catch (error) {
+      this.missing += covered;
+      this.due = this.missing + EVERY_BYTES / 10; // not again after each append: taking it holds up the shard
       this.ports.log.warn(
         { stream: this.stream, error: (error as Error).message },
         'no snapshot was written; starts are slower',

@@ -120,9 +120,32 @@ describe('INV-DEL-9, FLT-29: a snapshot changes what a start costs, never what i
     const world = await openLedger({ snapshots: { ...inMemorySnapshots(), save } });
     await withOrganization(world, { credits: '10' });
     const stopping = world.ledger.stop();
-    await world.time.pass(8_000);
+    await world.time.pass(3_000);
     await stopping;
     expect(save).toHaveBeenCalledTimes(1);
+  });
+
+  test('one that cannot be saved is tried again, at the latest by the stop', async () => {
+    const snapshots = inMemorySnapshots();
+    const save = jest.spyOn(snapshots, 'save').mockRejectedValueOnce(new Error('no room'));
+    const world = await openLedger({ snapshots });
+    await withOrganization(world, { credits: '10' });
+    const [shard] = world.ledger.shards;
+    await shard?.stop();
+    await shard?.stop();
+    expect(save).toHaveBeenCalledTimes(2);
+    expect(await snapshots.list('ledger-0')).toHaveLength(1);
+  });
+
+  test('what a start had to read beyond the snapshot is in the next one, though nothing was booked since', async () => {
+    const world = await openLedger();
+    await withOrganization(world, { credits: '10' });
+    const another = await world.again(); // as after a kill: nothing was saved
+    await another.ledger.stop();
+    expect(await world.snapshots.list('ledger-0')).toHaveLength(1);
+    const save = jest.spyOn(world.snapshots, 'save');
+    await (await world.again()).ledger.stop();
+    expect(save).not.toHaveBeenCalled();
   });
 });
 

@@ -1,5 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { SNAPSHOTS_KEPT, type SnapshotStore } from './snapshots';
+import { SNAPSHOTS_KEPT, type Snapshot, type SnapshotStore } from './snapshots';
+
+const save = (store: SnapshotStore, name: string, revision: number, bytes: Uint8Array): Promise<void> =>
+  store.save(name, () => ({ revision, bytes }));
 
 /** What every snapshot store must do. `open` may give a new store each time or the same one: names are not reused. */
 export const snapshotsConformance = (open: () => Promise<SnapshotStore>): void => {
@@ -9,7 +12,7 @@ export const snapshotsConformance = (open: () => Promise<SnapshotStore>): void =
     test('gives back the bytes', async () => {
       const [store, name] = [await open(), freshName()];
       const contents = [new Uint8Array(0), randomBytes(3_000_000), randomBytes(100).subarray(10, 20)];
-      for (const [revision, bytes] of contents.entries()) await store.save(name, revision, bytes);
+      for (const [revision, bytes] of contents.entries()) await save(store, name, revision, bytes);
       for (const [revision, bytes] of contents.entries()) {
         const loaded = await store.load(name, revision);
         expect(loaded && Buffer.from(loaded).equals(bytes)).toBe(true);
@@ -19,7 +22,7 @@ export const snapshotsConformance = (open: () => Promise<SnapshotStore>): void =
     test('keeps its own copy of what it was given', async () => {
       const [store, name] = [await open(), freshName()];
       const bytes = Buffer.from('before');
-      await store.save(name, 1, bytes);
+      await save(store, name, 1, bytes);
       bytes.fill('x');
       (await store.load(name, 1))?.fill(0);
       expect(Buffer.from((await store.load(name, 1)) ?? []).toString()).toBe('before');
@@ -29,7 +32,7 @@ export const snapshotsConformance = (open: () => Promise<SnapshotStore>): void =
       const [store, name] = [await open(), freshName()];
       expect(await store.list(name)).toEqual([]);
       expect(await store.load(name, 0)).toBeUndefined();
-      await store.save(name, 5, Buffer.from('five'));
+      await save(store, name, 5, Buffer.from('five'));
       expect(await store.load(name, 4)).toBeUndefined();
       expect(await store.load(`${name}-`, 5)).toBeUndefined();
     });
@@ -37,7 +40,7 @@ export const snapshotsConformance = (open: () => Promise<SnapshotStore>): void =
     test('keeps the newest, by revision, and lists them newest first', async () => {
       const [store, name] = [await open(), freshName()];
       const revisions = [9, 100, 20, 3, 1_000_000, 11];
-      for (const revision of revisions) await store.save(name, revision, Buffer.from(String(revision)));
+      for (const revision of revisions) await save(store, name, revision, Buffer.from(String(revision)));
       expect(SNAPSHOTS_KEPT).toBe(3);
       expect(await store.list(name)).toEqual([1_000_000, 100, 20]);
       expect(Buffer.from((await store.load(name, 100)) ?? []).toString()).toBe('100');
@@ -46,8 +49,8 @@ export const snapshotsConformance = (open: () => Promise<SnapshotStore>): void =
 
     test('replaces a snapshot of the same revision', async () => {
       const [store, name] = [await open(), freshName()];
-      await store.save(name, 7, Buffer.from('first'));
-      await store.save(name, 7, Buffer.from('second'));
+      await save(store, name, 7, Buffer.from('first'));
+      await save(store, name, 7, Buffer.from('second'));
       expect(await store.list(name)).toEqual([7]);
       expect(Buffer.from((await store.load(name, 7)) ?? []).toString()).toBe('second');
     });
@@ -57,7 +60,7 @@ export const snapshotsConformance = (open: () => Promise<SnapshotStore>): void =
       const base = freshName();
       const names = ['', '/', '/..', '/../..', '%2F', '.tmp', ' é😀', '\\', ':*?"<>|'].map((end) => `${base}${end}`);
       names.push(`../${base}`, `..`, `.`);
-      for (const name of names) await store.save(name, 1, Buffer.from(name));
+      for (const name of names) await save(store, name, 1, Buffer.from(name));
       for (const name of names) {
         expect(await store.list(name)).toEqual([1]);
         expect(Buffer.from((await store.load(name, 1)) ?? []).toString()).toBe(name);
@@ -66,10 +69,34 @@ export const snapshotsConformance = (open: () => Promise<SnapshotStore>): void =
 
     test('takes saves that overlap', async () => {
       const [store, name] = [await open(), freshName()];
-      const save = (revision: number) => store.save(name, revision, Buffer.alloc(100_000, revision));
-      await Promise.all([1, 2, 3, 4, 4, 5].map(save));
+      const bytes = (revision: number): Buffer => Buffer.alloc(100_000, revision);
+      await Promise.all([1, 2, 3, 4, 4, 5].map((revision) => save(store, name, revision, bytes(revision))));
       expect(await store.list(name)).toEqual([5, 4, 3]);
       expect((await store.load(name, 4))?.every((byte) => byte === 4)).toBe(true);
+    });
+
+    test('takes them one at a time: each when the one before is kept, or has failed', async () => {
+      const [store, name] = [await open(), freshName()];
+      const kept: (readonly number[])[] = [];
+      const saved = [1, 2, 3].map((revision) =>
+        store.save(name, (): Snapshot => {
+          if (revision === 2) throw new Error('it cannot be taken');
+          kept.push([revision]);
+          return { revision, bytes: Buffer.alloc(100_000, revision) };
+        }),
+      );
+      expect(kept).toEqual([]);
+      expect((await Promise.allSettled(saved)).map(({ status }) => status)).toEqual([
+        ...['fulfilled', 'rejected', 'fulfilled'],
+      ]);
+      expect(kept).toEqual([[1], [3]]);
+      expect(await store.list(name)).toEqual([3, 1]);
+    });
+
+    test('keeps nothing where there is nothing to be taken', async () => {
+      const [store, name] = [await open(), freshName()];
+      await store.save(name, () => null);
+      expect(await store.list(name)).toEqual([]);
     });
   });
 };

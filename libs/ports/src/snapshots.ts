@@ -1,10 +1,20 @@
 /** Snapshots of one name: the newest, and two to fall back on where it turns out to be damaged. */
 export const SNAPSHOTS_KEPT = 3;
 
+/** A state as bytes, after the event of that revision. */
+export interface Snapshot {
+  readonly revision: number;
+  readonly bytes: Uint8Array;
+}
+
 /** Keeps the newest snapshots of shards. Losing them all changes what a start costs, never what it means. */
 export interface SnapshotStore {
-  /** Keeps the snapshot, durably, in place of one of the same revision; drops all but the newest {@link SNAPSHOTS_KEPT}. */
-  save(name: string, revision: number, bytes: Uint8Array): Promise<void>;
+  /**
+   * Keeps a snapshot, durably, in place of one of the same revision; drops all but the newest {@link SNAPSHOTS_KEPT}.
+   * Saves take turns, and `take` is called when this one's has come: a process has many shards, and no room for a second
+   * copy of each. Where it answers null, nothing is kept.
+   */
+  save(name: string, take: () => Snapshot | null): Promise<void>;
   /** Revisions of the snapshots there are, newest first. */
   list(name: string): Promise<readonly number[]>;
   /** The bytes as saved; `undefined` where it is missing or damaged. */

@@ -1,6 +1,6 @@
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { type Log, NO_LOG, SNAPSHOTS_KEPT, type SnapshotStore } from '@drawdown/ports';
+import { type Log, NO_LOG, type Snapshot, SNAPSHOTS_KEPT, type SnapshotStore, Turns } from '@drawdown/ports';
 import { snapshotChecksum } from '../snapshot-checksum';
 
 /** First bytes of a snapshot file; another form of file gets another. Then SHA-256, then the bytes. */
@@ -15,19 +15,19 @@ export const openFileSnapshots = async (folder: string, log: Log = NO_LOG): Prom
 };
 
 class FileSnapshots implements SnapshotStore {
-  /** One save at a time: they are work for the background, and none meets the temporary file of another. */
-  private saving: Promise<void> = Promise.resolve();
+  /** So that none meets the temporary file of another, too. */
+  private readonly saves = new Turns();
 
   constructor(
     private readonly folder: string,
     private readonly log: Log,
   ) {}
 
-  save(name: string, revision: number, bytes: Uint8Array): Promise<void> {
-    const own = new Uint8Array(bytes);
-    const saved = this.saving.then(() => this.write(name, revision, own));
-    this.saving = saved.catch(() => undefined); // the caller has the rejection; the next save does not depend on it
-    return saved;
+  save(name: string, take: () => Snapshot | null): Promise<void> {
+    return this.saves.run(async () => {
+      const snapshot = take();
+      if (snapshot !== null) await this.write(name, snapshot);
+    });
   }
 
   async list(name: string): Promise<readonly number[]> {
@@ -53,7 +53,7 @@ class FileSnapshots implements SnapshotStore {
     return undefined;
   }
 
-  private async write(name: string, revision: number, bytes: Uint8Array): Promise<void> {
+  private async write(name: string, { revision, bytes }: Snapshot): Promise<void> {
     const folder = this.folderOf(name);
     const isNew = (await mkdir(folder, { recursive: true })) !== undefined;
     if (isNew) await syncFolder(this.folder);

@@ -1,8 +1,21 @@
-import { type Log, NO_LOG, type ReadDatabase, SNAPSHOTS_KEPT, type SnapshotStore, type Sql } from '@drawdown/ports';
+import {
+  DatabaseUnavailable,
+  type Log,
+  NO_LOG,
+  type ReadDatabase,
+  type Row,
+  type Snapshot,
+  SNAPSHOTS_KEPT,
+  type SnapshotStore,
+  type Sql,
+  Turns,
+} from '@drawdown/ports';
 import { snapshotChecksum } from '../snapshot-checksum';
 
 /** Of a row: what the server and this side hold of a snapshot at a time. */
 const PART_BYTES = 1024 * 1024;
+/** A snapshot that takes longer saves nothing: the log is read at about 100,000 events a second. */
+const LOAD_MAX_MS = 20_000;
 /** Two `CREATE TABLE IF NOT EXISTS` at once can collide; not the lock of scripts, behind which an index may take hours. */
 const TABLES_LOCK = '4919831408';
 /** What PostgreSQL calls a table that is not there (appendix A). */
@@ -18,26 +31,27 @@ const TABLES = [
 ];
 
 /**
- * Snapshots in a database that all workers reach: whoever takes a shard over begins where its last owner's ended. The
- * tables are made with the first snapshot. One that does not fit its checksum counts as missing.
+ * Snapshots in a database that all workers reach: whoever takes a shard over begins with the last one of an owner before.
+ * The tables are made with the first snapshot. One that does not fit its checksum counts as missing.
  */
 export const databaseSnapshots = (database: ReadDatabase, log: Log = NO_LOG): SnapshotStore =>
   new DatabaseSnapshots(database, log);
 
 class DatabaseSnapshots implements SnapshotStore {
-  /** One save at a time: they are work for the background, and take one connection. */
-  private saving: Promise<void> = Promise.resolve();
+  private readonly saves = new Turns();
+  /** One at a time, too: however many shards are taken over at once, they take one connection and the room of one. */
+  private readonly loads = new Turns();
 
   constructor(
     private readonly database: ReadDatabase,
     private readonly log: Log,
   ) {}
 
-  save(name: string, revision: number, bytes: Uint8Array): Promise<void> {
-    const own = new Uint8Array(bytes);
-    const saved = this.saving.then(() => this.write(name, revision, own));
-    this.saving = saved.catch(() => undefined); // the caller has the rejection; the next save does not depend on it
-    return saved;
+  save(name: string, take: () => Snapshot | null): Promise<void> {
+    return this.saves.run(async () => {
+      const snapshot = take();
+      if (snapshot !== null) await this.write(name, snapshot);
+    });
   }
 
   async list(name: string): Promise<readonly number[]> {
@@ -46,7 +60,12 @@ class DatabaseSnapshots implements SnapshotStore {
     return rows.map(({ revision }) => Number(revision));
   }
 
-  async load(name: string, revision: number): Promise<Uint8Array | undefined> {
+  load(name: string, revision: number): Promise<Uint8Array | undefined> {
+    return this.loads.run(() => this.read(name, revision));
+  }
+
+  private async read(name: string, revision: number): Promise<Uint8Array | undefined> {
+    const end = performance.now() + LOAD_MAX_MS;
     const [head] = await this.database
       .query<{ readonly bytes: string; readonly checksum: Uint8Array }>(
         'SELECT bytes, checksum FROM ledger_snapshots WHERE name = $1 AND revision = $2',
@@ -56,7 +75,11 @@ class DatabaseSnapshots implements SnapshotStore {
     if (head === undefined) return undefined;
     const bytes = Buffer.alloc(Number(head.bytes));
     for (let start = 0; start < bytes.byteLength; start += PART_BYTES) {
-      const [row] = await this.database.query<{ readonly content: Uint8Array }>(
+      if (performance.now() > end) {
+        this.log.warn({ name, revision }, 'a snapshot comes too slowly and counts as missing: the log is read instead');
+        return undefined;
+      }
+      const [row] = await this.asked<{ readonly content: Uint8Array }>(
         'SELECT content FROM ledger_snapshot_parts WHERE name = $1 AND revision = $2 AND part = $3',
         [name, revision, start / PART_BYTES],
       );
@@ -67,7 +90,16 @@ class DatabaseSnapshots implements SnapshotStore {
     return undefined;
   }
 
-  private async write(name: string, revision: number, bytes: Uint8Array): Promise<void> {
+  /** Once more where it was not answered: one part of many, and whoever made a state of the one before held us up. */
+  private asked<R extends Row>(statement: string, parameters: readonly (string | number)[]): Promise<readonly R[]> {
+    const ask = (): Promise<readonly R[]> => this.database.query<R>(statement, parameters);
+    return ask().catch((error: unknown) => {
+      if (error instanceof DatabaseUnavailable) return ask();
+      throw error;
+    });
+  }
+
+  private async write(name: string, { revision, bytes }: Snapshot): Promise<void> {
     const checksum = await snapshotChecksum(name, revision, bytes);
     await this.database.transaction(async (tx) => {
       await tx.query(`SELECT pg_advisory_xact_lock(${TABLES_LOCK})`);
