@@ -98,6 +98,7 @@ test('FLT-23: 64 clients on one wallet are all answered, soon, and from few appe
 test.each([
   ['FLT-02: a worker', 'append:before'],
   ['FLT-02: a worker', 'append:after'],
+  // It goes on after the topic's last record: what it published is not even published twice.
   ['FLT-03: the relay', 'ledger:after'],
   ['FLT-04: a projector', 'rows:before'],
   ['FLT-04: a projector', 'rows:after'],
@@ -105,18 +106,12 @@ test.each([
   '%s that dies at %s is started again, and what it was at is there once',
   async (_who, point) => {
     const [organization = ''] = await makeOrganizations(cluster.url, 1);
-    const repeats = (): Promise<number> =>
-      cluster.app('balance-projector').metric('drawdown_consumer_duplicates_total');
-    const before = await repeats();
     writeFileSync(armed, point);
     await untilCharged(organization);
     await until('it died', 30_000, async () => !existsSync(armed));
     await cluster.ready();
     const wallet = await untilLeft(cluster.url, organization, leftAfter(1));
     expect(await chargesIn(cluster.url, organization, wallet)).toBe(1);
-    if (point === 'ledger:after') {
-      await until('the repetition is dropped', 15_000, async () => (await repeats()) > before);
-    }
   },
   120_000,
 );
