@@ -1,6 +1,7 @@
 import { ensureAdminKey } from '@drawdown/commands';
 import { CheckpointProgress, ClockWatch, watchDependencies } from '@drawdown/delivery';
 import {
+  type Drained,
   endingInTime,
   organizationReads,
   type PrometheusMetrics,
@@ -118,7 +119,7 @@ export class Parts {
   }
 
   /** Callers are told; nothing is begun afterwards. */
-  drain(): Promise<void> {
+  drain(): Promise<Drained> {
     return this.ending.drain();
   }
 

@@ -12,7 +12,7 @@ export { createHttp } from './server/create-http';
 export { createLogger, HttpLog, LOG_LEVELS } from './server/http-log';
 export { refuseUnknownSettings } from './server/known-settings';
 export { PrometheusMetrics } from './server/metrics';
-export { PartsModule, type RunningParts } from './server/parts.module';
+export { type Drained, PartsModule, type RunningParts } from './server/parts.module';
 export { Readiness, type ReadinessCheck, type ReadinessReport } from './server/readiness';
 export { HttpSettings } from './server/settings';
 export { openWaitingRoom, type WaitingRoom } from './server/waiting-room';

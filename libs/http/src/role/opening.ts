@@ -1,4 +1,4 @@
-import type { RunningParts } from '../server/parts.module';
+import type { Drained, RunningParts } from '../server/parts.module';
 import { type Start, StoppedBefore } from './start';
 
 /** A role that is being opened while its probes answer already; it can be stopped at any time. */
@@ -22,10 +22,10 @@ export class Opening implements RunningParts {
     return this.opening;
   }
 
-  readonly drain = async (): Promise<void> => {
+  readonly drain = async (): Promise<Drained> => {
     this.start.stop();
     await this.opening.catch(() => undefined); // told to whoever began it
-    await this.running?.drain();
+    return this.running?.drain();
   };
 
   readonly close = async (): Promise<void> => {

@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events';
+import timers from 'node:timers/promises';
 import 'reflect-metadata';
 import { type Role, type RoleContext, startRole } from './run-role';
 
@@ -40,6 +41,33 @@ test('a process without an API answers probes and scrapers, and stops in order',
   expect((await probed(url, '/metrics')).text).toContain('drawdown_relay_published_total{shard="0"} 3');
   await app.close();
   expect(steps).toEqual(['drained', 'closed']);
+});
+
+test('FLT-09: a stop that leaves something in hand since a server is away is not reported as finished', async () => {
+  // A stop waits for it for 8.5 s.
+  const waits = jest.spyOn(timers, 'setTimeout').mockImplementation(async (_, value) => value);
+  const steps: string[] = [];
+  const gauges: string[] = [];
+  const { app, opened } = await startRole(
+    {
+      name: 'relay',
+      port: 1,
+      settings: {},
+      open: async ({ metrics }: RoleContext) => {
+        jest.spyOn(metrics, 'gauge').mockImplementation((name) => void gauges.push(name));
+        return {
+          drain: () => new Promise<never>(() => undefined),
+          close: async () => void steps.push('closed'),
+        };
+      },
+    },
+    environment,
+  );
+  await opened;
+  await app.close();
+  waits.mockRestore();
+  expect(steps).toEqual(['closed']);
+  expect(gauges).not.toContain('shutdown_seconds');
 });
 
 test('nothing is opened where the probes cannot listen', async () => {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HttpLog } from '../server/http-log';
-import type { RunningParts } from '../server/parts.module';
+import type { Drained, RunningParts } from '../server/parts.module';
 
 /**
  * A process ends within 10 s of SIGTERM. A shard is given 8 s by itself for what is in hand; a server that is away would
@@ -15,11 +15,19 @@ const CLOSE_MAX_MS = 1_000;
  */
 export const endingInTime = ({ drain, close }: RunningParts, log: HttpLog): RunningParts => ({
   drain: () => inTime(drain(), DRAIN_MAX_MS, () => log.warn({}, 'stopped with something in hand: a server is away')),
-  close: () => inTime(close(), CLOSE_MAX_MS, () => log.warn({}, 'stopped with connections that do not close')),
+  close: async () => {
+    await inTime(close(), CLOSE_MAX_MS, () => log.warn({}, 'stopped with connections that do not close'));
+  },
 });
 
-const inTime = async (work: Promise<void>, ms: number, late: () => void): Promise<void> => {
+const inTime = async (work: Promise<Drained>, ms: number, late: () => void): Promise<Drained> => {
   const done = new AbortController();
-  const timer = sleep(ms, undefined, { signal: done.signal }).then(late, () => undefined);
-  await Promise.race([work, timer]).finally(() => done.abort());
+  const timer = sleep(ms, 'left' as const, { signal: done.signal }).then(
+    (left) => {
+      late();
+      return left;
+    },
+    () => undefined, // the work was done before, or has failed
+  );
+  return Promise.race([work, timer]).finally(() => done.abort());
 };

@@ -87,8 +87,11 @@ test('FLT-09: how long it took to finish what was accepted is reported and logge
   expect(told).toEqual([{ seconds: Number(seconds.toFixed(3)) }]);
 });
 
-test('FLT-09: what could not be finished is not reported as finished', async () => {
-  const app = await opened({ drain: () => Promise.reject(new Error('no')), close: done });
+test.each([
+  ['has failed', () => Promise.reject(new Error('no'))],
+  ['is left to whoever comes next', () => Promise.resolve('left' as const)],
+])('FLT-09: what %s is not reported as finished', async (_, drain) => {
+  const app = await opened({ drain, close: done });
   await app.close().catch(() => undefined); // told to whoever asked for it
   expect([gauges, told]).toEqual([[], []]);
 });

@@ -11,10 +11,13 @@ import type { HttpLog } from './http-log';
 import type { PrometheusMetrics } from './metrics';
 import { Shutdown } from './shutdown';
 
+/** Nothing: all was finished. `left`: something in hand is left to whoever comes next, as after a kill. */
+export type Drained = void | 'left';
+
 /** What a process consists of besides its HTTP side, opened and running. */
 export interface RunningParts {
-  /** Finishes what is in hand; nothing is begun afterwards. */
-  readonly drain: () => Promise<void>;
+  /** Finishes what is in hand, or tells that it could not; nothing is begun afterwards. */
+  readonly drain: () => Promise<Drained>;
   /** Closes what it uses. */
   readonly close: () => Promise<void>;
 }
@@ -53,8 +56,8 @@ export class PartsModule implements BeforeApplicationShutdown, OnApplicationShut
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    await this.doing('finishing what was accepted', () => this.running.drain());
-    this.shutdown.drained();
+    const drained = await this.doing('finishing what was accepted', () => this.running.drain());
+    if (drained !== 'left') this.shutdown.drained();
     this.shutdown.begin('closing the HTTP server'); // Nest's own step, which comes next
   }
 
@@ -63,10 +66,10 @@ export class PartsModule implements BeforeApplicationShutdown, OnApplicationShut
     this.shutdown.end();
   }
 
-  private async doing(step: string, act: () => Promise<void>): Promise<void> {
+  private async doing<T>(step: string, act: () => Promise<T>): Promise<T> {
     this.shutdown.begin(step);
     try {
-      await act();
+      return await act();
     } catch (error) {
       this.shutdown.end();
       throw error;
