@@ -64,13 +64,17 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/Failed to discover/, 'look at hosts, tls and tlsCAFile in EVENTSTORE_URL, and whether the nodes are there'],
 ];
 
+/** What is said so far says already where to look: a failure may be told as the reason of another. */
+const isAdvised = (said: string): boolean =>
+  [DENIED, ...ADVICE.map(([, advice]) => advice)].some((advice) => said.includes(advice));
+
 /** How a failure of the client reads, and what to do where that is not plain. */
 export const reason = (thrown: unknown): string => {
   const error = thrown instanceof Error ? convertToCommandError(thrown) : undefined;
   const isDenied = isCommand(error) && error.type === ErrorType.ACCESS_DENIED;
   if (isDenied || (error instanceof AppendRefused && error.failure === 'nothing stored')) return DENIED;
   const said = textOf(error, thrown);
-  const advice = said.includes('; look at ') ? undefined : ADVICE.find(([form]) => form.test(said))?.[1];
+  const advice = isAdvised(said) ? undefined : ADVICE.find(([form]) => form.test(said))?.[1];
   return advice === undefined ? said : `${said}; ${advice}`;
 };
 
