@@ -46,6 +46,7 @@ test.each([
   'postgres://u:p%40ss@host:5432/db?sslmode=verify-full',
   'postgresql:///db?host=/var/run',
   'postgres://%2Frun/db',
+  'postgres://u:pw@/db?host=/tmp',
 ])('the database may be at %s', (url) => {
   expect(readServerSettings({ DATABASE_URL: url }).databaseUrl).toBe(url);
 });

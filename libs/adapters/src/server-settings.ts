@@ -11,7 +11,7 @@ export const SERVER_VARIABLES = {
   KAFKA_SASL_PASSWORD: 'and the password',
   KAFKA_TLS: '1 or 0: whether connections to the brokers are encrypted (default 0)',
   KAFKA_TLS_CA: 'file of the certificates that are trusted, instead of the system’s',
-  DATABASE_URL: 'PostgreSQL for the read models',
+  DATABASE_URL: 'PostgreSQL for the read models and the snapshots of workers',
   DRAWDOWN_DATABASE_CONNECTIONS: 'how many connections to that PostgreSQL there are at most, 2 to 100 (default 10)',
   DRAWDOWN_SHARDS: 'number of shards of a new store, 1 to 1024; of one that exists it must be the same, or absent',
   DRAWDOWN_NEW_TOPICS: 'topics made anew that may be read from their beginning: NAME@IDENTITY, separated by commas',
@@ -70,10 +70,13 @@ const eventStoreOf = (text: string | undefined): string | null => {
   }
 };
 
-/** Its client does not begin with another one either, and is asked again and again. */
+/**
+ * What its client can read: with another one it does not begin either, and is asked again and again. No host after a
+ * password is one to it (pg-connection-string): the host is an option then.
+ */
 const databaseOf = (text: string | undefined): string | null => {
   if (text === undefined) return null;
-  if (/^postgres(ql)?:\/\//.test(text) && URL.canParse(text)) return text;
+  if (/^postgres(ql)?:\/\//.test(text) && URL.canParse(text.replace('@/', '@host/'))) return text;
   throw new BadServerSettings(
     'DATABASE_URL must be postgres://USER:PASSWORD@HOST:PORT/DATABASE, with what is special in the password percent-encoded',
   );

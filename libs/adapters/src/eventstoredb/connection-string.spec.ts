@@ -8,6 +8,7 @@ test.each([
   'esdb://host',
   'esdb://me:pa%3Ass%40word/@host:2113/?keepAliveInterval=10000&tls=true',
   'esdb+discover://me:password@one:2113,two.example:2113?nodePreference=leader&TLS-Verify_Cert=true',
+  'esdb://one:2113, two:2113 ,three?tls=false',
   `esdb://me:password@127.0.0.1:2113?tlsCAFile=${encodeURIComponent(__filename)}`,
 ])('%s is what the client takes it for', (text) => {
   checkConnectionString(text);

@@ -24,7 +24,8 @@ const OPTIONS: Readonly<Record<string, RegExp>> = {
 
 const FORM = /^esdb(?:\+discover)?:\/\/(?:([^@]*)@)?([^@/?]+)\/?(?:\?([^@]*))?$/;
 const USER_AND_PASSWORD = /^[^:?]+:[^:?]+$/;
-const HOSTS = /^[\w.-]+(:\d{1,5})?(,[\w.-]+(:\d{1,5})?)*$/;
+/** The client leaves out what is blank around a host. */
+const HOSTS = /^ *[\w.-]+(:\d{1,5})? *(, *[\w.-]+(:\d{1,5})? *)*$/;
 
 /**
  * Throws {@link BadConnectionString} for what the client would leave out without a word (a password without TLS, what
