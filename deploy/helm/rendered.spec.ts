@@ -124,9 +124,11 @@ describe.each(['example-values.yaml', 'full-values.yaml'])('rendered with %s', (
       for (const { env } of podOf(workload).containers) {
         const secret = env.filter(({ name }) => /_URL$|USERNAME|PASSWORD|_KEY$/.test(name));
         expect(secret.every(({ valueFrom, value }) => valueFrom !== undefined && value === undefined)).toBe(true);
+        const has = (setting: string): boolean => env.some(({ name }) => name === setting);
         // The relay is the only one that neither reads from it nor settles by a clock that is compared with its.
-        expect(env.some(({ name }) => name === 'DATABASE_URL')).toBe(componentOf(workload) !== 'relay');
-        if (componentOf(workload) !== 'api') expect(env.map(({ name }) => name)).not.toContain('DRAWDOWN_ADMIN_KEY');
+        expect(has('DATABASE_URL')).toBe(componentOf(workload) !== 'relay');
+        expect(has('DRAWDOWN_DATABASE_CONNECTIONS')).toBe(!['relay', 'worker'].includes(componentOf(workload)));
+        if (componentOf(workload) !== 'api') expect(has('DRAWDOWN_ADMIN_KEY')).toBe(false);
       }
     }
   });

@@ -32,13 +32,15 @@
 - name: DRAWDOWN_NEW_TOPICS
   value: {{ join "," $values.newTopics | quote }}
 {{- end }}
-{{- /* The worker only compares its clock with the database's. */}}
+{{- /* The worker compares its clock with the database's and keeps snapshots there, by four connections of its own. */}}
 {{- if or (eq .name "api") (eq .name "worker") (hasSuffix "-projector" .name) (eq .name "projectors") }}
 - name: DATABASE_URL
   valueFrom:
     secretKeyRef: {{ dict "name" $values.database.urlSecret.name "key" $values.database.urlSecret.key | toJson }}
+{{- if ne .name "worker" }}
 - name: DRAWDOWN_DATABASE_CONNECTIONS
   value: {{ $values.database.connections | quote }}
+{{- end }}
 {{- end }}
 {{- if and (eq .name "projectors") $values.readModels }}
 - name: DRAWDOWN_READ_MODELS
