@@ -5,17 +5,26 @@ import { freePorts } from '@drawdown/adapters/testing/ports';
 import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { allowance } from './testing/allowance';
 import { send } from './testing/api';
 import { charge } from './testing/forms/charge';
 import { crowdOneWallet } from './testing/forms/hot-wallet';
-import { chargesIn, leftAfter, makeOrganizations, untilLeft, usageOf } from './testing/forms/organizations';
+import {
+  chargesIn,
+  leftAfter,
+  makeOneInEachShard,
+  makeOrganizations,
+  untilLeft,
+  usageOf,
+} from './testing/forms/organizations';
 import { ADMIN_KEY } from './testing/server-process';
 import { until } from './testing/until';
 
 const SHARDS = 4;
 const ORGANIZATIONS = 8;
 /** From the catalogue of faults: from the kill to the next owner's work. */
-const TAKEN_OVER_MAX_MS = 15_000;
+const TAKEN_OVER_MS = 15_000;
+const WAIT_MAX_MS = 60_000;
 
 interface Loaded {
   readonly worker: string;
@@ -61,7 +70,7 @@ const chargeEach = async (organizations: readonly string[]): Promise<void> => {
 const untilCharged = async (organization: string): Promise<void> => {
   const body = usage(organization);
   const type = { 'content-type': 'application/cloudevents+json' };
-  await until('usage is charged again', 60_000, async () => {
+  await until('usage is charged again', WAIT_MAX_MS, async () => {
     return (await send(`${cluster.url}/v1/events?wait=charged`, 'POST', body, type)).status === 200;
   });
 };
@@ -108,7 +117,7 @@ test.each([
     const [organization = ''] = await makeOrganizations(cluster.url, 1);
     writeFileSync(armed, point);
     await untilCharged(organization);
-    await until('it died', 30_000, async () => !existsSync(armed));
+    await until('it died', WAIT_MAX_MS, async () => !existsSync(armed));
     await cluster.ready();
     const wallet = await untilLeft(cluster.url, organization, leftAfter(1));
     expect(await chargesIn(cluster.url, organization, wallet)).toBe(1);
@@ -131,14 +140,18 @@ test.each(Object.entries(FENCED))(
       await chargeEach(organizations);
       for (const each of organizations) await untilLeft(cluster.url, each, leftAfter(2));
       say(`${name}: shown by the second one ${secondsSince(from)} s after the first was frozen`);
-      expect(performance.now() - from).toBeLessThan(TAKEN_OVER_MAX_MS);
+      expect(performance.now() - from).toBeLessThan(TAKEN_OVER_MS * allowance());
     } finally {
       cluster.app(name).thaw();
     }
     await chargeEach(organizations);
     await cluster.app(name).ready();
     if (fenced !== null) {
-      await until('the one that woke up is fenced', 15_000, async () => (await cluster.app(name).metric(fenced)) > 0);
+      await until(
+        'the one that woke up is fenced',
+        WAIT_MAX_MS,
+        async () => (await cluster.app(name).metric(fenced)) > 0,
+      );
     }
     for (const each of organizations) {
       const wallet = await untilLeft(cluster.url, each, leftAfter(3));
@@ -153,11 +166,11 @@ test.each(Object.entries(FENCED))(
 
 test('FLT-32: who takes a shard over begins with the snapshot of its last owner, and reads what came after it', async () => {
   const owned = (): Promise<number> => cluster.app('worker-2').metric('drawdown_shards_owned');
-  const organizations = await makeOrganizations(cluster.url, ORGANIZATIONS);
+  const organizations = await makeOneInEachShard(cluster.url, SHARDS);
   await chargeEach(organizations);
   const before = loads.length;
   await cluster.app('worker-1').stop();
-  await until('worker-2 owns all shards', 60_000, async () => (await owned()) === SHARDS);
+  await until('worker-2 owns all shards', WAIT_MAX_MS, async () => (await owned()) === SHARDS);
   // A shard in which nothing ever happened has no snapshot.
   const loadedBy = (worker: string, from: number): readonly Loaded[] =>
     loads.slice(from).filter((load) => load.worker === worker && load.revision >= 0);
@@ -175,7 +188,7 @@ test('FLT-32: who takes a shard over begins with the snapshot of its last owner,
   await cluster.app('worker-2').killForGood();
   for (const each of organizations) await untilCharged(each);
   say(`all shards charged again ${secondsSince(from)} s after the kill`);
-  expect(performance.now() - from).toBeLessThan(TAKEN_OVER_MAX_MS);
+  expect(performance.now() - from).toBeLessThan(TAKEN_OVER_MS * allowance());
   const taken = loadedBy('worker-1', since);
   expect(taken.length).toBeGreaterThan(0);
   for (const { snapshotRevision } of taken) expect(snapshotRevision).toBeGreaterThan(-1);

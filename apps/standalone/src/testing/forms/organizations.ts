@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { shardOf } from '@drawdown/ledger';
 import { must } from '../api';
 import { until } from '../until';
 
@@ -20,6 +21,16 @@ export const makeOrganizations = async (url: string, count: number): Promise<rea
   const names = Array.from({ length: count }, (_, n) => newOrganization(n));
   await makeNamed(url, names);
   return names;
+};
+
+/** One organization in each shard, likewise. */
+export const makeOneInEachShard = async (url: string, shards: number): Promise<readonly string[]> => {
+  const names = new Map<number, string>();
+  for (let name = newOrganization(); names.size < shards; name = newOrganization()) {
+    names.set(shardOf(name, shards), name);
+  }
+  await makeNamed(url, [...names.values()]);
+  return [...names.values()];
 };
 
 /** Organizations of these names, likewise. */
