@@ -101,7 +101,7 @@ test('FLT-23: 64 clients on one wallet are all answered, soon, and from few appe
   const [sumAfter, countAfter] = await of();
   const perAppend = (sumAfter - sum) / (countAfter - count);
   say(`${perAppend.toFixed(1)} commands and usages an append`);
-  expect(perAppend).toBeGreaterThan(2);
+  expect(perAppend).toBeGreaterThan(1);
 }, 120_000);
 
 test.each([

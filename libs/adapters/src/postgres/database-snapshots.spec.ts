@@ -33,9 +33,7 @@ test('two owners that save the same shard at once do not spoil each other: both 
   const owners = [databaseSnapshots(database), databaseSnapshots(database)];
   const bytes = Buffer.alloc(2 * MEGABYTE + 3, 'x');
   await Promise.all(
-    owners.flatMap((owner, n) =>
-      [7, 8 + n].map((revision) => owner.save('ledger-2', () => ({ revision, bytes }))),
-    ),
+    owners.flatMap((owner, n) => [7, 8 + n].map((revision) => owner.save('ledger-2', () => ({ revision, bytes })))),
   );
   const [reader] = owners;
   expect(await reader?.list('ledger-2')).toEqual([9, 8, 7]);
