@@ -106,6 +106,7 @@ describe('FLT-41: the read database', () => {
     const producer = await connected();
     const before = sent;
     const charges = (): Promise<number> => cluster.app('worker-1').metric('drawdown_charges_total');
+    const lag = (): Promise<number> => cluster.app('transactions-projector').metric('drawdown_projection_lag_seconds');
     const chargedBefore = await charges();
     await postgres().stop();
     try {
@@ -115,6 +116,7 @@ describe('FLT-41: the read database', () => {
       const read = await timed(send(`${base(organization)}/wallets/credits`, 'GET'));
       expect(read).toMatchObject({ status: 503, body: { code: 'unavailable' } });
       expect(read.ms).toBeLessThan(TOLD_MAX_MS);
+      await until('how far behind it is is told', WAIT_MAX_MS, async () => (await lag()) > 0);
     } finally {
       await postgres().again();
     }
@@ -126,6 +128,7 @@ describe('FLT-41: the read database', () => {
     expect(times).toBeGreaterThanOrEqual(TIMES_LIVE);
     await producer.close();
     await untilLeft(cluster.url, organization, leftAfter(sent - before));
+    await until('it is level', WAIT_MAX_MS, async () => (await lag()) === 0);
   });
 
   /** Whether every read model has come to these revisions. */

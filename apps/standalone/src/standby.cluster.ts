@@ -104,16 +104,29 @@ test('FLT-23: 64 clients on one wallet are all answered, soon, and from few appe
   expect(perAppend).toBeGreaterThan(1);
 }, 120_000);
 
+/** What says that all is well again: a worker has loaded what it owns, projectors are level. */
+const SEEN = {
+  shard_loads_total: async () => {
+    const loaded = ['worker-1', 'worker-2'].map((name) => cluster.app(name).metric('drawdown_shard_loads_total'));
+    return (await Promise.all(loaded)).every((count) => count > 0);
+  },
+  projection_lag_events: async () => {
+    const projectors = cluster.apps.filter(({ name }) => name.endsWith('-projector'));
+    const lags = projectors.map((projector) => projector.metric('drawdown_projection_lag_events'));
+    return (await Promise.all(lags)).every((lag) => lag === 0);
+  },
+};
+
 test.each([
-  ['FLT-02: a worker', 'append:before'],
-  ['FLT-02: a worker', 'append:after'],
+  ['FLT-02: a worker', 'append:before', 'shard_loads_total'],
+  ['FLT-02: a worker', 'append:after', 'shard_loads_total'],
   // It goes on after the topic's last record: what it published is not even published twice.
-  ['FLT-03: the relay', 'ledger:after'],
-  ['FLT-04: a projector', 'rows:before'],
-  ['FLT-04: a projector', 'rows:after'],
+  ['FLT-03: the relay', 'ledger:after', 'projection_lag_events'],
+  ['FLT-04: a projector', 'rows:before', 'projection_lag_events'],
+  ['FLT-04: a projector', 'rows:after', 'projection_lag_events'],
 ] as const)(
   '%s that dies at %s is started again, and what it was at is there once',
-  async (_who, point) => {
+  async (_who, point, seenAs) => {
     const [organization = ''] = await makeOrganizations(cluster.url, 1);
     writeFileSync(armed, point);
     await untilCharged(organization);
@@ -121,6 +134,7 @@ test.each([
     await cluster.ready();
     const wallet = await untilLeft(cluster.url, organization, leftAfter(1));
     expect(await chargesIn(cluster.url, organization, wallet)).toBe(1);
+    await until(`${seenAs} shows it`, WAIT_MAX_MS, SEEN[seenAs]);
   },
   120_000,
 );
