@@ -115,6 +115,19 @@ describe('FLT-20, FLT-24: a store that cannot take it', () => {
     expect(await world.available()).toBe('15');
   });
 
+  test('a shard that cannot be loaded meanwhile is no further failed append, however often it is tried', async () => {
+    const world = await faultyLedger();
+    world.faults.failNext('unavailable');
+    const away = jest.spyOn(world.store, 'read').mockRejectedValue(new StoreUnavailable('away'));
+    await expect(world.run(grant('5'))).rejects.toThrow(LedgerUnavailable);
+    await world.time.pass(5_000);
+    expect(world.metrics.of('shard_load_failures_total')).toBeGreaterThan(1);
+    expect(world.metrics.of('append_total{outcome=failed}')).toBe(1);
+    away.mockRestore();
+    await world.time.pass(5_000);
+    expect(world.ledger.trouble).toBeNull();
+  });
+
   test('where nobody asks again, the shard is loaded again by itself, and books what has become due', async () => {
     const world = await faultyLedger();
     await mustBeAccepted(world.run(hold('3', later(START, { hours: 1 }))));
