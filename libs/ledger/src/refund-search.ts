@@ -7,7 +7,7 @@ import {
   type RefundableCharge,
 } from '@drawdown/domain';
 import { DAY_MICROS, type Instant, shift } from '@drawdown/kernel';
-import { type EventStore, pagesToEnd, type StoredEvent } from '@drawdown/ports';
+import { type EventStore, pagesToEnd, type StoredEvent, Turns } from '@drawdown/ports';
 import { setImmediate as nextTick } from 'node:timers/promises';
 import { identityOfTransaction } from './fold';
 import { type Place, REMEMBERED_DAYS } from './identity-index';
@@ -38,7 +38,7 @@ export const forgottenBefore = (now: Instant): Instant => shift(now, -BigInt(REM
  */
 export class RefundSearch {
   private readonly underWay = new Map<string, Promise<RefundableCharge | null>>();
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly searches = new Turns();
 
   constructor(private readonly store: EventStore) {}
 
@@ -54,14 +54,8 @@ export class RefundSearch {
     if (shared !== undefined) return shared;
     if (this.underWay.size >= SEARCHES_MAX)
       throw new LedgerUnavailable('too many old charges are looked for; send it again');
-    const search = this.afterLast(wanted).finally(() => this.underWay.delete(name));
+    const search = this.searches.run(() => searched(this.store, wanted)).finally(() => this.underWay.delete(name));
     this.underWay.set(name, search);
-    return search;
-  }
-
-  private afterLast(wanted: Wanted): Promise<RefundableCharge | null> {
-    const search = this.last.then(() => searched(this.store, wanted));
-    this.last = search.catch(() => undefined); // told to whoever asked for it
     return search;
   }
 }

@@ -21,7 +21,7 @@ export { Metrics, NO_METRICS } from './metrics';
 export { PAGE_BYTES, PageSize } from './page-size';
 export { contiguous, pagesToEnd } from './pages-to-end';
 export { DatabaseUnavailable, ReadDatabase, type Row, type Sql, type SqlValue } from './read-database';
-export { type Snapshot, SNAPSHOTS_KEPT, SnapshotStore } from './snapshots';
+export { savingInTurn, type Snapshot, SNAPSHOTS_KEPT, SnapshotStore } from './snapshots';
 export { shareOut } from './share-out';
 export {
   checkRecords,

@@ -1,3 +1,5 @@
+import { Turns } from './turns';
+
 /** Snapshots of one name: the newest, and two to fall back on where it turns out to be damaged. */
 export const SNAPSHOTS_KEPT = 3;
 
@@ -21,3 +23,13 @@ export interface SnapshotStore {
   load(name: string, revision: number): Promise<Uint8Array | undefined>;
 }
 export const SnapshotStore = Symbol('SnapshotStore');
+
+/** The `save` of a store that writes one snapshot by `write`. */
+export const savingInTurn = (write: (name: string, snapshot: Snapshot) => Promise<void>): SnapshotStore['save'] => {
+  const turns = new Turns();
+  return (name, take) =>
+    turns.run(async () => {
+      const snapshot = take();
+      if (snapshot !== null) await write(name, snapshot);
+    });
+};

@@ -1,6 +1,6 @@
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { type Log, NO_LOG, type Snapshot, SNAPSHOTS_KEPT, type SnapshotStore, Turns } from '@drawdown/ports';
+import { type Log, NO_LOG, savingInTurn, type Snapshot, SNAPSHOTS_KEPT, type SnapshotStore } from '@drawdown/ports';
 import { snapshotChecksum } from '../snapshot-checksum';
 
 /** First bytes of a snapshot file; another form of file gets another. Then SHA-256, then the bytes. */
@@ -15,20 +15,13 @@ export const openFileSnapshots = async (folder: string, log: Log = NO_LOG): Prom
 };
 
 class FileSnapshots implements SnapshotStore {
-  /** So that none meets the temporary file of another, too. */
-  private readonly saves = new Turns();
+  /** In turn, so that none meets the temporary file of another, too. */
+  readonly save = savingInTurn((name, snapshot) => this.write(name, snapshot));
 
   constructor(
     private readonly folder: string,
     private readonly log: Log,
   ) {}
-
-  save(name: string, take: () => Snapshot | null): Promise<void> {
-    return this.saves.run(async () => {
-      const snapshot = take();
-      if (snapshot !== null) await this.write(name, snapshot);
-    });
-  }
 
   async list(name: string): Promise<readonly number[]> {
     const files = await this.filesOf(name);

@@ -4,6 +4,7 @@ import {
   NO_LOG,
   type ReadDatabase,
   type Row,
+  savingInTurn,
   type Snapshot,
   SNAPSHOTS_KEPT,
   type SnapshotStore,
@@ -38,21 +39,14 @@ export const databaseSnapshots = (database: ReadDatabase, log: Log = NO_LOG): Sn
   new DatabaseSnapshots(database, log);
 
 class DatabaseSnapshots implements SnapshotStore {
-  private readonly saves = new Turns();
-  /** One at a time, too: however many shards are taken over at once, they take one connection and the room of one. */
+  readonly save = savingInTurn((name, snapshot) => this.write(name, snapshot));
+  /** In turn, too: however many shards are taken over at once, they take one connection and the room of one. */
   private readonly loads = new Turns();
 
   constructor(
     private readonly database: ReadDatabase,
     private readonly log: Log,
   ) {}
-
-  save(name: string, take: () => Snapshot | null): Promise<void> {
-    return this.saves.run(async () => {
-      const snapshot = take();
-      if (snapshot !== null) await this.write(name, snapshot);
-    });
-  }
 
   async list(name: string): Promise<readonly number[]> {
     const statement = 'SELECT revision FROM ledger_snapshots WHERE name = $1 ORDER BY revision DESC';

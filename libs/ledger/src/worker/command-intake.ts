@@ -1,4 +1,3 @@
-import type { OrganizationCommand } from '@drawdown/domain';
 import { type Instant, shift } from '@drawdown/kernel';
 import type { Clock, ConsumedRecord, EventStore, Metrics, RecordBatch } from '@drawdown/ports';
 import { reportCommand } from '../command-duration';
@@ -69,7 +68,11 @@ export class CommandIntake {
         // One after the other into the queue: a later offset must never be taken in before an earlier one.
         const { outcome } = await this.submitted(shard, received, source);
         const answered = this.answer(reply, outcome);
-        add(asked.kind === 'run' ? answered.then(() => this.report(asked.command, arrivedAt)) : answered);
+        add(
+          asked.kind === 'run'
+            ? answered.then(() => reportCommand(this.ports.metrics, asked.command, arrivedAt))
+            : answered,
+        );
       } else add(this.send(reply, { kind: 'unavailable', detail: 'the catalogue is behind; send it again' }));
     }
     await Promise.all(answers);
@@ -161,10 +164,6 @@ export class CommandIntake {
 
   private send(to: ReplyAddress, reply: Reply): Promise<void> {
     return this.outbox.reply([[to, reply]]);
-  }
-
-  private report(command: OrganizationCommand, arrivedAt: number): void {
-    reportCommand(this.ports.metrics, command, arrivedAt);
   }
 
   private count(outcome: string): void {

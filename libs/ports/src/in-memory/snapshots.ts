@@ -1,20 +1,15 @@
-import { SNAPSHOTS_KEPT, type SnapshotStore } from '../snapshots';
-import { Turns } from '../turns';
+import { savingInTurn, SNAPSHOTS_KEPT, type SnapshotStore } from '../snapshots';
 
 /** The reference: what a snapshot store does, without a disk. For the specs of other libs. */
 export const inMemorySnapshots = (): SnapshotStore => {
   const names = new Map<string, Map<number, Uint8Array>>();
   const newestFirst = (name: string): readonly number[] => [...(names.get(name)?.keys() ?? [])].sort((a, b) => b - a);
-  const saves = new Turns();
   return {
-    save: (name, take) =>
-      saves.run(async () => {
-        const snapshot = take();
-        if (snapshot === null) return;
-        const kept = names.get(name) ?? new Map<number, Uint8Array>();
-        names.set(name, kept.set(snapshot.revision, new Uint8Array(snapshot.bytes)));
-        for (const old of newestFirst(name).slice(SNAPSHOTS_KEPT)) kept.delete(old);
-      }),
+    save: savingInTurn(async (name, { revision, bytes }) => {
+      const kept = names.get(name) ?? new Map<number, Uint8Array>();
+      names.set(name, kept.set(revision, new Uint8Array(bytes)));
+      for (const old of newestFirst(name).slice(SNAPSHOTS_KEPT)) kept.delete(old);
+    }),
     list: async (name) => newestFirst(name),
     load: async (name, revision) => {
       const bytes = names.get(name)?.get(revision);
