@@ -7,6 +7,9 @@ import type { Clock } from '@drawdown/ports';
  */
 const APART_MAX_MS = 2;
 
+/** What follows the second in an instant. */
+const FRACTION = '000000Z';
+
 /**
  * The machine's time to the microsecond. It never goes backwards within a process: where the machine's time is set back,
  * it stands still until that has caught up (callers need order more than they need the exact time for that while).
@@ -18,7 +21,10 @@ export const systemClock = (
 ): Clock => {
   let anchorMs = wallMs();
   let anchorSteadyMs = steadyMs();
-  let last = 0n;
+  let last = 0;
+  // Nearly all calls fall into the second of the call before: its text is kept.
+  let second = Number.NaN;
+  let untilSecond = '';
   const now = (): Instant => {
     const [wall, steady] = [wallMs(), steadyMs()];
     let time = anchorMs + (steady - anchorSteadyMs);
@@ -26,12 +32,15 @@ export const systemClock = (
       [anchorMs, anchorSteadyMs] = [wall, steady];
       time = wall;
     }
-    const micros = BigInt(Math.floor(time * 1000));
-    if (micros > last) last = micros;
-    const instant = fromMicros(last);
-    if (instant === undefined)
-      throw new RangeError(`the machine's clock is out of range: ${String(time)} ms since 1970`);
-    return instant;
+    last = Math.max(last, Math.floor(time * 1000));
+    const inSecond = last % 1_000_000;
+    if (last - inSecond !== second) {
+      const instant = fromMicros(BigInt(last));
+      if (instant === undefined)
+        throw new RangeError(`the machine's clock is out of range: ${String(time)} ms since 1970`);
+      [second, untilSecond] = [last - inSecond, instant.slice(0, -FRACTION.length)];
+    }
+    return `${untilSecond}${String(inSecond).padStart(6, '0')}Z` as Instant;
   };
   return { now };
 };

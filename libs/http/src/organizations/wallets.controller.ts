@@ -56,14 +56,14 @@ const lotsPage = (
 };
 
 /** A wallet with the lots that have something left and the holds that are open. */
-const balanceView = (organization: Organization, wallet: Wallet, now: Instant): JsonObject => ({
-  ...walletView(wallet, organization, now),
-  wallet: wallet.key,
-  lots: wallet.live.map((lot) => lotDocument(lot, now, organization.status === 'closed')),
-  holds: [...organization.holds.values()]
-    .filter((hold) => hold.wallet === wallet.key && hold.state === 'open')
-    .map(holdDocument),
-});
+const balanceView = (organization: Organization, wallet: Wallet, now: Instant): JsonObject =>
+  Object.assign(walletView(wallet, organization, now), {
+    wallet: wallet.key,
+    lots: wallet.live.map((lot) => lotDocument(lot, now, organization.status === 'closed')),
+    holds: [...organization.holds.values()]
+      .filter((hold) => hold.wallet === wallet.key && hold.state === 'open')
+      .map(holdDocument),
+  });
 
 const momentOf = (text: string): Moment => {
   const instant = parseInstant(text);
