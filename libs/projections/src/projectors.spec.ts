@@ -5,6 +5,7 @@ import type { Instant } from '@drawdown/kernel';
 import type { ReadDatabase, Sql } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import * as fc from 'fast-check';
+import { balances } from './balances/projector';
 import type { ReadModels } from './read-models';
 import {
   assertBooks,
@@ -123,7 +124,7 @@ test('shows what the ledger has in memory, at any time (INV-LOT-2, INV-TIM-3)', 
         const world = TestWorld.of(history);
         const store = inMemoryEventStore();
         await new TestLog(store).write(world.drafts);
-        const { runner, models, level } = await projected(store, database);
+        const { runner, models, level } = await projected(store, database, { projectors: [balances] });
         await level();
         for (const { organization } of world.ledgers) {
           // Some day, and the very instants at which a lot begins or ends.

@@ -15,6 +15,7 @@ import type { ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import * as fc from 'fast-check';
 import { emptyDatabase, happenings, inTime, projected, stopAll, TestLog, TestWorld } from '../testing';
+import { balances } from './projector';
 
 let database: ReadDatabase;
 beforeAll(async () => {
@@ -70,7 +71,10 @@ test('the organization of the balance read model is the ledger’s own, and show
         const world = TestWorld.of(history);
         const store = inMemoryEventStore();
         await new TestLog(store).write(world.drafts);
-        const { runner, models, level } = await projected(store, database, { batch: { events: 5, weight } });
+        const { runner, models, level } = await projected(store, database, {
+          batch: { events: 5, weight },
+          projectors: [balances],
+        });
         await level();
         for (const { organization } of world.ledgers) {
           const read = await models.organizationFigures({ organizationId: organization.id });
@@ -93,7 +97,7 @@ test('the organization of the balance read model is the ledger’s own, and show
 
 test('an organization that was never created is not there', async () => {
   await emptyDatabase(database);
-  const { runner, models, level } = await projected(inMemoryEventStore(), database);
+  const { runner, models, level } = await projected(inMemoryEventStore(), database, { projectors: [balances] });
   await level();
   expect(await models.organizationFigures({ organizationId: 'nobody' })).toBeUndefined();
   await runner.stop();

@@ -31,8 +31,11 @@ import {
   TestLog,
   TestWorld,
 } from '../testing';
+import { burnRate } from '../burn-rate';
 import { readModels } from '../read-models-of';
 import { startOf } from '../time-range';
+import { transactions } from '../transactions/projector';
+import { breakdown } from './projector';
 import { sharePercent } from './queries';
 
 let database: ReadDatabase;
@@ -135,7 +138,7 @@ test('Σ breakdown = Σ spending = Σ transactions covered, for every filter, ke
         const world = TestWorld.of(history);
         const store = inMemoryEventStore();
         await new TestLog(store).write(world.drafts);
-        const read = await projected(store, database);
+        const read = await projected(store, database, { projectors: [breakdown, burnRate, transactions] });
         await read.level();
         const reading = { organizationId: 'org_0', now: world.now };
         const all = await allOf(read, reading);
@@ -269,7 +272,7 @@ test('shares are cut to two decimals; nothing of nothing is 0', () => {
 
 test('refuses a range of more buckets than one answer holds', async () => {
   await emptyDatabase(database);
-  const read = await projected(inMemoryEventStore(), database);
+  const read = await projected(inMemoryEventStore(), database, { projectors: [breakdown, transactions] });
   await read.level();
   const reading = { organizationId: 'org_0', now: START };
   const asked = read.models.spending(reading, { bucket: 'hour', from: '0001-01-01T00:00:00.000000Z' as Instant });

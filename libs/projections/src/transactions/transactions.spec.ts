@@ -17,6 +17,7 @@ import {
   TestLog,
   TestWorld,
 } from '../testing';
+import { transactions } from './projector';
 
 let database: ReadDatabase;
 let store: EventStore;
@@ -35,7 +36,7 @@ beforeEach(async () => {
   await emptyDatabase(database);
   store = inMemoryEventStore();
   log = new TestLog(store);
-  now = await projected(store, database);
+  now = await projected(store, database, { projectors: [transactions] });
   stop = () => now.runner.stop();
   await now.level();
 });
@@ -181,7 +182,7 @@ describe('lists', () => {
           await emptyDatabase(database);
           store = inMemoryEventStore();
           log = new TestLog(store);
-          now = await projected(store, database);
+          now = await projected(store, database, { projectors: [transactions] });
           const world = TestWorld.of(history);
           await log.write(world.drafts);
           await now.level();
