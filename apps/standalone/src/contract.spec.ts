@@ -16,6 +16,7 @@ let server: EmbeddedServer;
 let url: string;
 let world: World;
 let document: Described;
+const ajv = new Ajv({ strict: false, validateFormats: false });
 const validators = new Map<string, ValidateFunction>();
 
 beforeAll(async () => {
@@ -23,6 +24,8 @@ beforeAll(async () => {
   url = server.url;
   world = await makeWorld({ url });
   document = (await (await fetch(`${url}/v1/openapi.json`)).json()) as Described;
+  const schemas = JSON.stringify(document.components.schemas).replaceAll('#/components/schemas/', '#/definitions/');
+  ajv.addSchema({ $id: 'openapi', definitions: JSON.parse(schemas) as object });
 }, 60_000);
 
 afterAll(() => server.close());
@@ -31,11 +34,7 @@ afterAll(() => server.close());
 const validator = (name: string): ValidateFunction => {
   let found = validators.get(name);
   if (found === undefined) {
-    const ajv = new Ajv({ strict: false, validateFormats: false });
-    const local = JSON.parse(
-      JSON.stringify(document.components.schemas).replaceAll('#/components/schemas/', '#/definitions/'),
-    ) as object;
-    found = ajv.compile({ $ref: `#/definitions/${name}`, definitions: local });
+    found = ajv.compile({ $ref: `openapi#/definitions/${name}` });
     validators.set(name, found);
   }
   return found;

@@ -90,6 +90,8 @@ describe('an Idempotency-Key', () => {
       const reused = await callAgain('POST', path, other, key(path));
       expect([path, reused.status, reused.body['code']]).toEqual([path, 409, 'idempotency_key_reused']);
     }
+    // Not the whole of it: the store goes on under the first server.
     await restarted.app.getHttpAdapter().close();
+    await restarted.ledger.stop();
   });
 });

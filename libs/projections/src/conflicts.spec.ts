@@ -2,7 +2,17 @@ import { openTestDatabase } from '@drawdown/adapters/testing';
 import type { ReadDatabase, Sql } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import * as fc from 'fast-check';
-import { assertBooks, checksums, emptyDatabase, happenings, projected, stopAll, TestLog, TestWorld } from './testing';
+import {
+  assertBooks,
+  checksums,
+  emptyDatabase,
+  happenings,
+  inTime,
+  projected,
+  stopAll,
+  TestLog,
+  TestWorld,
+} from './testing';
 
 /** One transaction in so many meets another. */
 const ONE_IN = 5;
@@ -58,22 +68,25 @@ const bound = (inner: ReadDatabase): Omit<ReadDatabase, 'transaction'> => ({
 test('FLT-43: with every fifth transaction refused by the server, rows are those of a run without, and none is partial', async () => {
   let met = 0;
   await fc.assert(
-    fc.asyncProperty(happenings(80), async (history) => {
-      const store = inMemoryEventStore();
-      await new TestLog(store).write(TestWorld.of(history).drafts, 3);
-      await emptyDatabase(database);
-      const whole = await projected(store, database);
-      await whole.level();
-      const expected = await checksums(database);
-      await emptyDatabase(database);
-      const faulty = conflicting(database);
-      const again = await projected(store, faulty.database, { batch: { events: 4, weight: 8 } });
-      await again.level();
-      expect(await checksums(database)).toEqual(expected);
-      await assertBooks(database);
-      met += faulty.met();
-    }),
-    { numRuns: 8, interruptAfterTimeLimit: 40_000 },
+    fc.asyncProperty(
+      happenings(80),
+      inTime(40_000, async (history) => {
+        const store = inMemoryEventStore();
+        await new TestLog(store).write(TestWorld.of(history).drafts, 3);
+        await emptyDatabase(database);
+        const whole = await projected(store, database);
+        await whole.level();
+        const expected = await checksums(database);
+        await emptyDatabase(database);
+        const faulty = conflicting(database);
+        const again = await projected(store, faulty.database, { batch: { events: 4, weight: 8 } });
+        await again.level();
+        expect(await checksums(database)).toEqual(expected);
+        await assertBooks(database);
+        met += faulty.met();
+      }),
+    ),
+    { numRuns: 8 },
   );
   expect(met).toBeGreaterThan(20);
 }, 90_000);

@@ -3,6 +3,7 @@ import type { QuarantineCode, UsageEvent } from '@drawdown/domain/events';
 import { amount, granted, later, START, TestLedger, usage } from '@drawdown/domain/testing';
 import type { EventStore, ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
+import { quarantine } from './quarantine';
 import type { QuarantineEntry, QuarantineFilter } from './read-models';
 import { stopAll, type Draft, emptyDatabase, type Projected, projected, TestLog } from './testing';
 
@@ -24,7 +25,7 @@ beforeEach(async () => {
   await emptyDatabase(database);
   store = inMemoryEventStore();
   log = new TestLog(store, shardOf);
-  read = await projected(store, database, { shards: 2, shardOf });
+  read = await projected(store, database, { shards: 2, shardOf, projectors: [quarantine] });
 });
 afterEach(() => read.runner.stop());
 

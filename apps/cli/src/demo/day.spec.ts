@@ -1,4 +1,4 @@
-import { parseUsageEvent } from '@drawdown/domain';
+import { isRejection, parseUsageEvent } from '@drawdown/domain';
 import { type DayEvent, eventsOfDay } from './day';
 
 const events = eventsOfDay('2026-03-02', 12_000, 1n);
@@ -14,8 +14,10 @@ const tokensOf = ({ data }: DayEvent): { input: number; output: number }[] => {
 };
 
 test('a day is the same for the same seed, and another for another', () => {
-  expect(eventsOfDay('2026-03-02', 12_000, 1n)).toEqual(events);
-  expect(eventsOfDay('2026-03-02', 12_000, 2n)).not.toEqual(events);
+  const differing = (others: readonly DayEvent[]): number =>
+    events.filter((event, n) => JSON.stringify(event) !== JSON.stringify(others[n])).length;
+  expect(differing(eventsOfDay('2026-03-02', 12_000, 1n))).toBe(0);
+  expect(differing(eventsOfDay('2026-03-02', 12_000, 2n))).toBeGreaterThan(11_000);
 });
 
 test('its events are in order, of that day, and as many as asked for', () => {
@@ -25,10 +27,9 @@ test('its events are in order, of that day, and as many as asked for', () => {
 });
 
 test('each is a usage event, with an identity of its own', () => {
-  for (const { id, time, data } of events) {
-    const event = { specversion: '1.0', id, source: 'demo', type: 'drawdown.usage.v1', subject: 'acme', time, data };
-    expect(parseUsageEvent(event)).not.toHaveProperty('rejected');
-  }
+  const common = { specversion: '1.0', source: 'demo', type: 'drawdown.usage.v1', subject: 'acme' };
+  const read = events.map(({ id, time, data }) => parseUsageEvent({ ...common, id, time, data }));
+  expect(read.filter((usage) => isRejection(usage))).toEqual([]);
   expect(new Set(events.map(({ id }) => id)).size).toBe(events.length);
 });
 

@@ -16,6 +16,7 @@ import type { EventStore, ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import { ReadModelBehind } from '../read-models';
 import { stopAll, assertBooks, type Draft, emptyDatabase, type Projected, projected, TestLog } from '../testing';
+import { balances } from './projector';
 
 let database: ReadDatabase;
 let store: EventStore;
@@ -33,7 +34,7 @@ beforeEach(async () => {
   await emptyDatabase(database);
   store = inMemoryEventStore();
   log = new TestLog(store);
-  read = await projected(store, database);
+  read = await projected(store, database, { projectors: [balances] });
 });
 afterEach(() => read.runner.stop());
 
@@ -267,6 +268,8 @@ test('a change of what is not there stops the read model', async () => {
 });
 
 test('the check of the books sees what is wrong with them', async () => {
+  await read.runner.stop();
+  read = await projected(store, database); // the books are those of all read models
   const made = ledger();
   used('4', { organizationId: 'org_0' })(made);
   await log.write(draftsOf(made));

@@ -23,6 +23,7 @@ import {
   emptyDatabase,
   type Happening,
   happenings,
+  inTime,
   type Projected,
   projected,
   type ProjectedOptions,
@@ -30,8 +31,11 @@ import {
   TestLog,
   TestWorld,
 } from '../testing';
+import { burnRate } from '../burn-rate';
 import { readModels } from '../read-models-of';
 import { startOf } from '../time-range';
+import { transactions } from '../transactions/projector';
+import { breakdown } from './projector';
 import { sharePercent } from './queries';
 
 let database: ReadDatabase;
@@ -126,53 +130,57 @@ const allOf = async ({ models }: Projected, reading: Reading): Promise<readonly 
 test('Σ breakdown = Σ spending = Σ transactions covered, for every filter, key and range (INV-DEL-10)', async () => {
   const asked = fc.array(query, { minLength: 8, maxLength: 8 });
   await fc.assert(
-    fc.asyncProperty(happenings(120), asked, async (history, queries) => {
-      await emptyDatabase(database);
-      const world = TestWorld.of(history);
-      const store = inMemoryEventStore();
-      await new TestLog(store).write(world.drafts);
-      const read = await projected(store, database);
-      await read.level();
-      const reading = { organizationId: 'org_0', now: world.now };
-      const all = await allOf(read, reading);
-      for (const [index, { from, to, ...filter }] of queries.entries()) {
-        const one = {
-          ...filter,
-          ...(from === undefined ? {} : { from: boundAt(all, from) }),
-          ...(to === undefined ? {} : { to: boundAt(all, to) }),
-        };
-        const by = BREAKDOWN_KEYS[index % BREAKDOWN_KEYS.length] ?? 'user';
-        const covered = all.filter((transaction) => covers(transaction, { ...one, by }, world.now));
-        const total = formatDecimal(
-          covered.reduce((sum, { credits_debited: debited }) => sum + storedCredits(debited), 0n),
-        );
-        const { value } = await read.models.breakdown(reading, { ...one, by });
-        const expected = sumBy(covered, (transaction) => transaction[FIELD[by]] as string | null);
-        expect(value.total).toBe(total);
-        expect(new Map(value.data.map(({ key, credits, transactions }) => [key, { credits: storedCredits(credits), transactions }]))).toEqual(expected); // prettier-ignore
+    fc.asyncProperty(
+      happenings(120),
+      asked,
+      inTime(40_000, async (history, queries) => {
+        await emptyDatabase(database);
+        const world = TestWorld.of(history);
+        const store = inMemoryEventStore();
+        await new TestLog(store).write(world.drafts);
+        const read = await projected(store, database, { projectors: [breakdown, burnRate, transactions] });
+        await read.level();
+        const reading = { organizationId: 'org_0', now: world.now };
+        const all = await allOf(read, reading);
+        for (const [index, { from, to, ...filter }] of queries.entries()) {
+          const one = {
+            ...filter,
+            ...(from === undefined ? {} : { from: boundAt(all, from) }),
+            ...(to === undefined ? {} : { to: boundAt(all, to) }),
+          };
+          const by = BREAKDOWN_KEYS[index % BREAKDOWN_KEYS.length] ?? 'user';
+          const covered = all.filter((transaction) => covers(transaction, { ...one, by }, world.now));
+          const total = formatDecimal(
+            covered.reduce((sum, { credits_debited: debited }) => sum + storedCredits(debited), 0n),
+          );
+          const { value } = await read.models.breakdown(reading, { ...one, by });
+          const expected = sumBy(covered, (transaction) => transaction[FIELD[by]] as string | null);
+          expect(value.total).toBe(total);
+          expect(new Map(value.data.map(({ key, credits, transactions }) => [key, { credits: storedCredits(credits), transactions }]))).toEqual(expected); // prettier-ignore
 
-        const bucket = index % 2 === 0 ? 'day' : 'hour';
-        const spending = await read.models.spending(reading, { ...one, bucket });
-        const spent = all.filter((transaction) => covers(transaction, { ...one, by: 'user' }, world.now));
-        const byBucket = sumBy(spent, ({ event_time: time }) => time.slice(0, bucket === 'day' ? 10 : 13));
-        expect(spending.value.data.filter(({ credits }) => credits !== '0')).toEqual(
-          [...byBucket]
-            .filter(([, { credits }]) => credits > 0n)
-            .sort(([a], [b]) => ((a ?? '') < (b ?? '') ? -1 : 1))
-            .map(([start, { credits }]) => ({
-              start: bucket === 'day' ? `${start ?? ''}T00:00:00.000000Z` : `${start ?? ''}:00:00.000000Z`,
-              credits: formatDecimal(credits),
-            })),
-        );
-        const starts = spending.value.data.map(({ start }) => start);
-        for (const [i, start] of starts.entries()) {
-          if (i > 0) expect(start).toBe(later(starts[i - 1] ?? start, bucket === 'day' ? { days: 1 } : { hours: 1 }));
+          const bucket = index % 2 === 0 ? 'day' : 'hour';
+          const spending = await read.models.spending(reading, { ...one, bucket });
+          const spent = all.filter((transaction) => covers(transaction, { ...one, by: 'user' }, world.now));
+          const byBucket = sumBy(spent, ({ event_time: time }) => time.slice(0, bucket === 'day' ? 10 : 13));
+          expect(spending.value.data.filter(({ credits }) => credits !== '0')).toEqual(
+            [...byBucket]
+              .filter(([, { credits }]) => credits > 0n)
+              .sort(([a], [b]) => ((a ?? '') < (b ?? '') ? -1 : 1))
+              .map(([start, { credits }]) => ({
+                start: bucket === 'day' ? `${start ?? ''}T00:00:00.000000Z` : `${start ?? ''}:00:00.000000Z`,
+                credits: formatDecimal(credits),
+              })),
+          );
+          const starts = spending.value.data.map(({ start }) => start);
+          for (const [i, start] of starts.entries()) {
+            if (i > 0) expect(start).toBe(later(starts[i - 1] ?? start, bucket === 'day' ? { days: 1 } : { hours: 1 }));
+          }
         }
-      }
-      await assertBooks(database);
-      await read.runner.stop();
-    }),
-    { numRuns: 15, interruptAfterTimeLimit: 40_000 },
+        await assertBooks(database);
+        await read.runner.stop();
+      }),
+    ),
+    { numRuns: 15 },
   );
 }, 60_000);
 
@@ -264,7 +272,7 @@ test('shares are cut to two decimals; nothing of nothing is 0', () => {
 
 test('refuses a range of more buckets than one answer holds', async () => {
   await emptyDatabase(database);
-  const read = await projected(inMemoryEventStore(), database);
+  const read = await projected(inMemoryEventStore(), database, { projectors: [breakdown, transactions] });
   await read.level();
   const reading = { organizationId: 'org_0', now: START };
   const asked = read.models.spending(reading, { bucket: 'hour', from: '0001-01-01T00:00:00.000000Z' as Instant });

@@ -4,6 +4,7 @@ import { formatDecimal, type Instant, storedCredits } from '@drawdown/kernel';
 import type { ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import * as fc from 'fast-check';
+import { breakdown } from '../breakdown/projector';
 import type { ReadModels, TransactionDocument } from '../read-models';
 import {
   emptyDatabase,
@@ -16,6 +17,7 @@ import {
   TestWorld,
 } from '../testing';
 import { startOf } from '../time-range';
+import { transactions } from '../transactions/projector';
 import { PERSON_KEYS, type PersonKey, type PersonQuery, type PersonReading, type PersonTransaction } from './person';
 
 let database: ReadDatabase;
@@ -44,7 +46,7 @@ const open = async (world: TestWorld): Promise<Opened> => {
   const store = inMemoryEventStore();
   const log = new TestLog(store, shardOf);
   await log.write(world.drafts);
-  const now = await projected(store, database, { shards: SHARDS, shardOf });
+  const now = await projected(store, database, { shards: SHARDS, shardOf, projectors: [breakdown, transactions] });
   await now.level();
   return { log, now };
 };

@@ -11,7 +11,7 @@ const ARRIVAL_MAX_MS = 25_000;
 
 const running = new Set<ProjectorRunner<LedgerRecord>>();
 
-/** Stops whatever a test has left running, so that one that failed does not keep the process alive. */
+/** Stops whatever a test has left running and whoever waits for it, so that one that failed leaves nothing behind. */
 export const stopAll = async (): Promise<void> => {
   await Promise.all([...running].map((runner) => runner.stop()));
   running.clear();
@@ -57,8 +57,10 @@ export const projected = async (
         const head = await store.head(`ledger-${String(shard)}`);
         await Promise.all(projectors.map(({ name }) => arrived(runner, name, shard, head)));
       }
-      while ((await database.query(`SELECT FROM projection_models WHERE state = 'building'`)).length > 0)
+      while ((await database.query(`SELECT FROM projection_models WHERE state = 'building'`)).length > 0) {
+        if (!running.has(runner)) throw new Error('stopped while it was built');
         await pause(5);
+      }
     },
   };
 };
@@ -71,7 +73,7 @@ const arrived = async (
   revision: number,
 ): Promise<void> => {
   const until = performance.now() + ARRIVAL_MAX_MS;
-  for (;;) {
+  while (running.has(runner)) {
     try {
       await runner.reached(name, shard, revision, 50);
       return;
@@ -85,4 +87,5 @@ const arrived = async (
       await pause(5);
     }
   }
+  throw new Error(`${name} was stopped before it arrived`);
 };

@@ -11,11 +11,13 @@ import {
   type Draft,
   emptyDatabase,
   happenings,
+  inTime,
   type Projected,
   projected,
   TestLog,
   TestWorld,
 } from '../testing';
+import { transactions } from './projector';
 
 let database: ReadDatabase;
 let store: EventStore;
@@ -34,7 +36,7 @@ beforeEach(async () => {
   await emptyDatabase(database);
   store = inMemoryEventStore();
   log = new TestLog(store);
-  now = await projected(store, database);
+  now = await projected(store, database, { projectors: [transactions] });
   stop = () => now.runner.stop();
   await now.level();
 });
@@ -173,35 +175,38 @@ describe('lists', () => {
       limit: fc.integer({ min: 1, max: 7 }),
     });
     await fc.assert(
-      fc.asyncProperty(walk, async ({ history, more, filter, order, limit }) => {
-        await stop();
-        await emptyDatabase(database);
-        store = inMemoryEventStore();
-        log = new TestLog(store);
-        now = await projected(store, database);
-        const world = TestWorld.of(history);
-        await log.write(world.drafts);
-        await now.level();
-        const all = (await now.models.transactions(READING, { order: 'asc', limit: 500 })).value.data;
-        const expected = all.filter((one) => fits(one, filter));
-        const shown: TransactionDocument[] = [];
-        let cursor: string | null = null;
-        let written = world.drafts.length;
-        const arriving = [...more];
-        do {
-          const page = await now.models.transactions(READING, { ...filter, order, limit, cursor });
-          shown.push(...page.value.data);
-          cursor = page.value.next_cursor;
-          for (const happening of arriving.splice(0, 5)) world.happen(happening);
-          await log.write(world.drafts.slice(written));
-          written = world.drafts.length;
+      fc.asyncProperty(
+        walk,
+        inTime(40_000, async ({ history, more, filter, order, limit }) => {
+          await stop();
+          await emptyDatabase(database);
+          store = inMemoryEventStore();
+          log = new TestLog(store);
+          now = await projected(store, database, { projectors: [transactions] });
+          const world = TestWorld.of(history);
+          await log.write(world.drafts);
           await now.level();
-        } while (cursor !== null);
-        const known = new Set(all.map((one) => one.id));
-        const old = shown.filter((one) => known.has(one.id));
-        expect(old).toEqual(order === 'asc' ? expected : [...expected].reverse());
-      }),
-      { numRuns: 12, interruptAfterTimeLimit: 40_000 },
+          const all = (await now.models.transactions(READING, { order: 'asc', limit: 500 })).value.data;
+          const expected = all.filter((one) => fits(one, filter));
+          const shown: TransactionDocument[] = [];
+          let cursor: string | null = null;
+          let written = world.drafts.length;
+          const arriving = [...more];
+          do {
+            const page = await now.models.transactions(READING, { ...filter, order, limit, cursor });
+            shown.push(...page.value.data);
+            cursor = page.value.next_cursor;
+            for (const happening of arriving.splice(0, 5)) world.happen(happening);
+            await log.write(world.drafts.slice(written));
+            written = world.drafts.length;
+            await now.level();
+          } while (cursor !== null);
+          const known = new Set(all.map((one) => one.id));
+          const old = shown.filter((one) => known.has(one.id));
+          expect(old).toEqual(order === 'asc' ? expected : [...expected].reverse());
+        }),
+      ),
+      { numRuns: 12 },
     );
   }, 60_000);
 
