@@ -14,6 +14,8 @@ export interface FeedSource<E> {
 /** Consecutive events, decoded. */
 export interface Batch<E> {
   readonly events: readonly E[];
+  /** What the store calls each of them. */
+  readonly ids: readonly string[];
   /** Revision of the last. */
   readonly last: number;
   readonly weight: number;
@@ -42,10 +44,12 @@ export class UnreadableAt extends Error {
 /** A stored event, decoded when first asked for and then only kept decoded. */
 export class Entry<E> {
   readonly bytes: number;
+  readonly id: string;
   private state: { stored: StoredEvent } | { event: E; weight: number } | { error: UnreadableAt };
 
   constructor(stored: StoredEvent) {
     this.bytes = stored.data.byteLength;
+    this.id = stored.id;
     this.state = { stored };
   }
 
@@ -83,17 +87,19 @@ export const batchOf = <E>(
   source: FeedSource<E>,
 ): Batch<E> | undefined => {
   const events: E[] = [];
+  const ids: string[] = [];
   let weight = 0;
   for (const entry of entries) {
     try {
       const read = entry.read(source);
       if (events.length > 0 && weight + read.weight > limits.weight) break;
       events.push(read.event);
+      ids.push(entry.id);
       weight += read.weight;
     } catch (error) {
       if (events.length === 0) throw error;
       break;
     }
   }
-  return events.length === 0 ? undefined : { events, last: from + events.length - 1, weight };
+  return events.length === 0 ? undefined : { events, ids, last: from + events.length - 1, weight };
 };

@@ -2,7 +2,8 @@ import type { Log, Metrics, ReadDatabase } from '@drawdown/ports';
 import { BackOff, pause } from './back-off';
 import { type Batch, type BatchLimits, UnreadableAt } from './batch';
 import type { Feed, FeedCursor } from './feed';
-import { checkpointOf, codeOf, moveCheckpoint, UNDEFINED_TABLE } from './models';
+import { type Checkpoint, checkpointOf, codeOf, moveCheckpoint, UNDEFINED_TABLE } from './models';
+import { type Halt, offTheLog } from './off-the-log';
 import { type Model, modelName, type Projector, suffixOf } from './projector';
 import { Rest } from './rest';
 
@@ -48,14 +49,10 @@ export interface FollowerEvents {
 interface Applied<D> {
   readonly deltas: D;
   readonly last: number;
+  readonly lastId: string | null;
   readonly events: number;
   readonly weight: number;
   readonly halt: Halt | undefined;
-}
-interface Halt {
-  readonly revision: number;
-  readonly type: string | null;
-  readonly reason: string;
 }
 type Step = Applied<unknown> | { readonly halt: Halt } | undefined;
 
@@ -80,6 +77,7 @@ export class Follower<E> {
   private isGrowing = false;
   private readonly rest: Rest;
   private commitMs = 0;
+  private isOnTheLog = false;
 
   constructor(
     private readonly ports: FollowerPorts,
@@ -175,7 +173,7 @@ export class Follower<E> {
    */
   private async grown(step: Step): Promise<Step> {
     if (step === undefined || !('deltas' in step)) return step;
-    let { last, events, weight } = step;
+    let { last, lastId, events, weight } = step;
     while (this.isSaving && !this.careful && step.halt === undefined) {
       const { events: most, weight: heaviest } = this.limits;
       if (events >= most || weight >= heaviest) break;
@@ -190,11 +188,12 @@ export class Follower<E> {
         return undefined;
       }
       last = more.last;
+      lastId = more.ids.at(-1) ?? null;
       events += more.events.length;
       weight += more.weight;
     }
     this.rest.cut(); // it is full, or has to stop
-    return { ...step, last, events, weight };
+    return { ...step, last, lastId, events, weight };
   }
 
   /** The next events, unless the commit under way ends first. What fails here fails again when it is taken by itself. */
@@ -214,15 +213,18 @@ export class Follower<E> {
     const backOff = new BackOff(RETRY_MS.first, RETRY_MS.longest);
     while (!this.stopped) {
       try {
-        const revision = await checkpointOf(this.ports.database, this.model, this.shard);
-        if (revision === undefined) return this.gone();
+        const checkpoint = await checkpointOf(this.ports.database, this.model, this.shard);
+        if (checkpoint === undefined) return this.gone();
+        const { revision } = checkpoint;
         this.committed = revision;
+        const halt = await this.offTheLog(checkpoint);
+        if (halt !== undefined) return this.halt(halt);
         if (!this.careful) this.recovered();
         this.events.progressed(revision);
         return revision + 1;
       } catch (error) {
         if (codeOf(error) === UNDEFINED_TABLE) return this.gone();
-        this.fail(error, 'the checkpoint could not be read');
+        this.fail(error, 'the checkpoint could not be read, or not be compared with the log');
         await backOff.pause(this.stopping.signal);
       }
     }
@@ -242,10 +244,24 @@ export class Follower<E> {
         const revision = from + index;
         const reason = `${this.feed.source.stream} revision ${String(revision)} cannot be applied: ${textOf(error)}`;
         const halt = { revision, type: null, reason };
-        return { deltas: before, last: revision - 1, events: index, weight: index, halt };
+        return {
+          deltas: before,
+          last: revision - 1,
+          lastId: batch.ids[index - 1] ?? null,
+          events: index,
+          weight: index,
+          halt,
+        };
       }
     }
-    return { deltas, last: batch.last, events: batch.events.length, weight: batch.weight, halt: undefined };
+    return {
+      deltas,
+      last: batch.last,
+      lastId: batch.ids.at(-1) ?? null,
+      events: batch.events.length,
+      weight: batch.weight,
+      halt: undefined,
+    };
   }
 
   /** Commits the batch while the next one is awaited and applied; where it could not, that waiting is over. Never rejects. */
@@ -271,7 +287,8 @@ export class Follower<E> {
       const began = performance.now();
       try {
         const moved = await database.transaction(async (tx) => {
-          if (!(await moveCheckpoint(tx, this.model, this.shard, from, applied.last))) return false;
+          const to = { revision: applied.last, eventId: applied.lastId };
+          if (!(await moveCheckpoint(tx, this.model, this.shard, from, to))) return false;
           await this.projector.save(tx, suffixOf(this.model), applied.deltas);
           return true;
         });
@@ -300,6 +317,17 @@ export class Follower<E> {
         if (codeOf(error) === UNDEFINED_TABLE || (this.careful && applied.events > 1)) return false;
       }
     }
+  }
+
+  /** Looked at once: nobody replaces a log under a process. While the store is away the rows answer as they are. */
+  private async offTheLog(checkpoint: Checkpoint): Promise<Halt | undefined> {
+    if (this.isOnTheLog) return undefined;
+    const off = await offTheLog(this.feed.source, checkpoint).catch((error: unknown) => {
+      this.events.progressed(checkpoint.revision);
+      throw error;
+    });
+    this.isOnTheLog = off === undefined;
+    return off;
   }
 
   private async fenced(from: number): Promise<false> {
@@ -340,7 +368,7 @@ export class Follower<E> {
   }
 
   /** Stops at an event for good, loudly (INV-DEL-7). */
-  private halt({ revision, type, reason }: Halt): void {
+  private halt({ revision, type, reason }: Halt): undefined {
     this.state = 'halted';
     this.reason = reason;
     this.at = { revision, type };

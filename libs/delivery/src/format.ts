@@ -21,6 +21,9 @@ export const STEPS: readonly (readonly string[])[] = [
        revision bigint NOT NULL,
        PRIMARY KEY (model, shard)) WITH (fillfactor = 50)`,
   ],
+  // Which event a revision was, so that a log which has another one there is noticed. A projector of an earlier release
+  // that still runs beside this one moves the revision alone.
+  ['ALTER TABLE projection_checkpoints ADD COLUMN event_id text, ADD COLUMN event_revision bigint'],
 ];
 
 /** Processes that start together make tables one after the other. Any number, the same for all. */

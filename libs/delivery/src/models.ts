@@ -68,13 +68,22 @@ export const servingModel = async (sql: Sql, projector: string, version: number)
   return models.findLast((model) => model.version === version && model.state === 'serving');
 };
 
-/** The shard's last revision in the model; undefined where the model is gone. */
-export const checkpointOf = async (sql: Sql, model: Model, shard: number): Promise<number | undefined> => {
-  const [row] = await sql.query<{ revision: string }>(
-    'SELECT revision FROM projection_checkpoints WHERE model = $1 AND shard = $2',
+/** The last event of a shard that is in a model. */
+export interface Checkpoint {
+  /** −1 where there is none. */
+  readonly revision: number;
+  /** Null where a release wrote it that did not keep it. */
+  readonly eventId: string | null;
+}
+
+/** Undefined where the model is gone. */
+export const checkpointOf = async (sql: Sql, model: Model, shard: number): Promise<Checkpoint | undefined> => {
+  const [row] = await sql.query<{ revision: string; event_id: string | null }>(
+    `SELECT revision, CASE WHEN event_revision = revision THEN event_id END AS event_id
+     FROM projection_checkpoints WHERE model = $1 AND shard = $2`,
     [modelName(model), shard],
   );
-  return row === undefined ? undefined : Number(row.revision);
+  return row === undefined ? undefined : { revision: Number(row.revision), eventId: row.event_id };
 };
 
 export const UNDEFINED_TABLE = '42P01';
@@ -102,13 +111,13 @@ export const moveCheckpoint = async (
   model: Model,
   shard: number,
   from: number,
-  to: number,
+  to: Checkpoint,
 ): Promise<boolean> => {
   const moved = await tx.query(
-    `UPDATE projection_checkpoints SET revision = $4 WHERE model = $1 AND shard = $2 AND revision = $3
+    `UPDATE projection_checkpoints SET revision = $4, event_revision = $4, event_id = $5 WHERE model = $1 AND shard = $2 AND revision = $3
      RETURNING set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
                set_config('enable_mergejoin', 'off', true)`,
-    [modelName(model), shard, from, to],
+    [modelName(model), shard, from, to.revision, to.eventId],
   );
   return moved.length > 0;
 };

@@ -3,6 +3,7 @@ import { PostgresServer } from '@drawdown/adapters/postgres/testing/postgres-ser
 import { type EventStore, NO_LOG, NO_METRICS, type ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import type { Projector } from './projector';
+import { STEPS } from './format';
 import { ProjectorRunner } from './runner';
 import { type Counted, counting, decode, STREAM, sumsIn, until, write } from './testing/counting';
 
@@ -56,7 +57,7 @@ const catalogue = async (url: string): Promise<unknown> => {
 const THREE = ['one', 'two', 'three'].map((name) => counting(name));
 /** What there is after a first start of {@link THREE}. */
 const WHOLE = [
-  [{ version: 1 }],
+  [{ version: STEPS.length }],
   ['one', 'three', 'two'].map((projector) => ({ projector, version: 1, generation: 1 })),
   ['one_v1_g1', 'projection_checkpoints', 'projection_format', 'projection_models', 'three_v1_g1', 'two_v1_g1'].map(
     (tablename) => ({ tablename }),

@@ -1,5 +1,13 @@
 import { openTestDatabase } from '@drawdown/adapters/testing';
-import { DatabaseUnavailable, type EventStore, type Metrics, NO_LOG, type ReadDatabase } from '@drawdown/ports';
+import {
+  DatabaseUnavailable,
+  type EventReader,
+  type EventStore,
+  type Metrics,
+  NO_LOG,
+  type ReadDatabase,
+  StoreUnavailable,
+} from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import { ReadModelBehind } from './progress';
 import type { Projector } from './projector';
@@ -37,7 +45,7 @@ type Some = readonly Projector<unknown, Counted>[];
 const runnerOf = (
   projectors: Some = [counting('sums')],
   on = database,
-  from = store,
+  from: EventReader = store,
   reads = decode,
 ): ProjectorRunner<Counted> => {
   const runner = new ProjectorRunner<Counted>({
@@ -328,6 +336,87 @@ test('begins again where the database was emptied', async () => {
   await write(store, many(1));
   await until(() => sumsIn(database, 'sums_v1_g1').then(({ a }) => a === 13, () => false)); // prettier-ignore
   await level(runner);
+});
+
+describe('a log that was restored from a backup which had lost what is in the rows', () => {
+  const RESTORED = 12;
+  const LOST = 8;
+  /** The log as the backup has it, and some more facts since; the rows stand where it ended before. */
+  const restored = async (more: number): Promise<ProjectorRunner<Counted>> => {
+    await write(store, many(RESTORED + LOST));
+    const before = await started();
+    await level(before);
+    await before.stop();
+    store = inMemoryEventStore();
+    await write(store, many(RESTORED));
+    if (more > 0) await write(store, many(more, 'b'), STREAM, 'since');
+    return started();
+  };
+
+  test.each([
+    ['ends before that', 0],
+    ['has another event there', LOST],
+    ['has another event there', LOST + 30],
+  ])('is noticed where it %s: nothing is applied, and it is said (INV-DEL-3)', async (what, more) => {
+    const runner = await restored(more);
+    await until(() => runner.health().some(({ state }) => state === 'halted'));
+    const [health] = runner.health();
+    const revision = RESTORED + LOST - 1;
+    expect(health?.reason).toContain(`the read model stands at revision ${String(revision)}, and the log ${what}`);
+    expect(counted['consumer_halted']).toBe(1);
+    await write(store, many(40, 'b'), STREAM, 'since');
+    await expect(runner.reached('sums', 0, revision, 1)).rejects.toThrow(ReadModelBehind);
+    expect(await checkpoint()).toBe(revision);
+    expect(await sumsIn(database, 'sums_v1_g1')).toEqual({ a: RESTORED + LOST });
+  });
+
+  test('is filled from anew once the database was emptied', async () => {
+    const runner = await restored(LOST);
+    await until(() => runner.health().some(({ state }) => state === 'halted'));
+    await runner.stop();
+    await database.run('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
+    await level(await started());
+    expect(await sumsIn(database, 'sums_v1_g1')).toEqual({ a: RESTORED, b: LOST });
+  });
+});
+
+test.each([
+  ['has never kept', 'event_id = NULL, event_revision = NULL'],
+  ['did not keep when it moved it', `event_id = 'of an earlier one', event_revision = revision - 1`],
+])('goes on from a checkpoint whose event an earlier release %s', async (_, set) => {
+  await write(store, many(12));
+  const before = await started();
+  await level(before);
+  await before.stop();
+  await database.run(`UPDATE projection_checkpoints SET ${set}`);
+  await write(store, many(2));
+  await level(await started());
+  expect(await sumsIn(database, 'sums_v1_g1')).toEqual({ a: 14 });
+});
+
+test('FLT-20: reads are as they were while the store is away at the start, and it goes on once that is back', async () => {
+  await write(store, many(12));
+  const before = await started();
+  await level(before);
+  await before.stop();
+  await write(store, many(2));
+  let isAway = true;
+  const asked = <T>(ask: () => Promise<T>): Promise<T> =>
+    isAway ? Promise.reject(new StoreUnavailable('it is away')) : ask();
+  const away: EventReader = {
+    read: (...of) => asked(() => store.read(...of)),
+    head: (of) => asked(() => store.head(of)),
+    readAll: (...of) => asked(() => store.readAll(...of)),
+    follow: (...of) => store.follow(...of),
+    followAll: (...of) => store.followAll(...of),
+    close: () => store.close(),
+  };
+  const runner = runnerOf([counting('sums')], database, away);
+  await runner.start();
+  await runner.reached('sums', 0, 11, 10_000);
+  isAway = false;
+  await level(runner);
+  expect(await sumsIn(database, 'sums_v1_g1')).toEqual({ a: 14 });
 });
 
 test('stops within seconds, whatever it is doing', async () => {

@@ -31,6 +31,7 @@ export class KafkaConsumption implements Consumption {
     this.membership = new Membership(options, name, topics, {
       busy: () => this.commits.pending || [...this.owned.values()].some(({ busy }) => busy),
       rebalancing: () => void (this.mayHand = false),
+      lost: () => this.lost(),
       joined: (partitions, afresh) => this.joined(partitions, afresh),
     });
     this.commits = new Commits(async (offsets) => {
@@ -67,13 +68,22 @@ export class KafkaConsumption implements Consumption {
     await Promise.all(this.ends.values());
   }
 
-  private joined(partitions: readonly number[], afresh: boolean): void {
-    const now = new Set(this.stopped === undefined ? partitions : []);
+  private lost(): void {
+    this.mayHand = false;
+    this.letGo(() => true);
+  }
+
+  private letGo(isLost: (partition: number) => boolean): void {
     for (const [number, partition] of this.owned) {
-      if (now.has(number) && !afresh) continue;
+      if (!isLost(number)) continue;
       this.owned.delete(number);
       this.ends.set(number, partition.lose());
     }
+  }
+
+  private joined(partitions: readonly number[], afresh: boolean): void {
+    const now = new Set(this.stopped === undefined ? partitions : []);
+    this.letGo((number) => afresh || !now.has(number));
     for (const number of now) {
       if (this.owned.has(number)) continue;
       this.owned.set(number, new OwnedPartition(number, this.group, this.ends.get(number) ?? Promise.resolve()));

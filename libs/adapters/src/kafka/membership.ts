@@ -9,6 +9,7 @@ import { GrowingPause } from './growing-pause';
 import { inTime } from './in-time';
 import { type Client, type KafkaOptions, openClient } from './kafka-client';
 import { reasonOf } from './refusal';
+import { Session } from './session';
 
 /** A member that is not heard of for so long is dead to its group. */
 const SESSION_MS = 6_000;
@@ -35,6 +36,8 @@ export interface Member {
   busy(): boolean;
   /** No batch may be handed out from now on, until `joined`. */
   rebalancing(): void;
+  /** Nothing is its own from now on, until `joined`. */
+  lost(): void;
   /** `afresh`: as a new member, so that somebody else may have owned anything in between. */
   joined(partitions: readonly number[], afresh: boolean): void;
 }
@@ -45,7 +48,7 @@ export class Membership {
   /** Attempts to be a member, of which only the newest counts. */
   private generation = 0;
   private memberId = '';
-  private heardAt = -Infinity;
+  private readonly session = new Session(SESSION_MS);
   private claim: Claim = { partitions: [], since: 0 };
   /** When the rebalance that is under way was noticed. */
   private handingOver: number | undefined;
@@ -53,7 +56,7 @@ export class Membership {
   private readonly pause = new GrowingPause(REJOIN_FIRST_MS, REJOIN_LONGEST_MS);
   private readonly log: Log;
   private startedAt = performance.now();
-  private readonly watch = setInterval(() => this.startAfreshIfStuck(), HEARTBEAT_MS).unref();
+  private readonly watch = setInterval(() => this.look(), BEAT_MS).unref();
 
   constructor(
     private readonly options: KafkaOptions,
@@ -67,7 +70,7 @@ export class Membership {
 
   /** False where the group may have given its partitions to others by now. */
   get heard(): boolean {
-    return performance.now() - this.heardAt < SESSION_MS;
+    return this.session.isHeld;
   }
 
   /** Commits what comes next; only a hint for those who begin where they know better. */
@@ -93,8 +96,14 @@ export class Membership {
     this.client?.destroy();
   }
 
-  private startAfreshIfStuck(): void {
-    if (performance.now() - Math.max(this.heardAt, this.startedAt) < STUCK_MS) return;
+  private look(): void {
+    if (this.session.lapses()) {
+      const { partitions } = this.claim;
+      const what = 'a consumer hears nothing of its group; what it owned is let go of, since others may own it by now';
+      this.log.warn({ group: this.group, partitions }, what);
+      this.member.lost();
+    }
+    if (Math.min(this.session.silentMs, performance.now() - this.startedAt) < STUCK_MS) return;
     this.log.warn({ group: this.group }, 'a consumer hears nothing of its group; it starts afresh');
     this.startAfresh();
   }
@@ -171,7 +180,7 @@ export class Membership {
       );
     });
     consumer.on(HEARTBEAT, () => {
-      if (isOurs()) this.heardAt = performance.now();
+      if (isOurs()) this.answered();
     });
     consumer.on(REBALANCING, () => {
       if (isOurs()) this.member.rebalancing();
@@ -183,10 +192,20 @@ export class Membership {
     });
   }
 
+  private answered(): void {
+    if (!this.session.answered()) return;
+    const { partitions } = this.claim;
+    this.log.info(
+      { group: this.group, partitions },
+      'a consumer hears of its group again, which it is still a member of',
+    );
+    this.member.joined(partitions, true);
+  }
+
   private joined(memberId: string, partitions: readonly number[]): void {
     const afresh = memberId !== this.memberId;
     this.memberId = memberId;
-    this.heardAt = performance.now();
+    this.session.joined();
     this.handingOver = undefined;
     this.pause.reset();
     this.claim = { partitions, since: Date.now() };
@@ -205,6 +224,7 @@ export class Membership {
     if (this.member.busy() && performance.now() - this.handingOver < HAND_OVER_MS) {
       throw Object.assign(new Error('batches are still in hand'), { type: 'REBALANCE_IN_PROGRESS' });
     }
+    this.session.joins();
     return this.claim;
   }
 }

@@ -68,13 +68,15 @@ export const write = async (
   store: EventStore,
   events: readonly (readonly [key: string, amount: number] | 'odd')[],
   stream = STREAM,
+  /** In the same place of another log there is another event. */
+  log = stream,
 ): Promise<void> => {
   const next = (await store.head(stream)) + 1;
   await store.append(
     stream,
     next,
     events.map((event, index) => ({
-      id: derivedTransactionId(stream, String(next + index)).slice(4),
+      id: derivedTransactionId(log, String(next + index)).slice(4),
       type: event === 'odd' ? event : 'counted',
       data: Buffer.from(JSON.stringify(event === 'odd' ? {} : { key: event[0], amount: event[1] })),
       metadata: {},

@@ -39,6 +39,8 @@ export interface ClusterOptions {
   readonly adminKey?: string;
   /** Further settings of all processes. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Further settings of single ones, by their names. */
+  readonly own?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Told each line that a process prints. */
   readonly said?: (name: string, line: string) => void;
   /** Servers of the usual speed, slower to start. */
@@ -146,7 +148,7 @@ const assembled = async (options: ClusterOptions, servers: Addressed): Promise<C
     const port = (name === 'api' ? options.port : undefined) ?? ports[i] ?? 0;
     const file = path.join(DIST, `apps/${name.replace(/^worker-\d+$/, 'worker')}/src/main.js`);
     const place = { PORT: String(port), DRAWDOWN_DATA: path.join(folder, name) };
-    const environment = { ...OWN[name], ...shared, ...place };
+    const environment = { ...OWN[name], ...shared, ...options.own?.[name], ...place };
     return new AppProcess({ name, file, environment, port, ...saying(options) });
   });
   const app = (name: string): AppProcess => {
