@@ -5,6 +5,7 @@ import type { Feed, FeedCursor } from './feed';
 import { type Checkpoint, checkpointOf, codeOf, moveCheckpoint, UNDEFINED_TABLE } from './models';
 import { type Halt, offTheLog } from './off-the-log';
 import { type Model, modelName, type Projector, suffixOf } from './projector';
+import { Portion } from './portion';
 import { Rest } from './rest';
 
 /** Pauses while database or store are away, or a transaction fails for another reason. */
@@ -70,8 +71,7 @@ export class Follower<E> {
   private readonly fencedBackOff = new BackOff(FENCED_MS.first, FENCED_MS.longest);
   private readonly labels: { readonly projector: string };
   private done: Promise<void> | undefined;
-  /** After a failure batches are of one event, so that what can be saved is, and the reason names the event. */
-  private careful = false;
+  private readonly portion: Portion;
   /** From the begin of a commit until the database has rested. */
   private isSaving = false;
   private isGrowing = false;
@@ -89,6 +89,7 @@ export class Follower<E> {
     private readonly events: FollowerEvents,
   ) {
     this.rest = new Rest(projector.freshness.restMs);
+    this.portion = new Portion(limits);
     this.cursor = feed.cursor();
     this.labels = { projector: projector.name };
   }
@@ -153,7 +154,7 @@ export class Follower<E> {
   private async step(next: number, backOff: BackOff): Promise<Step> {
     while (!this.stopped) {
       try {
-        const batch = await this.cursor.take(next, this.careful ? { events: 1, weight: 1 } : this.limits);
+        const batch = await this.cursor.take(next, this.portion.limits);
         return batch === undefined ? undefined : this.apply(batch, next);
       } catch (error) {
         if (error instanceof UnreadableAt) {
@@ -174,7 +175,7 @@ export class Follower<E> {
   private async grown(step: Step): Promise<Step> {
     if (step === undefined || !('deltas' in step)) return step;
     let { last, lastId, events, weight } = step;
-    while (this.isSaving && !this.careful && step.halt === undefined) {
+    while (this.isSaving && this.portion.isWhole && step.halt === undefined) {
       const { events: most, weight: heaviest } = this.limits;
       if (events >= most || weight >= heaviest) break;
       const more = await this.arriving(last + 1, { events: most - events, weight: heaviest - weight });
@@ -219,7 +220,7 @@ export class Follower<E> {
         this.committed = revision;
         const halt = await this.offTheLog(checkpoint);
         if (halt !== undefined) return this.halt(halt);
-        if (!this.careful) this.recovered();
+        if (this.portion.isWhole) this.recovered();
         this.events.progressed(revision);
         return revision + 1;
       } catch (error) {
@@ -299,7 +300,7 @@ export class Follower<E> {
         this.fencedBackOff.reset();
         this.commitMs = performance.now() - began;
         this.committed = applied.last;
-        this.careful = false;
+        this.portion.saved();
         this.recovered();
         this.events.progressed(applied.last);
         return true;
@@ -311,10 +312,11 @@ export class Follower<E> {
           continue;
         }
         this.fail(error, 'a batch could not be saved', applied.events === 1 ? from + 1 : undefined);
-        this.careful = !isAway(error);
+        const isRefused = !isAway(error);
+        if (isRefused) this.portion.failed();
         await backOff.pause(this.stopping.signal);
         // Another try finds out whether the tables are gone, and which event it is.
-        if (codeOf(error) === UNDEFINED_TABLE || (this.careful && applied.events > 1)) return false;
+        if (codeOf(error) === UNDEFINED_TABLE || (isRefused && applied.events > 1)) return false;
       }
     }
   }

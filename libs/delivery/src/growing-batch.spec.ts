@@ -17,6 +17,9 @@ class SlowDatabase {
   checkpoint = -1;
   /** Revisions that each commit saved. */
   readonly commits: (readonly number[])[] = [];
+  /** Events that can be saved in time; of more than these a commit fails. */
+  most = Infinity;
+  failures = 0;
   private waiting: (() => void) | undefined;
   private saved: readonly number[] = [];
 
@@ -37,7 +40,13 @@ class SlowDatabase {
     return {
       ...this.sql,
       transaction: async (work) => {
+        const checkpoint = this.checkpoint;
         const result = await work(this.sql);
+        if (this.saved.length > this.most) {
+          this.failures += 1;
+          this.checkpoint = checkpoint;
+          throw new Error('canceling statement due to statement timeout');
+        }
         await new Promise<void>((resolve) => (this.waiting = resolve));
         this.commits.push(this.saved);
         return result;
@@ -149,6 +158,22 @@ test('after a long commit the database rests: what comes meanwhile is committed 
   database.letGo();
   await until(() => follower.revision === 3);
   expect(database.commits).toEqual([[0], [1, 2, 3]]);
+});
+
+test('FLT-36: what a slow database cannot save in time it is given in smaller parts, which grow: it gets on between two failures', async () => {
+  database.most = 20;
+  const events = 3 * LIMITS.events;
+  await write(
+    store,
+    Array.from({ length: events }, () => ['b', 1]),
+  );
+  const letting = setInterval(() => database.letGo(), 1);
+  follow(() => false);
+  await until(() => follower.revision === events - 1);
+  clearInterval(letting);
+  expect(database.commits.flat()).toEqual(Array.from({ length: events }, (_, revision) => revision));
+  // Parts of 1, 2, 4, 8 and 16 are saved at least before one of 32, which is too large.
+  expect(database.failures).toBeLessThanOrEqual(1 + Math.ceil(events / 31));
 });
 
 test('a full batch ends the rest', async () => {

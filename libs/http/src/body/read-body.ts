@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Problem } from '../problems/problem';
+import type { BodyRoom } from './body-room';
 
 /** Bytes of a body that are kept. */
 export const BODY_BYTES_MAX = 4 * 1024 * 1024;
@@ -12,8 +13,8 @@ const DRAINED_BYTES_MAX = 16 * 1024 * 1024;
 
 const tooLarge = (): Problem => new Problem('payload_too_large', `at most ${String(BODY_BYTES_MAX)} bytes`);
 
-/** The whole body, or the problem of one that is too large or breaks off. Never holds more than the limit. */
-export const readBody = (stream: IncomingMessage): Promise<Buffer> =>
+/** The whole body, or the problem of one that is too large, breaks off or finds no room. Never holds more than the limit. */
+export const readBody = (stream: IncomingMessage, room: BodyRoom): Promise<Buffer> =>
   new Promise((resolve, reject) => {
     const declared = Number(stream.headers['content-length'] ?? 0);
     if (declared > DRAINED_BYTES_MAX) {
@@ -21,22 +22,44 @@ export const readBody = (stream: IncomingMessage): Promise<Buffer> =>
       return;
     }
     let chunks: Buffer[] = [];
+    let kept = 0;
     let received = 0;
-    stream.on('data', (chunk: Buffer) => {
-      received += chunk.length;
-      if (received <= BODY_BYTES_MAX) {
-        chunks.push(chunk);
+    let isRefused = false;
+    const drop = (): void => {
+      chunks = [];
+      room.settle(kept);
+      kept = 0;
+    };
+    const keep = (chunk: Buffer): void => {
+      try {
+        room.come(chunk.length);
+      } catch (error) {
+        isRefused = true;
+        drop();
+        reject(error as Error);
         return;
       }
-      chunks = [];
+      kept += chunk.length;
+      chunks.push(chunk);
+    };
+    stream.on('data', (chunk: Buffer) => {
+      received += chunk.length;
+      if (isRefused) return;
+      if (received <= BODY_BYTES_MAX) {
+        keep(chunk);
+        return;
+      }
+      drop();
       if (received > DRAINED_BYTES_MAX) reject(tooLarge());
     });
     stream.once('end', () => {
       if (received > BODY_BYTES_MAX) reject(tooLarge());
       else resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
+      drop();
     });
     stream.once('error', () => reject(brokenOff()));
     stream.once('close', () => {
+      drop();
       if (!stream.readableEnded) reject(brokenOff()); // an error with its stack costs as much as the rest of this
     });
   });

@@ -8,6 +8,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { FastifyInstance } from 'fastify';
 import { Logger } from 'nestjs-pino';
 import { Gate } from '../access/gate';
+import { BodyRoom } from '../body/body-room';
 import { ShapePipe } from '../fields/shape.pipe';
 import { OpenApi } from '../openapi/openapi';
 import { ProblemFilter } from '../problems/problem.filter';
@@ -86,6 +87,7 @@ export const createHttp = async (
     gate: app.get(Gate),
     log: app.get<HttpLog>(HttpLog),
     metrics: app.get(PrometheusMetrics),
+    room: new BodyRoom(app.get(PrometheusMetrics)),
     isStopping: () => stopping.begun,
     isStarting: app.get(HttpSettings).isStarting,
   });

@@ -1,8 +1,10 @@
+import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Gate } from '../access/gate';
 import { type RouteRights, ROUTES } from '../access/routes';
 import type { Caller } from '../access/caller'; // and what requests carry
 import { refuseMediaType } from '../body/media-type';
+import type { BodyRoom } from '../body/body-room';
 import { parseBody, parseEvents } from '../body/parse-body';
 import { readBody } from '../body/read-body';
 import { finding, notFound, Problem, quoted } from '../problems/problem';
@@ -14,6 +16,7 @@ export interface HookParts {
   readonly gate: Gate;
   readonly log: HttpLog;
   readonly metrics: PrometheusMetrics;
+  readonly room: BodyRoom;
   /** True once the process has begun to stop. */
   readonly isStopping: () => boolean;
   /** True until the process has what it needs. */
@@ -26,6 +29,7 @@ export const addHooks = (server: FastifyInstance, parts: HookParts): void => {
   server.decorateRequest('caller', null);
   server.decorateRequest('organization', null);
   server.decorateRequest('rawBody', null);
+  server.decorateRequest('answer', null);
   server.addHook('onRoute', (route) => {
     for (const method of [route.method].flat()) {
       // HEAD comes with each GET and is the same to the table.
@@ -49,7 +53,7 @@ export const addHooks = (server: FastifyInstance, parts: HookParts): void => {
       done(error as Error);
     }
   });
-  addParser(server);
+  addParser(server, parts.room);
   server.addHook('onResponse', (request, reply, done) => {
     report(request, reply, parts);
     done();
@@ -63,7 +67,7 @@ const letIn = (
   request: FastifyRequest,
   reply: FastifyReply,
   routes: RouteList,
-  { gate, isStopping, isStarting }: HookParts,
+  { gate, room, isStopping, isStarting }: HookParts,
 ): Promise<void> | undefined => {
   reply.header('x-request-id', request.id);
   const { rights } = request.routeOptions.config;
@@ -75,24 +79,36 @@ const letIn = (
     throw new Problem('unavailable', 'starting: /readyz says what it waits for', { headers: { 'retry-after': '1' } });
   }
   if (rights === undefined) return refuseUnrouted(request, routes, gate);
+  const { raw: answer } = reply;
   const caller = gate.identify(request);
-  if (caller instanceof Promise) return caller.then((person) => admit(request, person, rights, gate));
-  return admit(request, caller, rights, gate);
+  if (caller instanceof Promise) return caller.then((person) => admit(request, person, rights, { gate, room, answer }));
+  return admit(request, caller, rights, { gate, room, answer });
 };
 
-const admit = (request: FastifyRequest, caller: Caller, rights: RouteRights, gate: Gate): Promise<void> | undefined => {
+const admit = (
+  request: FastifyRequest,
+  caller: Caller,
+  rights: RouteRights,
+  { gate, room, answer }: Pick<HookParts, 'gate' | 'room'> & { readonly answer: ServerResponse },
+): Promise<void> | undefined => {
   if (request.url.includes('%00')) refuseNul(pathOf(request));
   const { org } = request.params as { readonly org?: string };
   if (org === undefined) gate.admit(request, caller, rights);
   else if (!gate.admitAtOnce(org, request, caller, rights))
-    return admitToBody(gate.admitTo(org, request, caller, rights), request, rights);
-  if (rights.body !== undefined) refuseMediaType(rights.body, request.headers);
+    return gate.admitTo(org, request, caller, rights).then(() => admitBody(request, rights, { room, answer }));
+  admitBody(request, rights, { room, answer });
   return undefined;
 };
 
-const admitToBody = async (admitted: Promise<void>, request: FastifyRequest, { body }: RouteRights): Promise<void> => {
-  await admitted;
-  if (body !== undefined) refuseMediaType(body, request.headers);
+const admitBody = (
+  request: FastifyRequest,
+  { body }: RouteRights,
+  { room, answer }: { readonly room: BodyRoom; readonly answer: ServerResponse },
+): void => {
+  if (body === undefined) return;
+  refuseMediaType(body, request.headers);
+  room.check(Number(request.headers['content-length'] ?? 0));
+  request.answer = answer;
 };
 
 const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? '';
@@ -110,13 +126,14 @@ const refuseUnrouted = async (request: FastifyRequest, routes: RouteList, gate: 
   throw notFound();
 };
 
-const addParser = (server: FastifyInstance): void => {
+const addParser = (server: FastifyInstance, room: BodyRoom): void => {
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', async (request: FastifyRequest, stream: FastifyRequest['raw']) => {
     const { rights } = request.routeOptions.config;
     const kind = rights === undefined || rights === 'public' ? undefined : rights.body;
-    const body = await readBody(stream);
+    const body = await readBody(stream, room);
     if (kind === undefined || (kind === 'optional' && body.length === 0)) return undefined;
+    if (request.answer !== null) room.take(body.length, request.answer);
     request.rawBody = body;
     return kind === 'events' ? parseEvents(body, request.headers) : parseBody(body);
   });

@@ -1,5 +1,5 @@
 /** Compares what clients were told with what the server shows: nothing missing, nothing doubled, nothing else. */
-import { all, must, type Reply } from '../api';
+import { all, insist, type Reply } from '../api';
 import { perform } from './generator';
 import type { Journaled, Operation } from './journal';
 import { ORGANIZATIONS } from './operations';
@@ -103,17 +103,20 @@ export interface Found extends Expected {
   readonly broken: readonly string[];
 }
 
-/** What the server shows: balances from its memory, transactions and breakdown from the read models. */
+/**
+ * What the server shows: balances from its memory, transactions and breakdown from the read models. A read that takes too
+ * long on a machine that others use is asked again, as its answer says.
+ */
 export const foundBooks = async (url: string, organization: string): Promise<Found> => {
   const base = `${url}/v1/organizations/${organization}`;
-  const wallet = await must(`${base}/wallets/credits`, 'GET');
+  const wallet = await insist(`${base}/wallets/credits`, 'GET');
   const after = (wallet['as_of'] as { readonly position: string }).position;
-  const transactions = await all(`${base}/transactions?order=asc&period=all&after=${after}`);
-  const breakdown = await must(`${base}/breakdown?by=workspace&period=all&after=${after}`, 'GET');
+  const transactions = await all(`${base}/transactions?order=asc&period=all&after=${after}`, insist);
+  const breakdown = await insist(`${base}/breakdown?by=workspace&period=all&after=${after}`, 'GET');
   const balance = wallet['balance'] as { readonly settled: string; readonly held: string; readonly debt: string };
   const broken = [
     ...brokenChain(transactions, parts(balance.settled)),
-    ...brokenLots(await all(`${base}/wallets/credits/lots?after=${after}`), balance),
+    ...brokenLots(await all(`${base}/wallets/credits/lots?after=${after}`, insist), balance),
     ...(await forgotten(base, after)),
   ];
   return {
@@ -159,8 +162,8 @@ const brokenLots = (
 /** The log, folded from its beginning, says the same as the server's memory. */
 const forgotten = async (base: string, position: string): Promise<string[]> => {
   const [now, folded] = await Promise.all([
-    must(`${base}/balance?wallet=credits`, 'GET'),
-    must(`${base}/balance?wallet=credits&as_of=${position}`, 'GET'),
+    insist(`${base}/balance?wallet=credits`, 'GET'),
+    insist(`${base}/balance?wallet=credits&as_of=${position}`, 'GET'),
   ]);
   const [memory, log] = [now, folded].map(({ as_of: _, ...rest }) => JSON.stringify(rest));
   return memory === log ? [] : [`memory ${String(memory)}`, `log ${String(log)}`];

@@ -1,0 +1,110 @@
+import { once } from 'node:events';
+import http, { type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Problem } from '../problems/problem';
+import { BodyRoom } from './body-room';
+import { readBody } from './read-body';
+
+const IN_WORK = 1_000;
+const COMING = 3_000;
+
+let counted: number;
+let room: BodyRoom;
+let server: Server;
+/** Requests whose body is there, and which are being worked on. */
+let worked: ServerResponse[];
+let agent: http.Agent;
+beforeEach(async () => {
+  counted = 0;
+  const metrics = {
+    count: (name: string) => void (counted += name === 'http_overloaded_total' ? 1 : 0),
+  };
+  room = new BodyRoom(metrics, { inWork: IN_WORK, coming: COMING });
+  worked = [];
+  server = http.createServer((request, response) => {
+    readBody(request, room)
+      .then((body) => {
+        room.take(body.length, response);
+        worked.push(response);
+      })
+      .catch((error: unknown) => {
+        if (!(error instanceof Problem)) throw error;
+        response.writeHead(error.status, error.headers).end();
+      });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  agent = new http.Agent();
+});
+afterEach(async () => {
+  agent.destroy();
+  server.closeAllConnections();
+  server.close();
+  await once(server, 'close');
+});
+
+const begin = (bytes: number, sent = bytes) => {
+  const { port } = server.address() as AddressInfo;
+  const headers = { 'content-length': bytes };
+  const request = http.request({ host: '127.0.0.1', port, method: 'POST', agent, headers });
+  const answer = new Promise<string>((resolve) => {
+    request.once('error', (error) => resolve(error.message));
+    request.once('response', (response) => {
+      response.resume();
+      resolve(`${String(response.statusCode)} ${String(response.headers['retry-after'])}`);
+    });
+  });
+  request.write(Buffer.alloc(sent));
+  return { request, answer };
+};
+const holds = async (condition: () => boolean): Promise<void> => {
+  for (const end = performance.now() + 10_000; !condition(); await new Promise((go) => setTimeout(go, 5)))
+    if (performance.now() > end) throw new Error('not in time');
+};
+
+test('FLT-80: what comes on top of what is in work is refused, small bodies have room beside large ones, and each end makes room', async () => {
+  const large = begin(900);
+  await holds(() => worked.length === 1);
+  expect(await begin(200).answer).toBe('503 1');
+  expect(() => room.check(200)).toThrow(Problem);
+  const small = begin(100);
+  await holds(() => worked.length === 2);
+  expect(counted).toBe(2);
+  worked[0]?.end();
+  expect(await large.answer).toBe('200 undefined');
+  await holds(() => isFree(900));
+  small.request.destroy(); // nobody waits for it any more
+  await holds(() => isFree(IN_WORK));
+});
+const isFree = (bytes: number): boolean => {
+  try {
+    room.check(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+test('a body that is larger than all the room there is fits by itself', async () => {
+  begin(2 * IN_WORK);
+  await holds(() => worked.length === 1);
+  expect(await begin(1).answer).toBe('503 1');
+});
+
+test('FLT-80: bodies that come slowly from many connections take so much memory, and no more', async () => {
+  const coming = Array.from({ length: 3 }, () => begin(1_001, 1_000));
+  await holds(() => !hasRoomToCome(1));
+  expect(await begin(1_001, 1_000).answer).toBe('503 1');
+  for (const { request } of coming) request.destroy();
+  await holds(() => hasRoomToCome(COMING));
+});
+/** Whether so much more could come; takes it away again. */
+const hasRoomToCome = (bytes: number): boolean => {
+  try {
+    room.come(bytes);
+    room.settle(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+};

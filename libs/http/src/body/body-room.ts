@@ -1,0 +1,64 @@
+import type { ServerResponse } from 'node:http';
+import { Problem } from '../problems/problem';
+import type { PrometheusMetrics } from '../server/metrics';
+
+const MEGABYTE = 1024 * 1024;
+
+export interface BodyLimits {
+  /** Of bodies that are being worked on, from their parsing to the end of the answer: some 70,000 usage events. */
+  readonly inWork: number;
+  /** Of what has come of bodies that are not whole yet: from many connections at once that is memory without an end. */
+  readonly coming: number;
+}
+
+const LIMITS: BodyLimits = { inWork: 16 * MEGABYTE, coming: 128 * MEGABYTE };
+
+/**
+ * How many bytes of bodies a process has in hand. What comes on top is refused before it is parsed, and unread where that
+ * can be told: to parse what is refused later would take the time of what could be charged (FLT-80).
+ */
+export class BodyRoom {
+  private inWork = 0;
+  private coming = 0;
+
+  constructor(
+    private readonly metrics: Pick<PrometheusMetrics, 'count'>,
+    private readonly limits = LIMITS,
+  ) {}
+
+  /** Throws where a body of that size would be refused if it were here. One by itself always fits. */
+  check(bytes: number): void {
+    if (this.inWork > 0 && this.inWork + bytes > this.limits.inWork) throw this.refusal();
+  }
+
+  /** A body is worked on from now on, until the answer has gone or nobody waits for it any more. Throws like {@link check}. */
+  take(bytes: number, answer: ServerResponse): void {
+    this.check(bytes);
+    if (answer.destroyed) return;
+    this.inWork += bytes;
+    let isOver = false;
+    const over = (): void => {
+      if (!isOver) this.inWork -= bytes;
+      isOver = true;
+    };
+    answer.once('finish', over).once('close', over);
+  }
+
+  /** So much more of a body has come. Throws where that is too much in all. */
+  come(bytes: number): void {
+    if (this.coming + bytes > this.limits.coming) throw this.refusal();
+    this.coming += bytes;
+  }
+
+  /** What came of a body is whole, or given up. */
+  settle(bytes: number): void {
+    this.coming -= bytes;
+  }
+
+  private refusal(): Problem {
+    this.metrics.count('http_overloaded_total');
+    return new Problem('unavailable', 'too much is being worked on here; send it again in a moment', {
+      headers: { 'retry-after': '1' },
+    });
+  }
+}
