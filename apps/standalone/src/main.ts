@@ -1,9 +1,9 @@
 import 'reflect-metadata';
-import { DataFolderInUse } from '@drawdown/adapters/embedded/data-folder';
+import { DataFolderInUse, DataFolderUnusable } from '@drawdown/adapters/embedded/data-folder';
 import { EventStoreDbUnfit } from '@drawdown/adapters/eventstoredb/start-check';
 import { BadServerSettings } from '@drawdown/adapters/server-settings';
 import { DatabaseTooNew } from '@drawdown/delivery';
-import { createHttp, createLogger } from '@drawdown/http';
+import { CannotListen, checkAddress, createHttp, createLogger, listenAt } from '@drawdown/http';
 import { PartitionCountDiffers, TopicsOfAnotherStore } from '@drawdown/ledger';
 import { awaitLog } from './await-log';
 import { FolderOfAnotherStore } from './folder-store';
@@ -16,7 +16,7 @@ import { welcome } from './welcome';
 
 /** Failures that say what to do next; a stack would only hide it. */
 const EXPECTED = [
-  ...[BadSettings, BadServerSettings],
+  ...[BadSettings, BadServerSettings, CannotListen, DataFolderUnusable],
   ...[DataFolderInUse, FolderOfAnotherStore, DatabaseTooNew, EventStoreDbUnfit, ShardCountDiffers],
   ...[PartitionCountDiffers, TopicsOfAnotherStore],
 ];
@@ -24,6 +24,7 @@ const EXPECTED = [
 const start = async (): Promise<void> => {
   const settings = readSettings(process.env);
   const logger = createLogger(settings.logLevel);
+  await checkAddress(settings); // before anything is opened or made
   const entrance = await awaitLog(settings, logger);
   const parts = await openParts(settings, logger);
   if (settings.sample) await makeSample(parts);
@@ -31,7 +32,7 @@ const start = async (): Promise<void> => {
   // Ended in order is ended well: exit code 0, not death by the signal that asked for it.
   app.enableShutdownHooks([], { useProcessExit: true });
   await entrance.free();
-  await app.listen(entrance.port, settings.host);
+  await listenAt(app, { host: settings.host, port: entrance.port });
   const text = welcome({
     url: await app.getUrl(),
     newKey: parts.newAdminKey,

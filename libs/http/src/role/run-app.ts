@@ -3,6 +3,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 /** Failures that say what to do next; a stack would only hide it. */
 const EXPECTED: ReadonlySet<unknown> = new Set([
   'bad_settings',
+  'cannot_listen',
   'database_too_new',
   'event_store_unfit',
   'partition_count_differs',
