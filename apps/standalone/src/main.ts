@@ -3,7 +3,7 @@ import { DataFolderInUse, DataFolderUnusable } from '@drawdown/adapters/embedded
 import { EventStoreDbUnfit } from '@drawdown/adapters/eventstoredb/start-check';
 import { BadServerSettings } from '@drawdown/adapters/server-settings';
 import { DatabaseTooNew } from '@drawdown/delivery';
-import { CannotListen, checkAddress, createHttp, createLogger, listenAt } from '@drawdown/http';
+import { CannotListen, checkAddress, createHttp, createLogger, listenAt, outliveReaders, say } from '@drawdown/http';
 import { PartitionCountDiffers, TopicsOfAnotherStore } from '@drawdown/ledger';
 import { awaitLog } from './await-log';
 import { FolderOfAnotherStore } from './folder-store';
@@ -40,9 +40,10 @@ const start = async (): Promise<void> => {
     hasSample: settings.sample,
     now: parts.clock.now(),
   });
-  process.stdout.write(text);
+  await say(text); // whether or not anybody listens
 };
 
+outliveReaders();
 start().catch((error: unknown) => {
   const isExpected = EXPECTED.some((type) => error instanceof type);
   const text = error instanceof Error ? (isExpected ? error.message : (error.stack ?? error.message)) : String(error);

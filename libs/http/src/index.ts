@@ -11,6 +11,7 @@ export { API_VARIABLES, type ApiSettings, BadSettings, flagOf, readApiSettings }
 export { createHttp } from './server/create-http';
 export { createLogger, HttpLog, LOG_LEVELS } from './server/http-log';
 export { type Address, CannotListen, checkAddress, listenAt } from './server/listening';
+export { outliveReaders, say } from './server/log-output';
 export { refuseUnknownSettings } from './server/known-settings';
 export { PrometheusMetrics } from './server/metrics';
 export { type Drained, PartsModule, type RunningParts } from './server/parts.module';
