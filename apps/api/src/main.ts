@@ -13,6 +13,7 @@ import {
   Readiness,
   refuseUnknownSettings,
   runApp,
+  say,
   type StartedApp,
 } from '@drawdown/http';
 import { shardsOf } from '@drawdown/ledger';
@@ -32,9 +33,10 @@ const start = async (): Promise<StartedApp> => {
   const parts = new Parts({ ...servers, clock: systemClock(), log, metrics, readiness });
   const app = await createHttp(ApiModule.of(parts, settings, log));
   await listenAt(app, settings);
-  const opened = parts.begin(settings.adminKey).then((newAdminKey) => {
-    if (newAdminKey === null) return;
-    process.stdout.write(`The first admin key, shown only now: ${newAdminKey}\n`);
+  const opened = parts.begin(settings.adminKey, async ({ secret, shown }) => {
+    // Unsaid, it is replaced at the next start. Another api that starts now may have replaced it already.
+    if (!(await say(`The first admin key, shown only now: ${secret}\n`)) || (await shown())) return;
+    await say('That key is replaced already: the api that started last has said the one that counts.\n');
   });
   return { app, opened };
 };

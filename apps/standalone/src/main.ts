@@ -5,6 +5,7 @@ import { BadServerSettings } from '@drawdown/adapters/server-settings';
 import { DatabaseTooNew } from '@drawdown/delivery';
 import { CannotListen, checkAddress, createHttp, createLogger, listenAt, outliveReaders, say } from '@drawdown/http';
 import { PartitionCountDiffers, TopicsOfAnotherStore } from '@drawdown/ledger';
+import { makeFirstKey } from '@drawdown/commands';
 import { awaitLog } from './await-log';
 import { FolderOfAnotherStore } from './folder-store';
 import { openParts } from './parts';
@@ -12,7 +13,7 @@ import { makeSample } from './sample';
 import { BadSettings, readSettings } from './settings';
 import { StandaloneModule } from './standalone.module';
 import { ShardCountDiffers } from './store-header';
-import { welcome } from './welcome';
+import { KEY_REPLACED, welcome } from './welcome';
 
 /** Failures that say what to do next; a stack would only hide it. */
 const EXPECTED = [
@@ -33,14 +34,17 @@ const start = async (): Promise<void> => {
   app.enableShutdownHooks([], { useProcessExit: true });
   await entrance.free();
   await listenAt(app, { host: settings.host, port: entrance.port });
+  const firstKey = settings.adminKey === undefined ? await makeFirstKey(parts.catalogue) : null;
   const text = welcome({
     url: await app.getUrl(),
-    newKey: parts.newAdminKey,
+    newKey: firstKey?.secret ?? null,
     isKeySet: settings.adminKey !== undefined,
     hasSample: settings.sample,
     now: parts.clock.now(),
   });
-  await say(text); // whether or not anybody listens
+  const isSaid = await say(text);
+  // Unsaid, it is replaced at the next start. Of processes on one log another may have replaced it already.
+  if (firstKey !== null && isSaid && !(await firstKey.shown())) await say(KEY_REPLACED);
 };
 
 outliveReaders();
