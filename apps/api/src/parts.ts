@@ -1,4 +1,4 @@
-import { ensureAdminKey } from '@drawdown/commands';
+import { ensureAdminKey, type FirstKey, makeFirstKey } from '@drawdown/commands';
 import { CheckpointProgress, ClockWatch, watchDependencies } from '@drawdown/delivery';
 import {
   type Drained,
@@ -96,26 +96,34 @@ export class Parts {
   readonly isStarting = (): boolean => !this.start.isOver;
 
   /**
-   * Waits for the servers and begins; resolves with the secret of the admin key where it was generated just now. Rejects
-   * where a server is not fit, or where the admin key is refused.
+   * Waits for the servers and begins; has a key that was generated just now shown. Rejects where a
+   * server is not fit, or where the admin key is refused.
    */
-  begin(adminKey: string | undefined): Promise<string | null> {
-    const begun = this.open(adminKey).catch((error: unknown) => {
-      if (error instanceof StoppedBefore) return null;
+  begin(adminKey: string | undefined, show: (key: FirstKey) => Promise<void>): Promise<void> {
+    const begun = this.open(adminKey, show).catch((error: unknown) => {
+      if (error instanceof StoppedBefore) return;
       throw error;
     });
     this.begun = begun;
     return begun;
   }
 
-  private async open(adminKey: string | undefined): Promise<string | null> {
+  private async open(adminKey: string | undefined, show: (key: FirstKey) => Promise<void>): Promise<void> {
     const { until } = this.start;
     this.shards = await until('event_store', this.ports.fit);
     await until('event_store', () => this.followed.start());
     await until('kafka', () => this.ledger.start());
-    const newAdminKey = await until('event_store', () => ensureAdminKey(this.catalogue, adminKey));
+    if (adminKey !== undefined) await until('event_store', () => ensureAdminKey(this.catalogue, adminKey));
+    else await this.showFirstKey(show);
     this.start.done();
-    return newAdminKey;
+  }
+
+  private async showFirstKey(show: (key: FirstKey) => Promise<void>): Promise<void> {
+    const { until } = this.start;
+    const key = await until('event_store', () => makeFirstKey(this.catalogue));
+    if (key === null) return;
+    // The key is said once, however often it has to be written down that it was.
+    await show({ ...key, shown: () => until('event_store', key.shown) });
   }
 
   /** Callers are told; nothing is begun afterwards. */

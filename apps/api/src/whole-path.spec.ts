@@ -42,7 +42,7 @@ beforeAll(async () => {
   const own = { metrics: new PrometheusMetrics(), readiness: new Readiness(), close: async () => undefined };
   const fit = async () => shared.shards;
   const parts = new Parts({ ...shared, log: createLogger('silent'), database, fit, ...own });
-  await parts.begin(settings.adminKey);
+  await parts.begin(settings.adminKey, async () => undefined);
   api = await createHttp(ApiModule.of(parts, settings, createLogger('silent')));
   await api.listen(0, '127.0.0.1');
   url = await api.getUrl();

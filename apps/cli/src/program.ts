@@ -60,6 +60,9 @@ const failed = (error: unknown, json: boolean, { terminal, signal }: Context): E
 
 const described = (error: unknown, interrupted: boolean): { code: string; detail: string; exit: ExitCode } => {
   if (interrupted) return { code: 'interrupted', detail: 'interrupted', exit: 3 };
+  if (error instanceof CommanderError && error.code === 'commander.help') {
+    return { code: 'usage', detail: 'a command is missing: --help shows which there are', exit: 1 };
+  }
   if (error instanceof UsageError || error instanceof CommanderError) {
     return { code: 'usage', detail: error.message, exit: 1 };
   }

@@ -1,10 +1,11 @@
 import 'reflect-metadata';
-import { DataFolderInUse } from '@drawdown/adapters/embedded/data-folder';
+import { DataFolderInUse, DataFolderUnusable } from '@drawdown/adapters/embedded/data-folder';
 import { EventStoreDbUnfit } from '@drawdown/adapters/eventstoredb/start-check';
 import { BadServerSettings } from '@drawdown/adapters/server-settings';
 import { DatabaseTooNew } from '@drawdown/delivery';
-import { createHttp, createLogger } from '@drawdown/http';
+import { CannotListen, checkAddress, createHttp, createLogger, listenAt, outliveReaders, say } from '@drawdown/http';
 import { PartitionCountDiffers, TopicsOfAnotherStore } from '@drawdown/ledger';
+import { makeFirstKey } from '@drawdown/commands';
 import { awaitLog } from './await-log';
 import { FolderOfAnotherStore } from './folder-store';
 import { openParts } from './parts';
@@ -12,11 +13,11 @@ import { makeSample } from './sample';
 import { BadSettings, readSettings } from './settings';
 import { StandaloneModule } from './standalone.module';
 import { ShardCountDiffers } from './store-header';
-import { welcome } from './welcome';
+import { KEY_REPLACED, welcome } from './welcome';
 
 /** Failures that say what to do next; a stack would only hide it. */
 const EXPECTED = [
-  ...[BadSettings, BadServerSettings],
+  ...[BadSettings, BadServerSettings, CannotListen, DataFolderUnusable],
   ...[DataFolderInUse, FolderOfAnotherStore, DatabaseTooNew, EventStoreDbUnfit, ShardCountDiffers],
   ...[PartitionCountDiffers, TopicsOfAnotherStore],
 ];
@@ -24,6 +25,7 @@ const EXPECTED = [
 const start = async (): Promise<void> => {
   const settings = readSettings(process.env);
   const logger = createLogger(settings.logLevel);
+  await checkAddress(settings); // before anything is opened or made
   const entrance = await awaitLog(settings, logger);
   const parts = await openParts(settings, logger);
   if (settings.sample) await makeSample(parts);
@@ -31,17 +33,21 @@ const start = async (): Promise<void> => {
   // Ended in order is ended well: exit code 0, not death by the signal that asked for it.
   app.enableShutdownHooks([], { useProcessExit: true });
   await entrance.free();
-  await app.listen(entrance.port, settings.host);
+  await listenAt(app, { host: settings.host, port: entrance.port });
+  const firstKey = settings.adminKey === undefined ? await makeFirstKey(parts.catalogue) : null;
   const text = welcome({
     url: await app.getUrl(),
-    newKey: parts.newAdminKey,
+    newKey: firstKey?.secret ?? null,
     isKeySet: settings.adminKey !== undefined,
     hasSample: settings.sample,
     now: parts.clock.now(),
   });
-  process.stdout.write(text);
+  const isSaid = await say(text);
+  // Unsaid, it is replaced at the next start. Of processes on one log another may have replaced it already.
+  if (firstKey !== null && isSaid && !(await firstKey.shown())) await say(KEY_REPLACED);
 };
 
+outliveReaders();
 start().catch((error: unknown) => {
   const isExpected = EXPECTED.some((type) => error instanceof type);
   const text = error instanceof Error ? (isExpected ? error.message : (error.stack ?? error.message)) : String(error);

@@ -24,8 +24,6 @@ export interface Parts {
   readonly clock: Clock;
   readonly metrics: PrometheusMetrics;
   readonly readiness: Readiness;
-  /** Secret of the admin key, where it was generated just now. */
-  readonly newAdminKey: string | null;
   /** Decides and stores what was accepted, and brings the read models' batches to an end. */
   readonly drain: () => Promise<void>;
   readonly close: () => Promise<void>;
@@ -135,7 +133,7 @@ const openLedger = async (opened: Opened): Promise<Omit<Parts, 'close'>> => {
   const { settings, store, readSide, opening, log, metrics } = opened;
   const core = await openCore(opened);
   const { ledger, catalogue, readiness } = core;
-  const newAdminKey = await ensureAdminKey(catalogue, settings.adminKey);
+  if (settings.adminKey !== undefined) await ensureAdminKey(catalogue, settings.adminKey);
   const { stream, streamSide } = await openStream(opened, core);
   await opening;
   const shardOf = (organizationId: string): number => ledger.shardOf(organizationId);
@@ -156,7 +154,7 @@ const openLedger = async (opened: Opened): Promise<Omit<Parts, 'close'>> => {
     await Promise.all([streamSide?.stop(), core.stop()]);
     await readSide.stop();
   };
-  return { ...core, readModels, metrics, newAdminKey, drain };
+  return { ...core, readModels, metrics, drain };
 };
 
 interface OpenedStream {

@@ -1,4 +1,6 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { allowance } from './testing/allowance';
@@ -49,3 +51,42 @@ test.each([
   expect(process.output).not.toContain(SECRET);
   expect(readdirSync(folder)).toEqual([]);
 });
+
+/** Starts an app, which must end at once, having said one line. */
+const lineOf = async (app: string, options: { dataFolder?: string; port?: number }): Promise<string> => {
+  const words = [path.join(ROOT, 'dist/apps', app, 'src/main.js')];
+  const dataFolder = path.join(folder, 'data');
+  const environment = app === 'standalone' ? { DRAWDOWN_ADMIN_KEY: '' } : SERVERS;
+  const process = await ServerProcess.spawn({ dataFolder, environment, words, ...options });
+  expect(await process.withinTime(REFUSED_MAX_MS)).toEqual({ code: 1, signal: null });
+  expect(process.output).toMatch(/^.+\n$/);
+  return process.output;
+};
+
+test.each(['standalone', 'api', 'worker', 'relay', 'projectors'])(
+  'a port that is taken ends %s with one line that says what to do, and nothing was made',
+  async (app) => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const line = await lineOf(app, { port });
+    other.close();
+    expect(line).toContain(
+      `cannot start: port ${String(port)} of 127.0.0.1 is taken: stop what listens there, or set PORT`,
+    );
+    expect(readdirSync(folder)).toEqual([]);
+  },
+);
+
+test.each([[], ['below']])(
+  'a data folder that is a file, or lies in one (%s), ends the start with one line',
+  async (...below) => {
+    const file = path.join(folder, 'file');
+    writeFileSync(file, '');
+    const dataFolder = path.join(file, ...below);
+    const line = await lineOf('standalone', { dataFolder });
+    expect(line).toContain(
+      `the data folder ${dataFolder} is a file, or lies in one; choose another folder by DRAWDOWN_DATA`,
+    );
+  },
+);

@@ -11,6 +11,10 @@ interface Welcome {
   readonly now: Instant;
 }
 
+/** Where another process on the same log started meanwhile. */
+export const KEY_REPLACED =
+  'That key is replaced already: the process that started last has said the one that counts.\n';
+
 /** An event that can be sent as it stands: its time is the start's, so it is younger than the sample organization. */
 const sampleEvent = (now: Instant): string =>
   JSON.stringify({

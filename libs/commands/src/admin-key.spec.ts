@@ -3,7 +3,7 @@ import { START } from '@drawdown/domain/testing';
 import { LocalCatalogue } from '@drawdown/ledger';
 import type { EventStore } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
-import { ensureAdminKey } from './admin-key';
+import { ensureAdminKey, makeFirstKey } from './admin-key';
 
 const SECRET = 'a-secret-of-our-own-1';
 const OTHER = 'a-secret-of-our-own-2';
@@ -25,18 +25,18 @@ const keys = async (): Promise<readonly string[]> => (await starting()).apiKeys(
 describe('processes that start at once on a new installation', () => {
   test('make the configured admin key once, and all of them know it', async () => {
     const all = [await starting(), await starting(), await starting()];
-    expect(await Promise.all(all.map((one) => ensureAdminKey(one, SECRET)))).toEqual([null, null, null]);
+    expect(await Promise.all(all.map((one) => ensureAdminKey(one, SECRET)))).toEqual([undefined, undefined, undefined]);
     expect(await keys()).toEqual(['key_admin-1']);
     for (const one of all) expect(one.findApiKey(SECRET)?.id).toBe('key_admin-1');
   });
 
   test('generate one, which exactly one of them says', async () => {
     const all = [await starting(), await starting(), await starting()];
-    const said = await Promise.all(all.map((one) => ensureAdminKey(one, undefined)));
-    const [secret, ...more] = said.filter((one) => one !== null);
+    const said = await Promise.all(all.map((one) => makeFirstKey(one)));
+    const [first, ...more] = said.filter((one) => one !== null);
     expect(more).toEqual([]);
     expect(await keys()).toEqual(['key_admin-1']);
-    for (const one of all) expect(one.findApiKey(secret ?? '')?.id).toBe('key_admin-1');
+    for (const one of all) expect(one.findApiKey(first?.secret ?? '')?.id).toBe('key_admin-1');
   });
 
   test('make one key for each secret where they are configured differently', async () => {
@@ -59,5 +59,33 @@ test('a secret that was revoked does not come back by a restart', async () => {
   await first.revokeApiKey('key_admin-1', SENDER);
   await expect(ensureAdminKey(await starting(), SECRET)).rejects.toThrow('was revoked');
   expect(await keys()).toEqual([]);
-  expect(await ensureAdminKey(await starting(), undefined)).toMatch(/^dk_/);
+  expect((await makeFirstKey(await starting()))?.secret).toMatch(/^ddk_/);
+});
+
+describe('a generated key', () => {
+  test('that was shown is there for good', async () => {
+    const first = await makeFirstKey(await starting());
+    expect(await first?.shown()).toBe(true);
+    const later = await starting();
+    expect(await makeFirstKey(later)).toBeNull();
+    expect(later.findApiKey(first?.secret ?? '')?.id).toBe('key_admin-1');
+  });
+
+  test('of which nobody was told, since its process ended before, is replaced at the next start', async () => {
+    const lost = await makeFirstKey(await starting());
+    const later = await starting();
+    const next = await makeFirstKey(later);
+    expect(await next?.shown()).toBe(true);
+    expect(later.findApiKey(lost?.secret ?? '')).toBeUndefined();
+    expect(await keys()).toEqual(['key_admin-2']);
+    // The first one was only slow: it is told that its key does not count.
+    expect(await lost?.shown()).toBe(false);
+  });
+
+  test('beside one that was configured meanwhile is revoked and not replaced', async () => {
+    await makeFirstKey(await starting());
+    await ensureAdminKey(await starting(), SECRET);
+    expect(await makeFirstKey(await starting())).toBeNull();
+    expect(await keys()).toEqual(['key_admin-2']);
+  });
 });

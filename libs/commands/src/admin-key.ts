@@ -1,37 +1,57 @@
-import { randomBytes } from 'node:crypto';
 import type { Catalogue } from '@drawdown/ledger';
 import { SCOPES, SYSTEM } from '@drawdown/domain';
 
-/** Bytes of a generated secret: more than anyone guesses. */
-const SECRET_BYTES = 24;
+type ConfiguredKeys = Pick<Catalogue, 'findApiKey' | 'createApiKey'>;
+type Keys = Pick<Catalogue, 'hasApiKeys' | 'createApiKey' | 'revokeApiKey' | 'showedApiKey' | 'unshownApiKeys'>;
 
-type Keys = Pick<Catalogue, 'findApiKey' | 'hasApiKeys' | 'createApiKey'>;
+const SENDER = { actor: SYSTEM, requestId: 'start' };
+
+/** Processes that start at once number admin keys alike and so meet at the same stream. */
+const numbered = (number: number) => ({
+  ...{ id: `key_admin-${String(number)}`, name: 'first admin key' },
+  ...{ scopes: SCOPES, organizationId: null },
+});
 
 /**
- * Sees to it that someone can get in. With a configured secret: a key with every scope that has it (made where it is
- * missing, so a changed configuration takes effect at the next start). Without one: a generated key, only where the
- * installation has no key at all. Answers the secret exactly where it was generated now, to be shown once.
- *
- * Of processes that start at once one makes the key: they number admin keys alike and so meet at the same stream, where
- * whoever is second sees what the first has made.
+ * Sees to it that the configured secret opens a key with every scope; it is made where it is missing, so a changed
+ * configuration takes effect at the next start.
  */
-export const ensureAdminKey = async (catalogue: Keys, configured: string | undefined): Promise<string | null> => {
-  const secret = configured ?? `dk_${randomBytes(SECRET_BYTES).toString('base64url')}`;
-  for (let number = 1; !isThere(catalogue, configured); number++) {
-    const made = await catalogue.createApiKey(
-      { id: `key_admin-${String(number)}`, name: 'first admin key', scopes: SCOPES, organizationId: null, secret },
-      { actor: SYSTEM, requestId: 'start' },
-    );
-    if (made.accepted) return configured === undefined ? secret : null;
+export const ensureAdminKey = async (catalogue: ConfiguredKeys, secret: string): Promise<void> => {
+  for (let number = 1; catalogue.findApiKey(secret) === undefined; number++) {
+    const made = await catalogue.createApiKey({ ...numbered(number), secret }, SENDER);
+    if (made.accepted) return;
     const { code, pointer, detail } = made.refusal;
     // Else the number is taken: by another secret, by a key that was revoked, or by a process that starts now.
-    if (code !== 'already_exists' || (pointer === '/secret' && !isThere(catalogue, configured))) {
+    if (code !== 'already_exists' || (pointer === '/secret' && catalogue.findApiKey(secret) === undefined)) {
       // A configured secret that was revoked must not come back by a restart.
       throw new Error(`the admin key was refused: ${detail}`);
     }
   }
-  return null;
 };
 
-const isThere = (catalogue: Keys, configured: string | undefined): boolean =>
-  configured === undefined ? catalogue.hasApiKeys() : catalogue.findApiKey(configured) !== undefined;
+/** A key that was generated now, to be shown once. */
+export interface FirstKey {
+  readonly secret: string;
+  /** To be called once somebody was told. False: another process has replaced the key meanwhile, and shows its own. */
+  readonly shown: () => Promise<boolean>;
+}
+
+/**
+ * A generated key for an installation that has none; null where there is one. A key of which nobody was told, since the
+ * process that made it ended before, is revoked and replaced: only its hash is left. Call it when nothing that can fail is
+ * left to do but showing the key.
+ *
+ * Of processes that start at once one makes the key: whoever is second sees at its stream what the first has made.
+ */
+export const makeFirstKey = async (catalogue: Keys): Promise<FirstKey | null> => {
+  for (const id of catalogue.unshownApiKeys()) await catalogue.revokeApiKey(id, SENDER);
+  for (let number = 1; !catalogue.hasApiKeys(); number++) {
+    const made = await catalogue.createApiKey({ ...numbered(number), shown: false }, SENDER);
+    if (made.accepted) {
+      const { id, secret } = made.value;
+      return { secret, shown: async () => (await catalogue.showedApiKey(id, SENDER)).accepted };
+    }
+    if (made.refusal.code !== 'already_exists') throw new Error(`the admin key was refused: ${made.refusal.detail}`);
+  }
+  return null;
+};

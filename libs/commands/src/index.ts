@@ -13,7 +13,7 @@ export {
   type UsageOutcome,
   type UsageResult,
 } from '@drawdown/ledger';
-export { ensureAdminKey } from './admin-key';
+export { ensureAdminKey, type FirstKey, makeFirstKey } from './admin-key';
 export {
   ActivateRateCardVersion,
   AdvanceTestClock,

@@ -1,5 +1,12 @@
 export { type AccessDecision, type AccessRequest, accessView, checkAccess } from './access/check';
-export { type ApiKeyEvent, type ApiKeyRecord, createApiKey, evolveApiKey, revokeApiKey } from './catalogue/api-key';
+export {
+  type ApiKeyEvent,
+  type ApiKeyRecord,
+  createApiKey,
+  evolveApiKey,
+  revokeApiKey,
+  showApiKey,
+} from './catalogue/api-key';
 export {
   advanceTestClock,
   createTestClock,

@@ -10,6 +10,8 @@ export { Start, StoppedBefore } from './role/start';
 export { API_VARIABLES, type ApiSettings, BadSettings, flagOf, readApiSettings } from './server/api-settings';
 export { createHttp } from './server/create-http';
 export { createLogger, HttpLog, LOG_LEVELS } from './server/http-log';
+export { type Address, CannotListen, checkAddress, listenAt } from './server/listening';
+export { outliveReaders, say } from './server/log-output';
 export { refuseUnknownSettings } from './server/known-settings';
 export { PrometheusMetrics } from './server/metrics';
 export { type Drained, PartsModule, type RunningParts } from './server/parts.module';

@@ -62,13 +62,24 @@ export interface Catalogue {
   findApiKey(secret: string): ApiKey | undefined;
   /**
    * Makes a key; its secret is answered here and never again. Under an `id` that is given it is made once, however many
-   * processes try. Refused with the pointer `/secret` where there is, or was, a key with that secret.
+   * processes try; `shown: false` where nobody is told before {@link showedApiKey}. Refused with the pointer `/secret` where there is, or was, a key with that secret.
    */
   createApiKey(
-    key: { name: string; scopes: readonly ApiScope[]; organizationId: string | null; secret?: string; id?: string },
+    key: {
+      name: string;
+      scopes: readonly ApiScope[];
+      organizationId: string | null;
+      secret?: string;
+      id?: string;
+      shown?: false;
+    },
     sender: Sender,
   ): Promise<CatalogueResult<ApiKey & { readonly secret: string }>>;
   revokeApiKey(id: string, sender: Sender): Promise<CatalogueResult<null>>;
+  /** Somebody was told the key's secret. Refused where it was revoked meanwhile. */
+  showedApiKey(id: string, sender: Sender): Promise<CatalogueResult<null>>;
+  /** Keys that work and that nobody was told of. */
+  unshownApiKeys(): readonly string[];
   hasApiKeys(): boolean;
   /** Every key that works, without its secret. */
   apiKeys(): readonly ApiKey[];

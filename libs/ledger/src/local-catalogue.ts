@@ -19,6 +19,7 @@ import {
   revokeApiKey,
   type SavedRate,
   saveVersion,
+  showApiKey,
   SHIPPED_PRESETS,
   type TestClock,
   type TestClockEvent,
@@ -87,7 +88,7 @@ export class LocalCatalogue implements Catalogue {
       (key, card) => this.compiled.set(key, new CompiledCard(card)),
     );
     this.keys = new CatalogueStreams(
-      { prefix: 'api-key-', types: ['ApiKeyCreated', 'ApiKeyRevoked'], evolve: evolveApiKey },
+      { prefix: 'api-key-', types: ['ApiKeyCreated', 'ApiKeyShown', 'ApiKeyRevoked'], evolve: evolveApiKey },
       store,
       sleep,
       remembered,
@@ -268,13 +269,20 @@ export class LocalCatalogue implements Catalogue {
   }
 
   async createApiKey(
-    key: { name: string; scopes: readonly ApiScope[]; organizationId: string | null; secret?: string; id?: string },
+    key: {
+      name: string;
+      scopes: readonly ApiScope[];
+      organizationId: string | null;
+      secret?: string;
+      id?: string;
+      shown?: false;
+    },
     sender: Sender,
   ): Promise<CatalogueResult<ApiKey & { readonly secret: string }>> {
     const secret = key.secret ?? `ddk_${randomBytes(SECRET_BYTES).toString('base64url')}`;
     const id = key.id ?? `key_${randomUUID()}`;
-    const { name, scopes, organizationId } = key;
-    const record = { id, name, scopes, organizationId, secretHash: hashOf(secret) };
+    const { name, scopes, organizationId, shown = true } = key;
+    const record = { id, name, scopes, organizationId, secretHash: hashOf(secret), shown };
     const known = this.keys.all().find(({ secretHash }) => secretHash === record.secretHash);
     if (known !== undefined) {
       // A secret that was revoked must not come back with the next start.
@@ -288,6 +296,18 @@ export class LocalCatalogue implements Catalogue {
   async revokeApiKey(id: string, sender: Sender): Promise<CatalogueResult<null>> {
     const written = await this.keys.write(id, revokeApiKey, sender, this.clock.now());
     return this.plain(written, () => null);
+  }
+
+  async showedApiKey(id: string, sender: Sender): Promise<CatalogueResult<null>> {
+    const written = await this.keys.write(id, showApiKey, sender, this.clock.now());
+    return this.plain(written, () => null);
+  }
+
+  unshownApiKeys(): readonly string[] {
+    return this.keys
+      .all()
+      .filter((key) => !key.shown && !key.revoked)
+      .map(({ id }) => id);
   }
 
   hasApiKeys(): boolean {

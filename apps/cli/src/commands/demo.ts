@@ -43,7 +43,10 @@ export const addDemo = (program: Command, context: Context, finish: (code: ExitC
     .option('--events <n>', 'usage events of the day', count, 12_000)
     .addOption(new Option('--seed <n>', 'another seed is another day').argParser(seed).default(1n, '1'))
     .option('--day <date>', 'the day', date, '2026-03-02')
-    .addHelpText('after', '\nWhere no server answers at --url, one is started for the demo and ended with it.')
+    .addHelpText(
+      'after',
+      '\nWhere no server answers at --url (DRAWDOWN_URL), one is started for the demo and ended with it.\nWith a server that runs already, give its admin key: --key, or DRAWDOWN_ADMIN_KEY.',
+    )
     .action(async (_: unknown, command: Command) => {
       finish(await demo(command.optsWithGlobals(), context));
     });

@@ -58,7 +58,6 @@ export const openInMemory = async ({
     clock,
     metrics,
     readiness,
-    newAdminKey: null,
     drain: () => ledger.stop(),
     close: () => store.close(),
   };

@@ -6,7 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { threadFile } from '../thread';
-import { claimDataFolder, DataFolderInUse } from './data-folder';
+import { claimDataFolder, DataFolderInUse, DataFolderUnusable } from './data-folder';
 import { folders } from './testing/folders';
 
 const freshFolder = folders();
@@ -35,6 +35,20 @@ test('a folder belongs to one process; the next is told whose it is and what to 
   holder.kill('SIGKILL');
   await once(holder, 'exit');
 });
+
+test.each([[], ['below']])(
+  'a folder that is a file, or lies in one (%s), is refused with what to do',
+  async (...below) => {
+    const file = path.join(freshFolder(), 'file');
+    writeFileSync(file, 'kept');
+    const refused: unknown = await claimDataFolder(path.join(file, ...below)).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(DataFolderUnusable);
+    expect(refused).toMatchObject({
+      message: `the data folder ${path.join(file, ...below)} is a file, or lies in one; choose another folder by DRAWDOWN_DATA`,
+    });
+    expect(readFileSync(file, 'utf8')).toBe('kept');
+  },
+);
 
 test('a folder is free as soon as its process is gone, however it ended', async () => {
   const folder = freshFolder();

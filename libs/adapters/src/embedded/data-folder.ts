@@ -25,6 +25,24 @@ export class DataFolderInUse extends Error {
   }
 }
 
+/** Nothing can be kept in the folder. The message says why, and what to do. */
+export class DataFolderUnusable extends Error {
+  readonly code = 'data_folder_unusable';
+  constructor(
+    readonly folder: string,
+    options: { readonly cause: unknown },
+  ) {
+    super(`the data folder ${folder} ${whyUnusable(options.cause)}; choose another folder by DRAWDOWN_DATA`, options);
+  }
+}
+
+const whyUnusable = (cause: unknown): string => {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  if (code === 'EEXIST' || code === 'ENOTDIR') return 'is a file, or lies in one';
+  if (code === 'EACCES' || code === 'EPERM') return 'is not for this process to write: give it the right to';
+  return `cannot be written: ${message}`;
+};
+
 export interface DataFolderClaim {
   /** Gives the folder back. Close what works in it first. */
   release(): Promise<void>;
@@ -35,15 +53,14 @@ const held = new Set<Database.Database>();
 
 /**
  * Claims the folder for this process, and makes it where it does not exist. The lock is the operating system's: it ends
- * with the process, however that ends. Rejects with {@link DataFolderInUse}.
+ * with the process, however that ends. Rejects with {@link DataFolderInUse} and {@link DataFolderUnusable}.
  *
  * `folder.lock` is not for reading: a process that opens and closes it by other means than SQLite loses its lock (POSIX).
  */
 export const claimDataFolder = async (folder: string): Promise<DataFolderClaim> => {
   const absolute = path.resolve(folder);
-  await mkdir(absolute, { recursive: true });
+  const lock = await openLock(absolute);
   const holderFile = path.join(absolute, 'holder.json');
-  const lock = new Database(path.join(absolute, 'folder.lock'));
   try {
     lock.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE');
   } catch (error) {
@@ -62,9 +79,18 @@ export const claimDataFolder = async (folder: string): Promise<DataFolderClaim> 
     await writeHolder(holderFile, { pid: process.pid, host: os.hostname(), startedAt: new Date().toISOString() });
   } catch (error) {
     await release();
-    throw error;
+    throw new DataFolderUnusable(absolute, { cause: error });
   }
   return { release };
+};
+
+const openLock = async (folder: string): Promise<Database.Database> => {
+  try {
+    await mkdir(folder, { recursive: true });
+    return new Database(path.join(folder, 'folder.lock'));
+  } catch (error) {
+    throw new DataFolderUnusable(folder, { cause: error });
+  }
 };
 
 const isBusy = (error: unknown): boolean => /^SQLITE_BUSY/.test(String((error as { readonly code?: unknown }).code));

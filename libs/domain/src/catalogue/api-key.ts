@@ -10,9 +10,11 @@ export interface ApiKeyRecord {
   /** Null for keys of the whole installation. */
   readonly organizationId: string | null;
   readonly secretHash: string;
+  /** False where it was generated and nobody has been told its secret yet. */
+  readonly shown: boolean;
   readonly revoked: boolean;
 }
-export type ApiKeyEvent = Extract<CatalogueEvent, { type: 'ApiKeyCreated' | 'ApiKeyRevoked' }>;
+export type ApiKeyEvent = Extract<CatalogueEvent, { type: 'ApiKeyCreated' | 'ApiKeyShown' | 'ApiKeyRevoked' }>;
 
 export const createApiKey = (
   existing: ApiKeyRecord | undefined,
@@ -27,8 +29,15 @@ export const revokeApiKey = (existing: ApiKeyRecord | undefined): Decision<ApiKe
   return existing.revoked ? accept() : accept({ type: 'ApiKeyRevoked', data: { id: existing.id } });
 };
 
+/** Refused where it was revoked before anybody was told. */
+export const showApiKey = (existing: ApiKeyRecord | undefined): Decision<ApiKeyEvent, Refusal> => {
+  if (existing === undefined || existing.revoked) return refuse({ code: 'not_found', detail: 'there is no such key' });
+  return existing.shown ? accept() : accept({ type: 'ApiKeyShown', data: { id: existing.id } });
+};
+
 export const evolveApiKey = (existing: ApiKeyRecord | undefined, event: ApiKeyEvent): ApiKeyRecord => {
   if (event.type === 'ApiKeyCreated') return { ...event.data, revoked: false };
-  if (existing === undefined) throw new Error(`key ${event.data.id} was revoked but never made`);
-  return { ...existing, revoked: true };
+  if (existing === undefined)
+    throw new Error(`key ${event.data.id} was ${event.type === 'ApiKeyShown' ? 'shown' : 'revoked'} but never made`);
+  return event.type === 'ApiKeyShown' ? { ...existing, shown: true } : { ...existing, revoked: true };
 };

@@ -1,9 +1,19 @@
 import { instant } from '../testing';
-import { createApiKey, evolveApiKey, revokeApiKey } from './api-key';
+import { createApiKey, evolveApiKey, revokeApiKey, showApiKey } from './api-key';
 import { advanceTestClock, createTestClock, evolveTestClock } from './test-clock';
 
 describe('an API key', () => {
-  const data = { id: 'key_1', name: 'ci', scopes: ['read'], organizationId: null, secretHash: 'ab12' } as const;
+  const made = { id: 'key_1', name: 'ci', scopes: ['read'], organizationId: null, secretHash: 'ab12' } as const;
+  const data = { ...made, shown: true };
+
+  test('that was generated for somebody is shown once, unless it was revoked before', () => {
+    const key = evolveApiKey(undefined, { type: 'ApiKeyCreated', data: { ...made, shown: false } });
+    expect(showApiKey(key)).toEqual({ accepted: true, events: [{ type: 'ApiKeyShown', data: { id: 'key_1' } }] });
+    const shown = evolveApiKey(key, { type: 'ApiKeyShown', data: { id: 'key_1' } });
+    expect(showApiKey(shown)).toEqual({ accepted: true, events: [] });
+    const revoked = evolveApiKey(key, { type: 'ApiKeyRevoked', data: { id: 'key_1' } });
+    expect(showApiKey(revoked)).toMatchObject({ refusal: { code: 'not_found' } });
+  });
 
   test('is made once, is revoked once, and stays revoked', () => {
     const created = createApiKey(undefined, data);

@@ -91,7 +91,7 @@ export const RateCardVersionActivated = eventType('RateCardVersionActivated', {
 export const SCOPES = ['usage:write', 'credits:write', 'read', 'admin', 'audit'] as const;
 export type ApiScope = (typeof SCOPES)[number];
 
-/** A key was made. Only the hash of its secret is kept. */
+/** A key was made. Only the hash of its secret is kept. `shown: false`: nobody has been told its secret yet. */
 export const ApiKeyCreated = eventType('ApiKeyCreated', {
   wire: Type.Object({
     id: Type.String(),
@@ -99,6 +99,7 @@ export const ApiKeyCreated = eventType('ApiKeyCreated', {
     scopes: Type.Array(Type.Union(SCOPES.map((scope) => Type.Literal(scope)))),
     organization_id: Nullable(Type.String()),
     secret_hash: Type.String(),
+    shown: Type.Optional(Type.Literal(false)),
   }),
   read: (wire) => ({
     id: wire.id,
@@ -106,6 +107,7 @@ export const ApiKeyCreated = eventType('ApiKeyCreated', {
     scopes: wire.scopes as readonly ApiScope[],
     organizationId: wire.organization_id,
     secretHash: wire.secret_hash,
+    shown: wire.shown ?? true,
   }),
   write: (data) => ({
     id: data.id,
@@ -113,7 +115,15 @@ export const ApiKeyCreated = eventType('ApiKeyCreated', {
     scopes: [...data.scopes],
     organization_id: data.organizationId,
     secret_hash: data.secretHash,
+    ...(data.shown ? {} : { shown: false as const }),
   }),
+});
+
+/** Whoever started the process was told the secret of a key that had been made for them. */
+export const ApiKeyShown = eventType('ApiKeyShown', {
+  wire: Type.Object({ id: Type.String() }),
+  read: (wire) => wire,
+  write: (data) => data,
 });
 
 export const ApiKeyRevoked = eventType('ApiKeyRevoked', {
@@ -150,6 +160,7 @@ export type CatalogueEvent =
   | EventOf<typeof RateCardVersionSaved>
   | EventOf<typeof RateCardVersionActivated>
   | EventOf<typeof ApiKeyCreated>
+  | EventOf<typeof ApiKeyShown>
   | EventOf<typeof ApiKeyRevoked>
   | EventOf<typeof TestClockCreated>
   | EventOf<typeof TestClockAdvanced>

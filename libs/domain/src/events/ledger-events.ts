@@ -2,6 +2,7 @@ import { type EventType, type Json, UnreadableEvent } from '@drawdown/kernel';
 import {
   ApiKeyCreated,
   ApiKeyRevoked,
+  ApiKeyShown,
   type CatalogueEvent,
   PresetSaved,
   RateCardCreated,
@@ -73,6 +74,7 @@ export const CATALOGUE_EVENT_TYPES = [
   RateCardVersionSaved,
   RateCardVersionActivated,
   ApiKeyCreated,
+  ApiKeyShown,
   ApiKeyRevoked,
   TestClockCreated,
   TestClockAdvanced,

@@ -1,8 +1,10 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { outliveReaders, say } from '../server/log-output';
 
 /** Failures that say what to do next; a stack would only hide it. */
 const EXPECTED: ReadonlySet<unknown> = new Set([
   'bad_settings',
+  'cannot_listen',
   'database_too_new',
   'event_store_unfit',
   'partition_count_differs',
@@ -30,12 +32,13 @@ export const runApp = (
   start: () => Promise<NestFastifyApplication | StartedApp>,
   said: (app: NestFastifyApplication) => Promise<string>,
 ): void => {
+  outliveReaders();
   let what = 'cannot start';
   const run = async (): Promise<void> => {
     const started = await start();
     const app = 'opened' in started ? started.app : started;
     app.enableShutdownHooks([], { useProcessExit: true });
-    process.stdout.write(await said(app));
+    await say(await said(app)); // whether or not anybody listens
     if (!('opened' in started)) return;
     await started.opened;
     what = 'cannot go on';

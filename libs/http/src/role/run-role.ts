@@ -3,6 +3,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { Logger } from 'pino';
 import { createLogger, LOG_LEVELS } from '../server/http-log';
 import { refuseUnknownSettings } from '../server/known-settings';
+import { listenAt } from '../server/listening';
 import { PrometheusMetrics } from '../server/metrics';
 import type { RunningParts } from '../server/parts.module';
 import { Readiness } from '../server/readiness';
@@ -60,12 +61,7 @@ export const startRole = async (role: Role, environment: Environment): Promise<S
   const adapter = new FastifyAdapter({ logger: false });
   const module = RoleModule.of({ running: endingInTime(opening, log), metrics, readiness, log });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: false, abortOnError: false });
-  try {
-    await app.listen(port, environment['HOST'] || '127.0.0.1');
-  } catch (error) {
-    await app.close();
-    throw error;
-  }
+  await listenAt(app, { port, host: environment['HOST'] || '127.0.0.1' });
   const { until } = start;
   let fail: RoleContext['fail'] = () => undefined;
   const failed = new Promise<never>((_, reject) => (fail = reject));

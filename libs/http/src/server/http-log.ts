@@ -1,4 +1,5 @@
 import { type DestinationStream, type LevelWithSilent, type Logger, pino } from 'pino';
+import { standardOutput } from './log-output';
 
 export const LOG_LEVELS: readonly LevelWithSilent[] = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'];
 
@@ -6,7 +7,7 @@ export const LOG_LEVELS: readonly LevelWithSilent[] = ['silent', 'fatal', 'error
  * The process's structured log: one JSON object a line, on standard output. Headers and bodies are never logged, so
  * there is nothing to redact but what an error object might carry along.
  */
-export const createLogger = (level: LevelWithSilent, destination: DestinationStream = pino.destination(1)): Logger =>
+export const createLogger = (level: LevelWithSilent, destination: DestinationStream = standardOutput): Logger =>
   pino(
     {
       level,

@@ -1,9 +1,11 @@
 import { performance } from 'node:perf_hooks';
-import { Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
+import { standardOutput } from './log-output';
 
 /**
  * When the process started and how much memory it holds, under the names that Prometheus' own clients use, without the
- * product's prefix: a restart shows as a change of the first, which therefore never changes within a process.
+ * product's prefix: a restart shows as a change of the first, which therefore never changes within a process. And how
+ * much of its log was lost (FLT-84), which no line of the log could say.
  */
 export const describeProcess = (registry: Registry): void => {
   const registers = [registry];
@@ -15,6 +17,15 @@ export const describeProcess = (registry: Registry): void => {
     registers,
     collect() {
       this.set(process.memoryUsage.rss());
+    },
+  });
+  new Counter({
+    name: 'drawdown_log_lines_dropped_total',
+    help: 'log lines that could not be written',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(standardOutput.dropped);
     },
   });
 };

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Problem, PROBLEM_TYPE, problemDocument } from '../problems/problem';
+import { listening } from './listening';
 import type { Readiness } from './readiness';
 
 export interface WaitingRoom {
@@ -14,14 +15,14 @@ export interface WaitingRoom {
 /**
  * Answers at the port of a process that cannot open what it needs yet: that it lives, that it is not ready and why, and to
  * every request that it should be sent again. Nothing of it is looked at: nobody can say yet who may do what.
+ * Rejects with CannotListen.
  */
 export const openWaitingRoom = async (host: string, port: number, readiness: Readiness): Promise<WaitingRoom> => {
   const server = createServer((request, response) => {
     request.resume(); // whoever is sending a body reads the answer after it
     answer(request, response, readiness).catch(() => response.destroy());
   });
-  server.listen(port, host);
-  await once(server, 'listening');
+  await listening(server, { host, port });
   const close = async (): Promise<void> => {
     const closed = once(server.close(), 'close');
     server.closeAllConnections();
