@@ -10,6 +10,20 @@ export interface ApiKey {
   readonly organizationId: string | null;
 }
 
+/** What a key is made from; secret and id are given only for the first key of an installation. */
+export interface NewApiKey {
+  readonly name: string;
+  readonly scopes: readonly ApiScope[];
+  readonly organizationId: string | null;
+  readonly secret?: string;
+  readonly id?: string;
+}
+
+export interface MadeApiKey extends ApiKey {
+  /** Null where the key was made by an earlier request under the same Idempotency-Key: it is kept nowhere. */
+  readonly secret: string | null;
+}
+
 /** A write to the catalogue: done, with its position, or refused. */
 export type CatalogueResult<T> =
   | { readonly accepted: true; readonly value: T; readonly position: Position }
@@ -64,10 +78,8 @@ export interface Catalogue {
    * Makes a key; its secret is answered here and never again. Under an `id` that is given it is made once, however many
    * processes try. Refused with the pointer `/secret` where there is, or was, a key with that secret.
    */
-  createApiKey(
-    key: { name: string; scopes: readonly ApiScope[]; organizationId: string | null; secret?: string; id?: string },
-    sender: Sender,
-  ): Promise<CatalogueResult<ApiKey & { readonly secret: string }>>;
+  createApiKey(key: NewApiKey, sender: Sender): Promise<CatalogueResult<ApiKey & { readonly secret: string }>>;
+  createApiKey(key: NewApiKey, sender: Sender, idempotency: Idempotency | null): Promise<RepeatableResult<MadeApiKey>>;
   revokeApiKey(id: string, sender: Sender): Promise<CatalogueResult<null>>;
   hasApiKeys(): boolean;
   /** Every key that works, without its secret. */

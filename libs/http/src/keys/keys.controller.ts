@@ -1,16 +1,17 @@
 import { type ApiKey, CatalogueView, CreateApiKey, ReadOrganization, RevokeApiKey } from '@drawdown/commands';
 import { type ApiScope, SCOPES } from '@drawdown/domain';
 import type { JsonObject } from '@drawdown/kernel';
-import { Body, Controller, Delete, Get, Inject, Param, Post, Query, Req } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { keyOf, senderOf } from '../access/caller';
 import { IsCallerId, IsText, IsTexts } from '../fields/fields';
 import { LIMIT_DEFAULT } from '../fields/query-fields';
 import { PageQuery } from '../organizations/shapes';
 import { finding, notFound, Problem } from '../problems/problem';
-import { catalogueAnswer, catalogueAsOf } from '../server/sending';
+import { idempotencyOf } from '../server/idempotency';
+import { catalogueAnswer, catalogueAsOf, repeatableAnswer } from '../server/sending';
 import { HttpSettings } from '../server/settings';
 
 class CreateKeyBody {
@@ -50,15 +51,21 @@ export class KeysController {
 
   @Post()
   @ApiOperation({ summary: 'Make a key; its secret is in this answer and nowhere else' })
-  async create(@Body() body: CreateKeyBody, @Req() request: FastifyRequest) {
+  async create(
+    @Body() body: CreateKeyBody,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
     const caller = keyOf(request);
     refuseMoreThanOwn(body.scopes, caller);
     const organizationId = await this.organizationFor(caller, body.organization_id ?? null);
     const scopes = [...new Set(body.scopes)] as ApiScope[];
-    const made = await this.commands.execute(
-      new CreateApiKey({ name: body.name, scopes, organizationId }, senderOf(request)),
-    );
-    return catalogueAnswer(made, (key) => ({ ...keyDocument(key), key: key.secret }));
+    const key = { name: body.name, scopes, organizationId };
+    const command = new CreateApiKey(key, senderOf(request), idempotencyOf(request));
+    return repeatableAnswer(await this.commands.execute(command), reply, (made) => ({
+      ...keyDocument(made),
+      key: made.secret,
+    }));
   }
 
   @Get()

@@ -22,6 +22,7 @@ import {
   read,
   Rejected,
   Scope,
+  Secret,
   some,
   Text,
   Transaction,
@@ -139,6 +140,6 @@ export const SCHEMAS: Readonly<Record<string, TSchema>> = {
   RateCardVersionSaved: written({ version: Count, state: oneOf(['draft']) }),
   Preview: read({ credits: Amount, quantities: Type.Record(Text, Amount), lines: Type.Array(Type.Unknown()) }),
   ApiKeys: page(Type.Object(ApiKey)),
-  ApiKeyCreated: written({ ...ApiKey, key: Text }),
+  ApiKeyCreated: written({ ...ApiKey, key: Secret }),
   ApiKeyRevoked: written({ id: Text, revoked: Type.Boolean() }),
 };
