@@ -162,6 +162,11 @@ export const UsageResult = Type.Object({
   balance_after: orNull(Amount),
   uncovered: Type.Optional(Amount),
   code: Type.Optional(Text),
+  detail: Type.Optional(Text),
+  pointer: Type.Optional(Text),
+  duplicate: Type.Optional(
+    Type.Boolean({ description: 'true where a quarantined or refused event came before; it is counted once' }),
+  ),
 });
 export const Rejected = Type.Object({ index: Count, code: Text, detail: Text, pointer: Text });
 export const maybePosition = { position: orNull(Position) };

@@ -77,6 +77,9 @@ export const chargedAnswer = (intake: Intake, result: UsageResult | null): JsonO
 
 const NOTHING_CHARGED = { transaction_id: null, wallet: null, credits_debited: null, balance_after: null };
 
+/** Of an event that came before and was not charged: it is what it was, and counts as a duplicate. */
+const markOf = ({ duplicate }: { readonly duplicate: boolean }): JsonObject => (duplicate ? { duplicate } : {});
+
 const outcomeFields = (outcome: UsageOutcome): JsonObject => {
   switch (outcome.outcome) {
     case 'charged':
@@ -97,7 +100,13 @@ const outcomeFields = (outcome: UsageOutcome): JsonObject => {
         code: 'event_id_conflict',
       };
     case 'quarantined':
-      return { ...NOTHING_CHARGED, outcome: outcome.outcome, code: outcome.code, detail: outcome.detail };
+      return {
+        ...NOTHING_CHARGED,
+        outcome: outcome.outcome,
+        code: outcome.code,
+        detail: outcome.detail,
+        ...markOf(outcome),
+      };
     case 'refused':
       return {
         ...NOTHING_CHARGED,
@@ -105,6 +114,7 @@ const outcomeFields = (outcome: UsageOutcome): JsonObject => {
         wallet: outcome.wallet,
         code: outcome.code,
         detail: outcome.detail,
+        ...markOf(outcome),
       };
     default:
       return unreachable(outcome);
