@@ -43,3 +43,14 @@ test('an event that came before is marked where its outcome does not say so (BAD
   expect(marks).toEqual([true, true, undefined]);
   expect(takenAnswer(intakeOf(3), result)).toMatchObject({ accepted: 1, duplicates: 2 });
 });
+
+test('BAD-022: why an event is in conflict is said alike, whether its sender waits or not', () => {
+  const result = { outcomes: [{ outcome: 'conflict', transactionId: null }] as const, position: positionOf(0, 1) };
+  const [charged] = chargedAnswer(intakeOf(1), result)['results'] as { code: string; detail?: string }[];
+  expect(takenAnswer(intakeOf(1), result)['rejected']).toMatchObject([
+    { code: 'event_id_conflict', detail: expect.stringContaining('the first stands') as string },
+  ]);
+  expect(takenAnswer(intakeOf(1), result)['rejected']).toMatchObject([
+    { code: charged?.code, detail: charged?.detail },
+  ]);
+});
