@@ -33,6 +33,51 @@ test('positions are in body and header, and a read waits for them', async () => 
   ]);
 }, 10_000);
 
+/** Every read of the catalogue, and one of each kind that has a catalogue beside it. */
+const catalogueReads = async (): Promise<readonly (readonly [string, string, object?])[]> => {
+  const { body: clock } = await call('POST', '/v1/test-clocks', { now: CLOCK_TIME });
+  const preview = { usage: { service_type: 'compute', quantity: '1', unit: 'hours' } };
+  return [
+    ['GET', '/v1/rate-cards'],
+    ['GET', '/v1/rate-cards/world-card'],
+    ['GET', '/v1/rate-cards/world-card/versions/1'],
+    ['POST', '/v1/rate-cards/world-card/preview', preview],
+    ['GET', '/v1/presets'],
+    ['GET', '/v1/presets/enterprise'],
+    ['GET', '/v1/api-keys'],
+    ['GET', `/v1/test-clocks/${String(clock['id'])}`],
+  ];
+};
+
+test('reads of the catalogue say how far it goes, and wait for what was written to it', async () => {
+  for (const [method, path, body] of await catalogueReads()) {
+    const made = await call('POST', '/v1/api-keys', { name: 'position', scopes: ['read'] });
+    const position = String(made.body['position']);
+    const read = await call(method, `${path}?after=${position}`, body);
+    expect([path, read.status, read.body['as_of']]).toEqual([
+      path,
+      200,
+      { position, time: expect.any(String) as string },
+    ]);
+  }
+});
+
+test('BAD-117: every read is behind a position that the catalogue has not reached', async () => {
+  const reads = [
+    ...(await catalogueReads()),
+    ['GET', O],
+    ['GET', `${O}/wallets/credits`],
+    ['GET', `${O}/balance?as_of=0.1`],
+  ] as const;
+  const answers = await Promise.all(
+    reads.map(async ([method, path, body]) => {
+      const answer = await call(method, `${path}${path.includes('?') ? '&' : '?'}after=c.99999999`, body);
+      return [path, answer.status, answer.body['code'], answer.headers.get('retry-after')];
+    }),
+  );
+  expect(answers).toEqual(reads.map(([, path]) => [path, 503, 'read_model_behind', '1']));
+}, 15_000);
+
 test('pages of lots neither skip nor repeat while lots are added', async () => {
   const before = (await lots()).map(({ id }) => id);
   const seen: string[] = [];

@@ -46,6 +46,11 @@ export type RepeatableResult<T> =
  * Idempotency-Key they are done once per sender and key, for 40 days and whatever restarts meanwhile.
  */
 export interface Catalogue {
+  /** Everything up to this global position is shown, and maybe more of what this process wrote itself. */
+  readonly covered: number;
+  /** Resolves once everything up to a position is shown; rejects with `CatalogueBehind` after 5 s. */
+  reached(position: number): Promise<void>;
+
   rateCards(): readonly RateCard[];
   rateCard(key: string): RateCard | undefined;
   /** The card with its prices ready for use; the same object until the card changes. */

@@ -32,7 +32,7 @@ import type {
   RepeatableResult,
 } from './catalogue';
 import { CatalogueStreams, type Written } from './catalogue-streams';
-import { type Idempotency, LedgerUnavailable, type Sender } from './ledger';
+import { type Idempotency, ReadBehind, type Sender } from './ledger';
 import { RememberedWrites } from './remembered-writes';
 import { realSleep, type Sleep } from './sleep';
 
@@ -51,7 +51,7 @@ const notFound = (what: string): { accepted: false; refusal: Refusal } => ({
 });
 
 /** What another process has written to the catalogue is not known here within the time limit. Send it again. */
-export class CatalogueBehind extends LedgerUnavailable {}
+export class CatalogueBehind extends ReadBehind {}
 
 /** The catalogue of a process that writes to the store itself. */
 export class LocalCatalogue implements Catalogue {
@@ -63,6 +63,8 @@ export class LocalCatalogue implements Catalogue {
   private followed = -1;
   /** The latest that is known; own writes may be ahead of what is followed. */
   private position = -1;
+  /** Whether others write, too: then own writes say nothing of what came before them. */
+  private isFollowing = false;
 
   constructor(
     private readonly store: EventStore,
@@ -114,6 +116,7 @@ export class LocalCatalogue implements Catalogue {
    * where an event cannot be understood: then this process knows less than others do, and must not go on.
    */
   async follow(signal: AbortSignal): Promise<void> {
+    this.isFollowing = true;
     while (!signal.aborted) {
       try {
         for await (const page of this.store.followAll(this.followed, this.prefixes, signal)) this.apply(page);
@@ -130,13 +133,13 @@ export class LocalCatalogue implements Catalogue {
     return this.position;
   }
 
-  /**
-   * Resolves once everything up to a position is known here; rejects with {@link CatalogueBehind} after 5 s. Only for a
-   * catalogue that follows.
-   */
+  get covered(): number {
+    return Math.max(this.isFollowing ? this.followed : this.position, 0);
+  }
+
   async reached(position: number): Promise<void> {
-    for (let waited = 0; this.followed < position; waited += REACHED_STEP_MS) {
-      if (waited >= REACHED_MS) throw new CatalogueBehind(`the catalogue is at ${String(this.followed)} still`);
+    for (let waited = 0; this.covered < position; waited += REACHED_STEP_MS) {
+      if (waited >= REACHED_MS) throw new CatalogueBehind(`the catalogue is at ${String(this.covered)} still`);
       await this.sleep(REACHED_STEP_MS);
     }
   }

@@ -11,7 +11,7 @@ import { LIMIT_DEFAULT } from '../fields/query-fields';
 import { PageQuery } from '../organizations/shapes';
 import { finding, notFound, Problem } from '../problems/problem';
 import { idempotencyOf } from '../server/idempotency';
-import { catalogueAnswer, catalogueAsOf, repeatableAnswer } from '../server/sending';
+import { catalogueAnswer, catalogueAsOf, catalogueReached, repeatableAnswer } from '../server/sending';
 import { HttpSettings } from '../server/settings';
 
 class CreateKeyBody {
@@ -70,20 +70,21 @@ export class KeysController {
 
   @Get()
   @ApiOperation({ summary: 'Keys that were not revoked, by id, without their secrets' })
-  list(@Req() request: FastifyRequest, @Query() { limit, cursor }: PageQuery) {
-    const after = cursor === undefined ? '' : CURSOR.exec(cursor)?.[1];
-    if (after === undefined) throw finding('invalid_cursor', '/cursor', 'no page of this list answered this cursor');
+  async list(@Req() request: FastifyRequest, @Query() { after, limit, cursor }: PageQuery) {
+    const last = cursor === undefined ? '' : CURSOR.exec(cursor)?.[1];
+    if (last === undefined) throw finding('invalid_cursor', '/cursor', 'no page of this list answered this cursor');
+    await catalogueReached(this.catalogue, after);
     const size = Number(limit ?? LIMIT_DEFAULT);
     const rest = this.catalogue
       .apiKeys()
-      .filter((key) => key.id > after && isVisible(key, keyOf(request)))
+      .filter((key) => key.id > last && isVisible(key, keyOf(request)))
       .sort((a, b) => (a.id < b.id ? -1 : 1));
     const page = rest.slice(0, size);
-    const last = page.at(-1);
+    const end = page.at(-1);
     return {
       data: page.map(keyDocument),
-      next_cursor: last !== undefined && rest.length > size ? `keys.${last.id}` : null,
-      as_of: catalogueAsOf(this.settings.now()),
+      next_cursor: end !== undefined && rest.length > size ? `keys.${end.id}` : null,
+      as_of: catalogueAsOf(this.catalogue, this.settings.now()),
     };
   }
 

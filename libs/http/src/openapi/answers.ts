@@ -128,7 +128,7 @@ export const SCHEMAS: Readonly<Record<string, TSchema>> = {
     refused: Count,
     ...maybePosition,
   }),
-  TestClock: Type.Object(Clock),
+  TestClock: read(Clock),
   TestClockWritten: written(Clock),
   Preset: read(Preset),
   Presets: page(Type.Object(Preset)),

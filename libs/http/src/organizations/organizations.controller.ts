@@ -8,7 +8,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { callerOf, keyOf, organizationOf } from '../access/caller';
 import { finding, notFound } from '../problems/problem';
 import { idempotencyKeyOf } from '../server/idempotency';
-import { catalogueAsOf, Sending } from '../server/sending';
+import { catalogueAsOf, catalogueReached, Sending } from '../server/sending';
 import { HttpSettings } from '../server/settings';
 import { blank, refuseMeaningless } from './meaning';
 import { CloseOrganizationBody, CreateOrganizationBody, MemberBody, RateCardKeyBody, ReadQuery } from './shapes';
@@ -110,20 +110,22 @@ export class OrganizationsController {
 
   @Get('presets')
   @ApiOperation({ summary: 'The presets an organization can be made with' })
-  presets(@Query() _: ReadQuery) {
+  async presets(@Query() { after }: ReadQuery) {
+    await catalogueReached(this.catalogue, after);
     return { data: this.catalogue.presets().map(presetView), next_cursor: null, as_of: this.asOf() };
   }
 
   @Get('presets/:preset')
   @ApiOperation({ summary: 'A preset: wallets, policies, plans, model tiers' })
-  preset(@Param('preset') key: string, @Query() _: ReadQuery) {
+  async preset(@Param('preset') key: string, @Query() { after }: ReadQuery) {
+    await catalogueReached(this.catalogue, after);
     const preset = this.catalogue.preset(key);
     if (preset === undefined) throw notFound();
     return { ...presetView(preset), as_of: this.asOf() };
   }
 
   private asOf() {
-    return catalogueAsOf(this.settings.now());
+    return catalogueAsOf(this.catalogue, this.settings.now());
   }
 }
 

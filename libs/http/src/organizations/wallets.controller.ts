@@ -123,7 +123,7 @@ export class WalletsController {
 
   @Get('balance')
   @ApiOperation({ summary: "A wallet's balance, lots and open holds, now or as they were" })
-  balance(@Req() request: FastifyRequest, @Query() query: BalanceQuery) {
+  async balance(@Req() request: FastifyRequest, @Query() query: BalanceQuery) {
     const view = (organization: Organization, now: Instant): JsonObject | undefined => {
       if (query.wallet === undefined) {
         return {
@@ -134,8 +134,8 @@ export class WalletsController {
       const wallet = walletNamed(organization, query.wallet);
       return wallet === undefined ? undefined : balanceView(organization, wallet, now);
     };
-    return query.as_of === undefined
-      ? this.sending.show(request, query.after, view)
-      : this.sending.showAsOf(request, momentOf(query.as_of), view);
+    if (query.as_of === undefined) return this.sending.show(request, query.after, view);
+    if (query.after !== undefined) await this.sending.show(request, query.after, () => ({}));
+    return this.sending.showAsOf(request, momentOf(query.as_of), view);
   }
 }
