@@ -1,3 +1,4 @@
+import { SHIPPED_PRESETS } from '@drawdown/domain';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import { LedgerUnavailable } from '@drawdown/ledger';
 import { callingAt } from './testing/calling';
@@ -90,6 +91,41 @@ test('pages of lots neither skip nor repeat while lots are added', async () => {
   }
   expect(seen.slice(0, before.length)).toEqual(before);
   expect(new Set(seen).size).toBe(seen.length);
+});
+
+test('short lists are paged, too: pages neither skip nor repeat while rows are added', async () => {
+  const [shipped] = SHIPPED_PRESETS;
+  if (shipped === undefined) throw new Error('no preset is shipped');
+  const wallets = shipped.wallets.flatMap((wallet) => [wallet, { ...wallet, key: 'second', serviceTypes: [] }]);
+  const dual = { ...shipped, key: 'dual', wallets };
+  const spies = [
+    jest.spyOn(server.catalogue, 'presets').mockReturnValue([shipped, dual]),
+    jest.spyOn(server.catalogue, 'preset').mockReturnValue(dual),
+  ];
+  expect((await call('POST', '/v1/organizations', { id: 'paged', name: 'Paged', preset: 'dual' })).status).toBe(201);
+  const put = (user: string, role: string) => call('PUT', `/v1/organizations/paged/members/${user}`, { role });
+  for (const user of ['m1', 'm2', 'm3@x.org']) await put(user, user === 'm1' ? 'owner' : 'member');
+  const cursors: string[] = [];
+  for (const path of ['/v1/organizations/paged/members', '/v1/organizations/paged/wallets', '/v1/presets']) {
+    const whole = (await call('GET', path)).body['data'] as object[];
+    expect(whole.length).toBeGreaterThan(1);
+    const paged: object[] = [];
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const page = await call('GET', `${path}?limit=1${cursor === '' ? '' : `&cursor=${cursor}`}`);
+      expect([path, page.status, page.body['data']]).toEqual([path, 200, [expect.any(Object)]]);
+      paged.push(...(page.body['data'] as object[]));
+      cursor = page.body['next_cursor'] as string | null;
+      if (cursor !== null) cursors.push(cursor);
+      await put('m0', 'member'); // before every cursor
+    }
+    expect(paged).toEqual(whole.filter((row) => !('user_id' in row) || row.user_id !== 'm0'));
+    const other = await call('GET', `${path}?cursor=lots.1`);
+    expect([other.status, other.body['code']]).toEqual([400, 'invalid_cursor']);
+  }
+  for (const spy of spies) spy.mockRestore();
+  const [ofMembers = ''] = cursors;
+  expect((await call('GET', `/v1/presets?cursor=${ofMembers}`)).body['code']).toBe('invalid_cursor');
 });
 
 test('a revoked key is refused at once', async () => {

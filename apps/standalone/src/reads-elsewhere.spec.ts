@@ -98,6 +98,8 @@ test.each([
   ['balances with lots and holds', 'GET', () => `${O}/balance`, undefined],
   ['a hold', 'GET', () => `${O}/holds/${world['hold'] ?? ''}`, undefined],
   ['members', 'GET', () => `${O}/members`, undefined],
+  ['a page of members', 'GET', () => `${O}/members?limit=1`, undefined],
+  ['a page of wallets', 'GET', () => `${O}/wallets?limit=1`, undefined],
   ['an access decision that allows', 'POST', () => `${O}/check`, CHECK],
   ['an access decision that refuses', 'POST', () => `${O}/check`, { ...CHECK, estimate: { credits: '500' } }],
   ['no organization', 'GET', () => '/v1/organizations/nobody/wallets', undefined],
