@@ -134,6 +134,10 @@ test('waits for the catalogue, too, and says that it did; where it does not come
   const url = await elsewhere.getUrl();
   const [seen, beyond] = [`c.${String(owner.catalogue.covered)}~${after}`, `c.99999999~${after}`];
   const paths = [`${O}/wallets/credits`, `${O}/transactions`, '/v1/quarantine'];
+  for (const path of paths) {
+    const answers = async () => (await callingAt(() => url)('GET', `${path}?after=${after}`)).status === 200;
+    await until(`the read model of ${path} is there`, 20_000, answers);
+  }
   const [shown, refused] = await Promise.all(
     [seen, beyond].map((position) =>
       Promise.all(paths.map((path) => callingAt(() => url)('GET', `${path}?after=${position}`))),
@@ -147,7 +151,7 @@ test('waits for the catalogue, too, and says that it did; where it does not come
   }
   for (const { status, body } of refused ?? []) expect([status, body['code']]).toEqual([503, 'read_model_behind']);
   expect(refused).toHaveLength(paths.length);
-}, 15_000);
+}, 40_000);
 
 test('refuses to show less than its caller has seen', async () => {
   const url = await elsewhere.getUrl();
