@@ -58,6 +58,7 @@ export class Parts {
     this.readModels = readModels({
       ...{ database, store, progress, metrics },
       shardOf: (id) => shardOf(id, this.shardCount),
+      catalogueReached: (position) => this.catalogue.reached(position),
     });
     const count = (): number => this.shardCount;
     const read = organizationReads({

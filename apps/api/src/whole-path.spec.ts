@@ -5,27 +5,61 @@ import { startRelay } from '@drawdown/delivery';
 import { ledgerStream } from '@drawdown/domain';
 import { createHttp, createLogger, PrometheusMetrics, readApiSettings, Readiness } from '@drawdown/http';
 import { FollowedCatalogue, owningShards, shardsOf, Worker } from '@drawdown/ledger';
-import { inProcessStream, NO_LOG, NO_METRICS, type ReadDatabase } from '@drawdown/ports';
+import { type EventStore, inProcessStream, NO_METRICS, type ReadDatabase } from '@drawdown/ports';
+import { delegating } from '@drawdown/ledger/testing';
 import { inMemoryEventStore, inMemorySnapshots } from '@drawdown/ports/testing';
 import { startProjectors } from '@drawdown/projections';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { randomUUID } from 'node:crypto';
 import { ApiModule } from './api.module';
-import { Parts } from './parts';
+import { type ApiPorts, Parts } from './parts';
 
 const KEY = 'test-admin-key-0123456789';
 const PROJECTORS = [['balances'], ['breakdown'], ['burn_rate'], ['transactions', 'quarantine', 'balance_days']];
 
 let api: NestFastifyApplication;
+let other: NestFastifyApplication;
 let url: string;
 let database: ReadDatabase;
 const stops: (() => Promise<void>)[] = [];
+
+/** Set while another API learns nothing of the catalogue. */
+let held: Promise<void> | null = null;
+
+const heldUp = (store: EventStore): EventStore => ({
+  ...delegating(store),
+  async *followAll(...asked) {
+    for await (const page of store.followAll(...asked)) {
+      await held;
+      yield page;
+    }
+  },
+});
+
+type Shared = Omit<ApiPorts, 'fit' | 'metrics' | 'readiness' | 'close'> & { readonly shards: number };
+
+const openApi = async (shared: Shared): Promise<NestFastifyApplication> => {
+  const settings = readApiSettings({ DRAWDOWN_ADMIN_KEY: KEY, DRAWDOWN_LOG_LEVEL: 'silent' });
+  const own = { metrics: new PrometheusMetrics(), readiness: new Readiness(), close: async () => undefined };
+  const parts = new Parts({ ...shared, fit: async () => shared.shards, ...own });
+  await parts.begin(settings.adminKey, async () => undefined);
+  const app = await createHttp(ApiModule.of(parts, settings, createLogger('silent')));
+  await app.listen(0, '127.0.0.1');
+  return app;
+};
 
 /** Every process of the distributed form in this one, on references of the servers. */
 beforeAll(async () => {
   const [store, stream, clock] = [inMemoryEventStore(), inProcessStream(), systemClock()];
   database = await openTestDatabase();
-  const shared = { store, stream, shards: await shardsOf(store, 4), clock, log: NO_LOG, metrics: NO_METRICS };
+  const shared = {
+    store,
+    stream,
+    shards: await shardsOf(store, 4),
+    clock,
+    log: createLogger('silent'),
+    metrics: NO_METRICS,
+  };
   const register = (): void => undefined;
 
   const followed = new FollowedCatalogue(shared);
@@ -38,27 +72,27 @@ beforeAll(async () => {
   stops.push(() => worker.stop(), followed.stop.bind(followed), relay.stop);
   for (const names of PROJECTORS) stops.push(startProjectors(names, { ...shared, database, register }).stop);
 
-  const settings = readApiSettings({ DRAWDOWN_ADMIN_KEY: KEY, DRAWDOWN_LOG_LEVEL: 'silent' });
-  const own = { metrics: new PrometheusMetrics(), readiness: new Readiness(), close: async () => undefined };
-  const fit = async () => shared.shards;
-  const parts = new Parts({ ...shared, log: createLogger('silent'), database, fit, ...own });
-  await parts.begin(settings.adminKey, async () => undefined);
-  api = await createHttp(ApiModule.of(parts, settings, createLogger('silent')));
-  await api.listen(0, '127.0.0.1');
+  api = await openApi({ ...shared, database });
+  other = await openApi({ ...shared, database, store: heldUp(store) });
   url = await api.getUrl();
   for (let tries = 0; (await call('GET', '/readyz')).status !== 200 && tries < 500; tries++) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }, 60_000);
 afterAll(async () => {
-  await api.close();
+  await Promise.all([api.close(), other.close()]);
   for (const stop of stops) await stop();
   await database.close();
 });
 
 type Body = Record<string, unknown>;
-const call = async (method: string, path: string, json?: unknown): Promise<{ status: number; body: Body }> => {
-  const response = await fetch(url + path, {
+const call = async (
+  method: string,
+  path: string,
+  json?: unknown,
+  at = url,
+): Promise<{ status: number; body: Body }> => {
+  const response = await fetch(at + path, {
     method,
     headers: {
       authorization: `Bearer ${KEY}`,
@@ -156,6 +190,20 @@ test('there is no organization that nobody made, and usage for it is refused and
   expect((await must('POST', '/v1/events', event('1', 'nobody', 'w', '1')))['rejected']).toMatchObject([
     { code: 'organization_not_found' },
   ]);
+});
+
+test('what one API has written is read at another after its position, as soon as that has heard of it', async () => {
+  let release = (): void => undefined;
+  held = new Promise<void>((resolve) => (release = resolve));
+  const at = await other.getUrl();
+  const card = await must('POST', '/v1/rate-cards', { key: 'elsewhere', name: 'Card', unit: 'credit' });
+  const after = String(card['position']);
+  expect((await call('GET', '/v1/rate-cards/elsewhere', undefined, at)).status).toBe(404);
+  const reading = call('GET', `/v1/rate-cards/elsewhere?after=${after}`, undefined, at);
+  await call('GET', '/v1/rate-cards', undefined, at); // a turn in which it could have been answered
+  release();
+  held = null;
+  expect(await reading).toMatchObject({ status: 200, body: { key: 'elsewhere', as_of: { position: after } } });
 });
 
 test('it is ready', async () => {

@@ -1,3 +1,4 @@
+import { SHIPPED_PRESETS } from '@drawdown/domain';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import { LedgerUnavailable } from '@drawdown/ledger';
 import { callingAt } from './testing/calling';
@@ -33,6 +34,51 @@ test('positions are in body and header, and a read waits for them', async () => 
   ]);
 }, 10_000);
 
+/** Every read of the catalogue, and one of each kind that has a catalogue beside it. */
+const catalogueReads = async (): Promise<readonly (readonly [string, string, object?])[]> => {
+  const { body: clock } = await call('POST', '/v1/test-clocks', { now: CLOCK_TIME });
+  const preview = { usage: { service_type: 'compute', quantity: '1', unit: 'hours' } };
+  return [
+    ['GET', '/v1/rate-cards'],
+    ['GET', '/v1/rate-cards/world-card'],
+    ['GET', '/v1/rate-cards/world-card/versions/1'],
+    ['POST', '/v1/rate-cards/world-card/preview', preview],
+    ['GET', '/v1/presets'],
+    ['GET', '/v1/presets/enterprise'],
+    ['GET', '/v1/api-keys'],
+    ['GET', `/v1/test-clocks/${String(clock['id'])}`],
+  ];
+};
+
+test('reads of the catalogue say how far it goes, and wait for what was written to it', async () => {
+  for (const [method, path, body] of await catalogueReads()) {
+    const made = await call('POST', '/v1/api-keys', { name: 'position', scopes: ['read'] });
+    const position = String(made.body['position']);
+    const read = await call(method, `${path}?after=${position}`, body);
+    expect([path, read.status, read.body['as_of']]).toEqual([
+      path,
+      200,
+      { position, time: expect.any(String) as string },
+    ]);
+  }
+});
+
+test('BAD-117: every read is behind a position that the catalogue has not reached', async () => {
+  const reads = [
+    ...(await catalogueReads()),
+    ['GET', O],
+    ['GET', `${O}/wallets/credits`],
+    ['GET', `${O}/balance?as_of=0.1`],
+  ] as const;
+  const answers = await Promise.all(
+    reads.map(async ([method, path, body]) => {
+      const answer = await call(method, `${path}${path.includes('?') ? '&' : '?'}after=c.99999999`, body);
+      return [path, answer.status, answer.body['code'], answer.headers.get('retry-after')];
+    }),
+  );
+  expect(answers).toEqual(reads.map(([, path]) => [path, 503, 'read_model_behind', '1']));
+}, 15_000);
+
 test('pages of lots neither skip nor repeat while lots are added', async () => {
   const before = (await lots()).map(({ id }) => id);
   const seen: string[] = [];
@@ -45,6 +91,41 @@ test('pages of lots neither skip nor repeat while lots are added', async () => {
   }
   expect(seen.slice(0, before.length)).toEqual(before);
   expect(new Set(seen).size).toBe(seen.length);
+});
+
+test('short lists are paged, too: pages neither skip nor repeat while rows are added', async () => {
+  const [shipped] = SHIPPED_PRESETS;
+  if (shipped === undefined) throw new Error('no preset is shipped');
+  const wallets = shipped.wallets.flatMap((wallet) => [wallet, { ...wallet, key: 'second', serviceTypes: [] }]);
+  const dual = { ...shipped, key: 'dual', wallets };
+  const spies = [
+    jest.spyOn(server.catalogue, 'presets').mockReturnValue([shipped, dual]),
+    jest.spyOn(server.catalogue, 'preset').mockReturnValue(dual),
+  ];
+  expect((await call('POST', '/v1/organizations', { id: 'paged', name: 'Paged', preset: 'dual' })).status).toBe(201);
+  const put = (user: string, role: string) => call('PUT', `/v1/organizations/paged/members/${user}`, { role });
+  for (const user of ['m1', 'm2', 'm3@x.org']) await put(user, user === 'm1' ? 'owner' : 'member');
+  const cursors: string[] = [];
+  for (const path of ['/v1/organizations/paged/members', '/v1/organizations/paged/wallets', '/v1/presets']) {
+    const whole = (await call('GET', path)).body['data'] as object[];
+    expect(whole.length).toBeGreaterThan(1);
+    const paged: object[] = [];
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const page = await call('GET', `${path}?limit=1${cursor === '' ? '' : `&cursor=${cursor}`}`);
+      expect([path, page.status, page.body['data']]).toEqual([path, 200, [expect.any(Object)]]);
+      paged.push(...(page.body['data'] as object[]));
+      cursor = page.body['next_cursor'] as string | null;
+      if (cursor !== null) cursors.push(cursor);
+      await put('m0', 'member'); // before every cursor
+    }
+    expect(paged).toEqual(whole.filter((row) => !('user_id' in row) || row.user_id !== 'm0'));
+    const other = await call('GET', `${path}?cursor=lots.1`);
+    expect([other.status, other.body['code']]).toEqual([400, 'invalid_cursor']);
+  }
+  for (const spy of spies) spy.mockRestore();
+  const [ofMembers = ''] = cursors;
+  expect((await call('GET', `/v1/presets?cursor=${ofMembers}`)).body['code']).toBe('invalid_cursor');
 });
 
 test('a revoked key is refused at once', async () => {

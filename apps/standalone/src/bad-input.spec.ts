@@ -21,6 +21,8 @@ interface Vector {
     readonly idempotency?: string | null;
   };
   readonly edits?: readonly (readonly [pointer: string, value: unknown])[];
+  /** The usage event came before, and is marked as a duplicate. */
+  readonly repeated?: boolean;
   readonly authorization?: string;
   readonly expect: {
     readonly status?: number;
@@ -159,12 +161,14 @@ const edit = (object: Record<string, unknown>, [pointer, value]: readonly [strin
   else parent[last] = namedIn(value);
 };
 
-const runUsage = async ({ edits = [], authorization, expect: due }: Vector): Promise<void> => {
+const runUsage = async ({ edits = [], repeated = false, authorization, expect: due }: Vector): Promise<void> => {
   for (const wait of [true, false]) {
     const event = eventFor('world', `vector-${String(serial++)}`);
     for (const change of edits) edit(event, change);
     const who = authorization === undefined ? {} : { authorization };
-    const sent = await send({ method: 'POST', path: `/v1/events${wait ? '?wait=charged' : ''}`, json: event, ...who });
+    const request = { method: 'POST', path: `/v1/events${wait ? '?wait=charged' : ''}`, json: event, ...who };
+    if (repeated) await send(request);
+    const sent = await send(request);
     const [result] = (sent.body[wait ? 'results' : 'rejected'] ?? []) as Record<string, unknown>[];
     expect(sent.status).toBe(wait ? 200 : 202);
     if (due.rejected !== undefined) {
@@ -176,8 +180,10 @@ const runUsage = async ({ edits = [], authorization, expect: due }: Vector): Pro
     } else if (wait) {
       expect(result).toMatchObject({ outcome: due.outcome, ...(due.code === undefined ? {} : { code: due.code }) });
       if (due.debited !== undefined) expect(result?.['credits_debited']).toBe(due.debited);
+      expect(result?.['duplicate']).toBe(repeated ? true : undefined);
     } else {
-      expect(sent.body).toMatchObject({ accepted: 1, duplicates: 0, rejected: [] });
+      const counted = repeated ? { accepted: 0, duplicates: 1 } : { accepted: 1, duplicates: 0 };
+      expect(sent.body).toMatchObject({ ...counted, rejected: [] });
     }
   }
 };

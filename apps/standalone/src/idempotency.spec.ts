@@ -94,4 +94,34 @@ describe('an Idempotency-Key', () => {
     await restarted.app.getHttpAdapter().close();
     await restarted.ledger.stop();
   });
+
+  test('of a new API key makes one key, whose secret is answered once and is kept nowhere (BAD-060)', async () => {
+    const key = { 'idempotency-key': 'new key' };
+    const body = { name: 'only one', scopes: ['read'] };
+    const make = (at = call, asked: object = body) => at('POST', '/v1/api-keys', asked, key);
+    const answers = await Promise.all(Array.from({ length: 5 }, () => make()));
+    expect(answers.map(({ status }) => status)).toEqual([201, 201, 201, 201, 201]);
+    const [first, ...more] = answers.filter(({ body: { key: secret } }) => secret !== null);
+    expect(more).toEqual([]);
+    const replays = answers.filter((answer) => answer !== first);
+    const made = replays[0]?.body ?? {};
+    expect(first?.headers.get('idempotent-replay')).toBeNull();
+    expect(first?.body).toEqual({ ...made, key: expect.stringMatching(/^ddk_/) as string });
+    const restarted = await openInMemory({ store: server.store });
+    for (const again of [...replays, await make(), await make(callingAt(() => restarted.url))]) {
+      expect([again.status, again.headers.get('idempotent-replay')]).toEqual([201, 'true']);
+      expect(again.body).toEqual({ ...made, key: null });
+    }
+    for (const at of [call, callingAt(() => restarted.url)]) {
+      const reused = await make(at, { ...body, name: 'another' });
+      expect([reused.status, reused.body['code']]).toEqual([409, 'idempotency_key_reused']);
+    }
+    const { body: keys } = await call('GET', '/v1/api-keys?limit=500');
+    expect((keys['data'] as { name: string }[]).filter(({ name }) => name === body.name)).toHaveLength(1);
+    const stored = await server.store.readAll(-1, 500, ['api-key-']);
+    const text = stored.map(({ data, metadata }) => Buffer.from(data).toString() + JSON.stringify(metadata)).join();
+    expect(text).toContain(String(made['id']));
+    expect(text).not.toContain(String(first?.body['key']));
+    await restarted.app.getHttpAdapter().close();
+  });
 });

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { openPgDatabase } from '@drawdown/adapters/postgres/pg-database';
 import type { Readiness } from '@drawdown/http';
+import type { LocalCatalogue } from '@drawdown/ledger';
 import type { EventStore, Log, Metrics, Sql } from '@drawdown/ports';
 import { type ReadModels, readModels } from '@drawdown/projections';
 import type { ReadSide } from './read-side/read-side';
@@ -15,6 +16,7 @@ interface Followed {
   readonly shards: number;
   readonly readSide: ReadSide;
   readonly shardOf: (organizationId: string) => number;
+  readonly catalogue: Pick<LocalCatalogue, 'reached'>;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly readiness: Readiness;
@@ -33,7 +35,7 @@ interface OpenedReadModels {
  * (FLT-41); rejects with DatabaseTooNew where that is known by then.
  */
 export const openReadModels = async (followed: Followed): Promise<OpenedReadModels> => {
-  const { store, shards, readSide, shardOf, readiness, metrics } = followed;
+  const { store, shards, readSide, shardOf, catalogue, readiness, metrics } = followed;
   const database = openQueries(followed);
   readiness.register('database', async () => {
     await database.query('SELECT 1');
@@ -44,7 +46,9 @@ export const openReadModels = async (followed: Followed): Promise<OpenedReadMode
   const waiting = new AbortController();
   const late = pause(TABLES_MAX_MS, undefined, { signal: waiting.signal }).catch(() => undefined); // aborted: not late
   await Promise.race([readSide.progress.opened(), late]).finally(() => waiting.abort());
-  return { readModels: readModels({ database, progress: readSide.progress, store, shardOf, metrics }), database };
+  const { progress } = readSide;
+  const catalogueReached = (position: number): Promise<void> => catalogue.reached(position);
+  return { readModels: readModels({ database, progress, store, shardOf, metrics, catalogueReached }), database };
 };
 
 /** A PostgreSQL is asked from here, without the way through the thread; the embedded database is where it works. */

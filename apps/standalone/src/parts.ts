@@ -137,7 +137,7 @@ const openLedger = async (opened: Opened): Promise<Omit<Parts, 'close'>> => {
   const { stream, streamSide } = await openStream(opened, core);
   await opening;
   const shardOf = (organizationId: string): number => ledger.shardOf(organizationId);
-  const { readModels, database } = await openReadModels({ ...opened, shardOf, readiness });
+  const { readModels, database } = await openReadModels({ ...opened, shardOf, catalogue, readiness });
   if (settings.databaseUrl !== null) core.watchClock(database);
   const unwatch = watchDependencies(
     {

@@ -31,7 +31,10 @@ let after: string;
 /** An API as it runs beside workers: it has the catalogue and the read models, and no organization in memory. */
 const openElsewhere = async ({ store, catalogue, ledger }: InMemoryServer): Promise<NestFastifyApplication> => {
   const progress = new CheckpointProgress(database, projectors, NO_LOG);
-  const models = readModels({ database, progress, store, shardOf: () => 0, metrics: NO_METRICS });
+  const models = readModels({
+    ...{ database, progress, store, shardOf: () => 0, metrics: NO_METRICS },
+    catalogueReached: (position) => catalogue.reached(position),
+  });
   const settings = new HttpSettings(true, undefined, false);
   const head = async () => positionOf(0, await store.head('ledger-0'));
   const reads = organizationReads({ models, catalogue, now: settings.now, head, settledAt: () => null });
@@ -95,6 +98,8 @@ test.each([
   ['balances with lots and holds', 'GET', () => `${O}/balance`, undefined],
   ['a hold', 'GET', () => `${O}/holds/${world['hold'] ?? ''}`, undefined],
   ['members', 'GET', () => `${O}/members`, undefined],
+  ['a page of members', 'GET', () => `${O}/members?limit=1`, undefined],
+  ['a page of wallets', 'GET', () => `${O}/wallets?limit=1`, undefined],
   ['an access decision that allows', 'POST', () => `${O}/check`, CHECK],
   ['an access decision that refuses', 'POST', () => `${O}/check`, { ...CHECK, estimate: { credits: '500' } }],
   ['no organization', 'GET', () => '/v1/organizations/nobody/wallets', undefined],
@@ -124,6 +129,29 @@ test('INV-TEN-5: who was removed is out here, too, within 5 s', async () => {
   await there('DELETE', `${O}/members/leaving`);
   await until('the member is out', 5_000, async () => (await statusOf()) === 404);
 }, 15_000);
+
+test('waits for the catalogue, too, and says that it did; where it does not come, it is behind (BAD-117)', async () => {
+  const url = await elsewhere.getUrl();
+  const [seen, beyond] = [`c.${String(owner.catalogue.covered)}~${after}`, `c.99999999~${after}`];
+  const paths = [`${O}/wallets/credits`, `${O}/transactions`, '/v1/quarantine'];
+  for (const path of paths) {
+    const answers = async () => (await callingAt(() => url)('GET', `${path}?after=${after}`)).status === 200;
+    await until(`the read model of ${path} is there`, 20_000, answers);
+  }
+  const [shown, refused] = await Promise.all(
+    [seen, beyond].map((position) =>
+      Promise.all(paths.map((path) => callingAt(() => url)('GET', `${path}?after=${position}`))),
+    ),
+  );
+  for (const { status, body } of shown ?? []) {
+    expect([status, body['as_of']]).toMatchObject([
+      200,
+      { position: expect.stringMatching(/^0\.\d+~c\.\d+$/) as string },
+    ]);
+  }
+  for (const { status, body } of refused ?? []) expect([status, body['code']]).toEqual([503, 'read_model_behind']);
+  expect(refused).toHaveLength(paths.length);
+}, 40_000);
 
 test('refuses to show less than its caller has seen', async () => {
   const url = await elsewhere.getUrl();

@@ -115,6 +115,15 @@ test('BAD-058: a newline in a header is no request', async () => {
   expect({ status, code: body['code'] }).toEqual({ status: 400, code: 'invalid_header' });
 });
 
+test.each(['/livez', '/v1/organizations/world', '/nothing'])('without a Host, %s is 400 as a problem', async (path) => {
+  const { status, head, body } = await exchange(`GET ${path} HTTP/1.1\r\nAuthorization: Bearer ${ADMIN_KEY}\r\n\r\n`);
+  expect({ status, code: body['code'] }).toEqual({ status: 400, code: 'invalid_header' });
+  expect(head.toLowerCase()).toContain('\r\ncontent-type: application/problem+json');
+  expect(head).toContain(String(body['request_id']));
+  const old = await exchange(`GET /livez HTTP/1.0\r\n\r\n`); // which has none
+  expect(old.status).toBe(200);
+});
+
 test('what is no HTTP at all is 400', async () => {
   const { status, closed } = await exchange('\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03');
   expect({ status, closed }).toEqual({ status: 400, closed: true });

@@ -1,14 +1,15 @@
 import type {
-  ApiKey,
   CatalogueResult,
   CommandResult,
   Idempotency,
+  MadeApiKey,
+  NewApiKey,
   RepeatableResult,
   Sender,
   TakenResult,
   UsageResult,
 } from '@drawdown/ledger';
-import type { ApiScope, OrganizationCommand, RateCard, SavedRate, UsageEvent } from '@drawdown/domain';
+import type { OrganizationCommand, RateCard, SavedRate, UsageEvent } from '@drawdown/domain';
 import type { Instant, Rounding } from '@drawdown/kernel';
 import { Command } from '@nestjs/cqrs';
 
@@ -100,17 +101,12 @@ export class ActivateRateCardVersion extends Command<RepeatableResult<RateCard>>
   }
 }
 
-/** Its answer is the only one that ever carries the secret. */
-export class CreateApiKey extends Command<CatalogueResult<ApiKey & { readonly secret: string }>> {
+/** Its first answer is the only one that ever carries the secret. */
+export class CreateApiKey extends Command<RepeatableResult<MadeApiKey>> {
   constructor(
-    readonly key: {
-      readonly name: string;
-      readonly scopes: readonly ApiScope[];
-      readonly organizationId: string | null;
-      /** Given only for the first key of an installation. */
-      readonly secret?: string;
-    },
+    readonly key: NewApiKey,
     readonly sender: Sender,
+    readonly idempotency: Idempotency | null,
   ) {
     super();
   }

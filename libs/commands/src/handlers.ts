@@ -75,8 +75,8 @@ export class ActivateRateCardVersionHandler implements ICommandHandler<ActivateR
 @CommandHandler(CreateApiKey)
 export class CreateApiKeyHandler implements ICommandHandler<CreateApiKey> {
   constructor(@Inject(Catalogue) private readonly catalogue: Catalogue) {}
-  execute({ key, sender }: CreateApiKey) {
-    return this.catalogue.createApiKey(key, sender);
+  execute({ key, sender, idempotency }: CreateApiKey) {
+    return this.catalogue.createApiKey(key, sender, idempotency);
   }
 }
 

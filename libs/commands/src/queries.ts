@@ -40,6 +40,8 @@ export class OrganizationAsOf<T> extends Query<Shown<T> | undefined> {
  */
 export type CatalogueView = Pick<
   Catalogue,
+  | 'covered'
+  | 'reached'
   | 'rateCards'
   | 'rateCard'
   | 'compiledCard'

@@ -46,6 +46,7 @@ describe('a catalogue that several processes write', () => {
     expect(other.catalogue.rateCard('card')).toEqual(one.catalogue.rateCard('card'));
     expect(other.catalogue.compiledCard('card')).toBeDefined();
     expect(other.catalogue.seen).toBe(position);
+    expect(other.catalogue.covered).toBe(position);
   });
 
   test('a key made by one opens at the other, and stops to when it is revoked', async () => {
@@ -75,6 +76,7 @@ describe('a catalogue that several processes write', () => {
     const own = await other.catalogue.createTestClock(START, SENDER);
     expect(positionIn(own)).toBeGreaterThan(position);
     expect(other.catalogue.seen).toBe(positionIn(own));
+    expect(other.catalogue.covered).toBeLessThan(position);
     await expect(other.time.until(other.catalogue.reached(position))).rejects.toThrow(CatalogueBehind);
   });
 

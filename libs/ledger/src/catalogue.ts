@@ -10,6 +10,22 @@ export interface ApiKey {
   readonly organizationId: string | null;
 }
 
+/** What a key is made from; secret and id are given only for the first key of an installation. */
+export interface NewApiKey {
+  readonly name: string;
+  readonly scopes: readonly ApiScope[];
+  readonly organizationId: string | null;
+  readonly secret?: string;
+  readonly id?: string;
+  /** Where nobody is told before {@link Catalogue.showedApiKey}. */
+  readonly shown?: boolean;
+}
+
+export interface MadeApiKey extends ApiKey {
+  /** Null where the key was made by an earlier request under the same Idempotency-Key: it is kept nowhere. */
+  readonly secret: string | null;
+}
+
 /** A write to the catalogue: done, with its position, or refused. */
 export type CatalogueResult<T> =
   | { readonly accepted: true; readonly value: T; readonly position: Position }
@@ -32,6 +48,11 @@ export type RepeatableResult<T> =
  * Idempotency-Key they are done once per sender and key, for 40 days and whatever restarts meanwhile.
  */
 export interface Catalogue {
+  /** Everything up to this global position is shown, and maybe more of what this process wrote itself. */
+  readonly covered: number;
+  /** Resolves once everything up to a position is shown; rejects with `CatalogueBehind` after 5 s. */
+  reached(position: number): Promise<void>;
+
   rateCards(): readonly RateCard[];
   rateCard(key: string): RateCard | undefined;
   /** The card with its prices ready for use; the same object until the card changes. */
@@ -62,19 +83,10 @@ export interface Catalogue {
   findApiKey(secret: string): ApiKey | undefined;
   /**
    * Makes a key; its secret is answered here and never again. Under an `id` that is given it is made once, however many
-   * processes try; `shown: false` where nobody is told before {@link showedApiKey}. Refused with the pointer `/secret` where there is, or was, a key with that secret.
+   * processes try. Refused with the pointer `/secret` where there is, or was, a key with that secret.
    */
-  createApiKey(
-    key: {
-      name: string;
-      scopes: readonly ApiScope[];
-      organizationId: string | null;
-      secret?: string;
-      id?: string;
-      shown?: false;
-    },
-    sender: Sender,
-  ): Promise<CatalogueResult<ApiKey & { readonly secret: string }>>;
+  createApiKey(key: NewApiKey, sender: Sender): Promise<CatalogueResult<ApiKey & { readonly secret: string }>>;
+  createApiKey(key: NewApiKey, sender: Sender, idempotency: Idempotency | null): Promise<RepeatableResult<MadeApiKey>>;
   revokeApiKey(id: string, sender: Sender): Promise<CatalogueResult<null>>;
   /** Somebody was told the key's secret. Refused where it was revoked meanwhile. */
   showedApiKey(id: string, sender: Sender): Promise<CatalogueResult<null>>;

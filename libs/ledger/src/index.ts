@@ -1,4 +1,11 @@
-export { type ApiKey, Catalogue, type CatalogueResult, type RepeatableResult } from './catalogue';
+export {
+  type ApiKey,
+  Catalogue,
+  type CatalogueResult,
+  type MadeApiKey,
+  type NewApiKey,
+  type RepeatableResult,
+} from './catalogue';
 export {
   type AsOf,
   type CommandResult,

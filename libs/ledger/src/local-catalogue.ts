@@ -1,15 +1,10 @@
 import {
   activateVersion,
   advanceTestClock,
-  type ApiKeyEvent,
-  type ApiKeyRecord,
-  type ApiScope,
   type CatalogueEvent,
   CompiledCard,
-  createApiKey,
   createRateCard,
   createTestClock,
-  evolveApiKey,
   evolveRateCard,
   evolveTestClock,
   type Preset,
@@ -26,10 +21,19 @@ import {
 } from '@drawdown/domain';
 import { accept, CATALOGUE, derivedId, type Instant, type Position, positionOf, type Rounding } from '@drawdown/kernel';
 import { type Clock, type EventStore, type StoredEvent, StoreUnavailable } from '@drawdown/ports';
-import { hash, randomBytes, randomUUID } from 'node:crypto';
-import type { ApiKey, Catalogue, CatalogueResult, LastPriced, RepeatableResult } from './catalogue';
+import { randomUUID } from 'node:crypto';
+import { ApiKeys, shownKey } from './api-keys';
+import type {
+  ApiKey,
+  Catalogue,
+  CatalogueResult,
+  LastPriced,
+  MadeApiKey,
+  NewApiKey,
+  RepeatableResult,
+} from './catalogue';
 import { CatalogueStreams, type Written } from './catalogue-streams';
-import { type Idempotency, LedgerUnavailable, type Sender } from './ledger';
+import { type Idempotency, ReadBehind, type Sender } from './ledger';
 import { RememberedWrites } from './remembered-writes';
 import { realSleep, type Sleep } from './sleep';
 
@@ -42,31 +46,26 @@ const FOLLOW_AGAIN_MS = 500;
 const REACHED_MS = 5_000;
 const REACHED_STEP_MS = 10;
 
-/** Bytes of a generated secret: beyond guessing. */
-const SECRET_BYTES = 32;
-
-const hashOf = (secret: string): string => hash('sha256', secret);
-
 const notFound = (what: string): { accepted: false; refusal: Refusal } => ({
   accepted: false,
   refusal: { code: 'not_found', detail: `there is no such ${what}` },
 });
 
 /** What another process has written to the catalogue is not known here within the time limit. Send it again. */
-export class CatalogueBehind extends LedgerUnavailable {}
+export class CatalogueBehind extends ReadBehind {}
 
 /** The catalogue of a process that writes to the store itself. */
 export class LocalCatalogue implements Catalogue {
   private readonly cards: CatalogueStreams<RateCard, RateCardEvent>;
-  private readonly keys: CatalogueStreams<ApiKeyRecord, ApiKeyEvent>;
+  private readonly keys: ApiKeys;
   private readonly clocks: CatalogueStreams<TestClock, TestClockEvent>;
   private readonly compiled = new Map<string, CompiledCard>();
-  /** Keys by the hash of their secret. */
-  private readonly bySecret = new Map<string, string>();
   /** Everything up to here is known. */
   private followed = -1;
   /** The latest that is known; own writes may be ahead of what is followed. */
   private position = -1;
+  /** Whether others write, too: then own writes say nothing of what came before them. */
+  private isFollowing = false;
 
   constructor(
     private readonly store: EventStore,
@@ -87,16 +86,7 @@ export class LocalCatalogue implements Catalogue {
       remembered,
       (key, card) => this.compiled.set(key, new CompiledCard(card)),
     );
-    this.keys = new CatalogueStreams(
-      { prefix: 'api-key-', types: ['ApiKeyCreated', 'ApiKeyShown', 'ApiKeyRevoked'], evolve: evolveApiKey },
-      store,
-      sleep,
-      remembered,
-      (_, key) => {
-        if (key.revoked) this.bySecret.delete(key.secretHash);
-        else this.bySecret.set(key.secretHash, key.id);
-      },
-    );
+    this.keys = new ApiKeys(store, sleep, remembered);
     this.clocks = new CatalogueStreams(
       { prefix: 'test-clock-', types: ['TestClockCreated', 'TestClockAdvanced'], evolve: evolveTestClock },
       store,
@@ -106,7 +96,7 @@ export class LocalCatalogue implements Catalogue {
   }
 
   private get kinds(): readonly Pick<CatalogueStreams<unknown, CatalogueEvent>, 'prefix' | 'apply'>[] {
-    return [this.cards, this.keys, this.clocks];
+    return [this.cards, this.keys.streams, this.clocks];
   }
 
   private get prefixes(): readonly string[] {
@@ -127,6 +117,7 @@ export class LocalCatalogue implements Catalogue {
    * where an event cannot be understood: then this process knows less than others do, and must not go on.
    */
   async follow(signal: AbortSignal): Promise<void> {
+    this.isFollowing = true;
     while (!signal.aborted) {
       try {
         for await (const page of this.store.followAll(this.followed, this.prefixes, signal)) this.apply(page);
@@ -143,13 +134,13 @@ export class LocalCatalogue implements Catalogue {
     return this.position;
   }
 
-  /**
-   * Resolves once everything up to a position is known here; rejects with {@link CatalogueBehind} after 5 s. Only for a
-   * catalogue that follows.
-   */
+  get covered(): number {
+    return Math.max(this.isFollowing ? this.followed : this.position, 0);
+  }
+
   async reached(position: number): Promise<void> {
-    for (let waited = 0; this.followed < position; waited += REACHED_STEP_MS) {
-      if (waited >= REACHED_MS) throw new CatalogueBehind(`the catalogue is at ${String(this.followed)} still`);
+    for (let waited = 0; this.covered < position; waited += REACHED_STEP_MS) {
+      if (waited >= REACHED_MS) throw new CatalogueBehind(`the catalogue is at ${String(this.covered)} still`);
       await this.sleep(REACHED_STEP_MS);
     }
   }
@@ -262,64 +253,45 @@ export class LocalCatalogue implements Catalogue {
   // ---- API keys
 
   findApiKey(secret: string): ApiKey | undefined {
-    // Looked up by its hash, of which nobody can choose the beginning: the time it takes tells nothing of any secret.
-    const id = this.bySecret.get(hashOf(secret));
-    const key = id === undefined ? undefined : this.keys.get(id);
-    return key === undefined || key.revoked ? undefined : key;
+    return this.keys.find(secret);
   }
 
+  async createApiKey(key: NewApiKey, sender: Sender): Promise<CatalogueResult<ApiKey & { readonly secret: string }>>;
   async createApiKey(
-    key: {
-      name: string;
-      scopes: readonly ApiScope[];
-      organizationId: string | null;
-      secret?: string;
-      id?: string;
-      shown?: false;
-    },
+    key: NewApiKey,
     sender: Sender,
-  ): Promise<CatalogueResult<ApiKey & { readonly secret: string }>> {
-    const secret = key.secret ?? `ddk_${randomBytes(SECRET_BYTES).toString('base64url')}`;
-    const id = key.id ?? `key_${randomUUID()}`;
-    const { name, scopes, organizationId, shown = true } = key;
-    const record = { id, name, scopes, organizationId, secretHash: hashOf(secret), shown };
-    const known = this.keys.all().find(({ secretHash }) => secretHash === record.secretHash);
-    if (known !== undefined) {
-      // A secret that was revoked must not come back with the next start.
-      const detail = `a key with this secret ${known.revoked ? 'was revoked' : 'exists already'}; choose another secret`;
-      return { accepted: false, refusal: { code: 'already_exists', pointer: '/secret', detail } };
-    }
-    const written = await this.keys.write(id, (existing) => createApiKey(existing, record), sender, this.clock.now());
-    return this.plain(written, () => ({ id, name, scopes, organizationId, secret }));
+    idempotency: Idempotency | null,
+  ): Promise<RepeatableResult<MadeApiKey>>;
+  async createApiKey(
+    key: NewApiKey,
+    sender: Sender,
+    idempotency: Idempotency | null = null,
+  ): Promise<RepeatableResult<MadeApiKey> | CatalogueResult<ApiKey & { readonly secret: string }>> {
+    const { written, secret } = await this.keys.create(key, sender, this.clock.now(), idempotency);
+    const isReplay = written.accepted && written.replayed;
+    return this.answered(written, (made) => ({ ...shownKey(made), secret: isReplay ? null : secret }));
   }
 
   async revokeApiKey(id: string, sender: Sender): Promise<CatalogueResult<null>> {
-    const written = await this.keys.write(id, revokeApiKey, sender, this.clock.now());
+    const written = await this.keys.streams.write(id, revokeApiKey, sender, this.clock.now());
     return this.plain(written, () => null);
   }
 
   async showedApiKey(id: string, sender: Sender): Promise<CatalogueResult<null>> {
-    const written = await this.keys.write(id, showApiKey, sender, this.clock.now());
+    const written = await this.keys.streams.write(id, showApiKey, sender, this.clock.now());
     return this.plain(written, () => null);
   }
 
   unshownApiKeys(): readonly string[] {
-    return this.keys
-      .all()
-      .filter((key) => !key.shown && !key.revoked)
-      .map(({ id }) => id);
+    return this.keys.unshown();
   }
 
   hasApiKeys(): boolean {
-    return this.bySecret.size > 0;
+    return this.keys.any;
   }
 
-  /** Every key that works, without its secret. */
   apiKeys(): readonly ApiKey[] {
-    return this.keys
-      .all()
-      .filter((key) => !key.revoked)
-      .map(({ id, name, scopes, organizationId }) => ({ id, name, scopes, organizationId }));
+    return this.keys.all();
   }
 
   // ---- test clocks

@@ -1,5 +1,5 @@
 import type { Charge, Organization, OrganizationCommand, UsageEvent } from '@drawdown/domain';
-import { type Instant, latest, type Position, positionOf } from '@drawdown/kernel';
+import { CATALOGUE, coverBoth, type Instant, latest, type Position, positionOf } from '@drawdown/kernel';
 import { randomUUID } from 'node:crypto';
 import { viewAsOf } from './as-of';
 import { catalogueRefusal } from './catalogue-refusal';
@@ -144,15 +144,26 @@ export class LocalLedger implements Ledger {
     view: (organization: Organization, now: Instant) => T,
   ): Promise<{ readonly value: T; readonly asOf: AsOf } | undefined> {
     const shard = this.shard(organizationId);
-    const wanted = after?.get(String(shard.shard)) ?? -1;
-    if (wanted > shard.revision) await this.waitFor(shard, wanted);
+    const seen = after === null ? null : await this.reached(shard, after);
     return shard.read((state, nowFor) => {
       const resident = state.residents.get(organizationId);
       if (resident === undefined) return undefined;
       const now = nowFor(resident);
-      const position = positionOf(shard.shard, state.revision);
+      const own = positionOf(shard.shard, state.revision);
+      const position = seen === null ? own : coverBoth(own, seen);
       return { value: view(resident.organization, now), asOf: { position, time: now } };
     });
+  }
+
+  /** Waits for what a caller has seen of a shard and of the catalogue; answers the latter, null where that is nothing. */
+  private async reached(shard: LedgerShard, after: Position): Promise<Position | null> {
+    const wanted = after.get(String(shard.shard)) ?? -1;
+    const ofCatalogue = after.get(CATALOGUE);
+    await Promise.all([
+      wanted > shard.revision ? this.waitFor(shard, wanted) : undefined,
+      ofCatalogue === undefined ? undefined : this.ports.catalogue.reached(ofCatalogue),
+    ]);
+    return ofCatalogue === undefined ? null : positionOf(CATALOGUE, ofCatalogue);
   }
 
   private async waitFor(shard: LedgerShard, revision: number): Promise<void> {

@@ -115,6 +115,27 @@ test('repeated at once, by one process or two: done once, with one answer', asyn
   }
 });
 
+test('an API key is made once, by one process or two, and no answer but the first has its secret', async () => {
+  const { catalogue, clock, again } = await opened();
+  const second = await again();
+  const key = { name: 'k', scopes: ['read'], organizationId: null } as const;
+  const make = (asked: LocalCatalogue) => asked.createApiKey(key, SENDER, by('key'));
+  const all = await Promise.all([catalogue, catalogue, second, second].map(make));
+  const values = [...all, await make(catalogue), await make(await again())].map(
+    (made) => 'value' in made && made.value,
+  );
+  expect(new Set(values.map((made) => made && made.id)).size).toBe(1);
+  const secrets = values.flatMap((made) => (made === false ? [] : (made.secret ?? [])));
+  expect(secrets).toHaveLength(1);
+  expect((await again()).findApiKey(secrets[0] ?? '')).toMatchObject({ name: 'k' });
+  expect(await second.createApiKey(key, SENDER, by('key', 'another'))).toEqual({ accepted: false, keyReused: true });
+  clock.moveTo(later(START, { days: 41 }));
+  await catalogue.createRateCard(card, SENDER, by('newer'));
+  // No longer remembered, and still no second key.
+  expect(await make(catalogue)).toMatchObject({ refusal: { code: 'already_exists' } });
+  expect((await again()).apiKeys()).toHaveLength(1);
+});
+
 test('a refusal is not remembered', async () => {
   const { catalogue } = await opened();
   const save = () => catalogue.saveRateCardVersion('card', version('1'), SENDER, by('early'));

@@ -21,7 +21,13 @@ const metrics = {
 };
 
 const read = (database: Sql): Promise<unknown> =>
-  new ModelReader(database, progress, () => 0, metrics).askAll('balances', positionOf(0, 4), NOW, question);
+  new ModelReader(
+    database,
+    progress,
+    () => 0,
+    metrics,
+    async () => undefined,
+  ).askAll('balances', positionOf(0, 4), NOW, question);
 
 describe('a position that is not reached', () => {
   test('is behind where the database answers', async () => {

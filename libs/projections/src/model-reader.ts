@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ReadProgress } from '@drawdown/delivery';
-import { CATALOGUE, type Position, positionOf } from '@drawdown/kernel';
+import { CATALOGUE, coverBoth, type Position, positionOf } from '@drawdown/kernel';
 import { DatabaseUnavailable, type Metrics, type Row, type Sql, type SqlValue } from '@drawdown/ports';
 import { type PageRequest, type ReadAsOf, type Reading, ReadModelBehind } from './read-models';
 
@@ -47,6 +47,8 @@ export class ModelReader {
     readonly progress: ReadProgress,
     readonly shardOf: (organizationId: string) => number,
     private readonly metrics: Metrics,
+    /** Resolves once this process shows everything up to a position of the catalogue; rejects where that takes too long. */
+    private readonly catalogueReached: (position: number) => Promise<void>,
   ) {}
 
   /** Asks about one organization: the answer is a prefix of its shard. */
@@ -56,9 +58,9 @@ export class ModelReader {
     question: (suffix: string) => Question | Promise<Question>,
   ): Promise<Rows<R>> {
     const shard = this.shardOf(reading.organizationId);
-    const seen = reading.after?.get(String(shard));
-    const after: Position = seen === undefined ? new Map() : positionOf(shard, seen);
-    return this.askAfter(projector, after, () => this.askModel<R>(projector, shard, question, reading.now));
+    // Of other shards nothing is shown.
+    const parts = [...(reading.after ?? [])].filter(([part]) => part === String(shard) || part === CATALOGUE);
+    return this.askAfter(projector, new Map(parts), () => this.askModel<R>(projector, shard, question, reading.now));
   }
 
   /** Asks about all organizations: the answer is a prefix of every shard. */
@@ -68,8 +70,7 @@ export class ModelReader {
     now: Reading['now'],
     question: (suffix: string) => Question,
   ): Promise<Rows<R>> {
-    const parts = [...(after ?? [])].filter(([part]) => part !== CATALOGUE);
-    return this.askAfter(projector, new Map(parts), () => this.askModel<R>(projector, null, question, now));
+    return this.askAfter(projector, after ?? new Map(), () => this.askModel<R>(projector, null, question, now));
   }
 
   /**
@@ -82,9 +83,9 @@ export class ModelReader {
     ask: () => Promise<Rows<R>>,
   ): Promise<Rows<R>> {
     const until = performance.now() + AFTER_TIMEOUT_MS;
-    const reached = [...after].map(([shard, seen]) =>
-      this.progress.reached(projector, Number(shard), seen, AFTER_TIMEOUT_MS),
-    );
+    const reached = [...after].map(([part, seen]) => this.reached(projector, part, seen));
+    const ofCatalogue = after.get(CATALOGUE);
+    const shards = [...after].filter(([part]) => part !== CATALOGUE);
     let waited = false;
     // What was reached before is known within this turn of the event loop.
     const turn = setImmediate(() => (waited = true));
@@ -97,9 +98,11 @@ export class ModelReader {
       for (;;) {
         const answer = await ask();
         const { position } = answer.asOf;
-        if ([...after].every(([shard, seen]) => (position.get(shard) ?? -1) >= seen)) {
+        if (shards.every(([shard, seen]) => (position.get(shard) ?? -1) >= seen)) {
           if (waited) this.count('caught_up');
-          return answer;
+          if (ofCatalogue === undefined) return answer;
+          const both = coverBoth(position, positionOf(CATALOGUE, ofCatalogue));
+          return { ...answer, asOf: { ...answer.asOf, position: both } };
         }
         if (performance.now() > until) {
           throw new ReadModelBehind(`the database that is read has less of ${projector} than was asked for`);
@@ -111,6 +114,15 @@ export class ModelReader {
       if (error instanceof ReadModelBehind && after.size > 0) this.count('behind');
       if (error instanceof DatabaseUnavailable && waited) this.count('unavailable');
       throw error;
+    }
+  }
+
+  private async reached(projector: string, part: string, seen: number): Promise<void> {
+    if (part !== CATALOGUE) return this.progress.reached(projector, Number(part), seen, AFTER_TIMEOUT_MS);
+    try {
+      await this.catalogueReached(seen);
+    } catch (error) {
+      throw new ReadModelBehind('the catalogue is not as far as what was seen of it', { cause: error });
     }
   }
 

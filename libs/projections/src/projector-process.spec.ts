@@ -67,7 +67,14 @@ test('a relay and projectors by themselves make the same read models as one proc
   }
   await assertBooks(database);
   expect(await ready()).toBe(true);
-  const models = readModels({ database, progress, store, shardOf, metrics: NO_METRICS });
+  const models = readModels({
+    database,
+    progress,
+    store,
+    shardOf,
+    metrics: NO_METRICS,
+    catalogueReached: async () => undefined,
+  });
   const page = await models.transactions({ organizationId: 'org_1', now: later(world.now, {}) }, { limit: 500 });
   expect(page.value.data.length).toBeGreaterThan(10);
 }, 30_000);

@@ -117,7 +117,7 @@ test('is walked in the order in which usage entered it, across shards, and says 
   do {
     const after = new Map([['0', await store.head('ledger-0')], ['1', await store.head('ledger-1')], ['c', 9]]); // prettier-ignore
     const page = await read.models.quarantine({ now: START, limit: 4, cursor, after });
-    expect([...page.asOf.position]).toEqual([...after].slice(0, 2));
+    expect([...page.asOf.position]).toEqual([...after]);
     walked.push(...ids(page.value.data));
     cursor = page.value.next_cursor;
   } while (cursor !== null);

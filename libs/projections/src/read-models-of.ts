@@ -20,11 +20,14 @@ export interface ReadModelPorts {
   readonly store: Pick<EventReader, 'read'>;
   readonly shardOf: (organizationId: string) => number;
   readonly metrics: Metrics;
+  /** Resolves once this process shows everything up to a position of the catalogue; rejects where that takes too long. */
+  readonly catalogueReached: (position: number) => Promise<void>;
 }
 
 /** The queries of all read models. */
-export const readModels = ({ database, progress, store, shardOf, metrics }: ReadModelPorts): ReadModels => {
-  const reader = new ModelReader(database, progress, shardOf, metrics);
+export const readModels = (ports: ReadModelPorts): ReadModels => {
+  const { database, progress, store, shardOf, metrics, catalogueReached } = ports;
+  const reader = new ModelReader(database, progress, shardOf, metrics, catalogueReached);
   const { walletFigures, ...balanceModels } = balanceQueries(reader);
   const sums = breakdownQueries(reader);
   return {

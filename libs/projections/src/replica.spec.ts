@@ -46,6 +46,7 @@ test('FLT-45: a read after a position waits for a replica that lags, or says so,
   };
   const models = readModels({
     ...{ database, progress: runner, store: whole, shardOf: () => 0 },
+    catalogueReached: async () => undefined,
     metrics: { ...NO_METRICS, count: (name, labels) => waits.push(`${name} ${labels?.['outcome'] ?? ''}`) },
   });
   const reading = { organizationId: 'org_0', now: later(START, { days: 1 }) };

@@ -164,6 +164,19 @@ describe('bad lines are reported, those around them imported', () => {
     ]);
   });
 
+  test('BAD-047: one that is quarantined and comes again is a duplicate, in one file and at the next run', async () => {
+    scene.server.judge = () => ({ outcome: 'quarantined', code: 'no_rate', detail: 'no rate for it' });
+    const file = ndjson(cloudEvent('q'), cloudEvent('q'));
+    expect((await scene.importing(file)).json()).toMatchObject({
+      lines: 2,
+      accepted: 1,
+      quarantined: 1,
+      duplicates: 1,
+    });
+    expect(reportOf(file).map(({ line, outcome }) => [line, outcome])).toEqual([[1, 'quarantined']]);
+    expect((await scene.importing(file, '--restart')).json()).toMatchObject({ lines: 2, accepted: 0, duplicates: 2 });
+  });
+
   test('with --no-wait, too', async () => {
     scene.server.judge = ({ id }) =>
       id === 'r' ? { outcome: 'refused', code: 'organization_not_found' } : { outcome: 'charged' };

@@ -18,6 +18,7 @@ const Answer = shapeOf(
           code: Type.Optional(Type.String()),
           detail: Type.Optional(Type.String()),
           pointer: Type.Optional(Type.String()),
+          duplicate: Type.Optional(Type.Boolean()),
         }),
       ),
     }),
@@ -131,7 +132,7 @@ const taken = (
 
 const judged = (
   events: readonly LineEvent[],
-  results: readonly (Finding & { readonly outcome: string })[],
+  results: readonly (Finding & { readonly outcome: string; readonly duplicate?: boolean })[],
   position: string | null,
 ): Sent => {
   if (results.length !== events.length) {
@@ -150,6 +151,11 @@ const judged = (
         duplicates++;
         return;
       case 'quarantined':
+        // Kept when it came first, and said then.
+        if (result.duplicate === true) {
+          duplicates++;
+          return;
+        }
         accepted++;
         faults.push(faultOf(events[index], 'quarantined', result));
         return;

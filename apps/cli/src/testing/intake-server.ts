@@ -23,7 +23,7 @@ export class IntakeServer {
   instead: Instead = () => undefined;
   /** A text because of which a whole request is refused. */
   refuseBodiesWith: string | null = null;
-  /** Judges an event that is neither known nor in conflict. */
+  /** Judges an event that is not in conflict. */
   judge: (event: SentEvent) => object = () => ({ outcome: 'charged' });
 
   private constructor(private readonly server: Server) {}
@@ -87,13 +87,15 @@ export class IntakeServer {
     return { status: 202, body: { accepted, duplicates, rejected, position }, headers: {} };
   }
 
-  private outcomeOf(event: SentEvent): { outcome?: string } {
+  private outcomeOf(event: SentEvent): { outcome?: string; detail?: string; duplicate?: boolean } {
     const identity = `${event.subject} ${event.source} ${event.id}`;
     const content = JSON.stringify(event);
     const known = this.events.get(identity);
-    if (known !== undefined) return known === content ? { outcome: 'duplicate' } : { outcome: 'conflict' };
+    if (known !== undefined && known !== content) return { outcome: 'conflict', detail: 'the first stands' };
     const outcome = this.judge(event) as { outcome?: string };
-    if (outcome.outcome === 'charged') this.events.set(identity, content);
+    const isQuarantined = outcome.outcome === 'quarantined';
+    if (known !== undefined) return isQuarantined ? { ...outcome, duplicate: true } : { outcome: 'duplicate' };
+    if (isQuarantined || outcome.outcome === 'charged') this.events.set(identity, content);
     return outcome;
   }
 }

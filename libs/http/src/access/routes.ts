@@ -67,7 +67,7 @@ export const ROUTES: Readonly<Record<string, RouteRights | 'public'>> = {
   'GET /v1/openapi.json': 'public',
 
   'POST /v1/test-clocks': operate(),
-  'GET /v1/test-clocks/:clock': { scopes: ['admin', 'read'], roles: [], bound: false },
+  'GET /v1/test-clocks/:clock': { scopes: ['admin', 'read'], roles: [], bound: false, query: true },
   'POST /v1/test-clocks/:clock/advance': operate(),
 
   'GET /v1/presets': { scopes: ['read', 'admin'], roles: EVERYONE, bound: true, query: true },
@@ -124,7 +124,13 @@ export const ROUTES: Readonly<Record<string, RouteRights | 'public'>> = {
   'POST /v1/rate-cards/:card/versions': write({ scopes: ['admin'] }),
   'GET /v1/rate-cards/:card/versions/:version': read([]),
   'POST /v1/rate-cards/:card/versions/:version/activate': write({ scopes: ['admin'], body: 'optional' }),
-  'POST /v1/rate-cards/:card/preview': { scopes: ['read', 'admin'], roles: [], bound: true, body: 'json' },
+  'POST /v1/rate-cards/:card/preview': {
+    scopes: ['read', 'admin'],
+    roles: [],
+    bound: true,
+    body: 'json',
+    query: true,
+  },
 
   'GET /v1/api-keys': { scopes: ['admin'], roles: [], bound: true, query: true },
   'POST /v1/api-keys': write({ scopes: ['admin'] }),

@@ -1,16 +1,17 @@
 import { type ApiKey, CatalogueView, CreateApiKey, ReadOrganization, RevokeApiKey } from '@drawdown/commands';
 import { type ApiScope, SCOPES } from '@drawdown/domain';
 import type { JsonObject } from '@drawdown/kernel';
-import { Body, Controller, Delete, Get, Inject, Param, Post, Query, Req } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { keyOf, senderOf } from '../access/caller';
 import { IsCallerId, IsText, IsTexts } from '../fields/fields';
 import { LIMIT_DEFAULT } from '../fields/query-fields';
 import { PageQuery } from '../organizations/shapes';
 import { finding, notFound, Problem } from '../problems/problem';
-import { catalogueAnswer, catalogueAsOf } from '../server/sending';
+import { idempotencyOf } from '../server/idempotency';
+import { catalogueAnswer, catalogueAsOf, catalogueReached, repeatableAnswer } from '../server/sending';
 import { HttpSettings } from '../server/settings';
 
 class CreateKeyBody {
@@ -50,33 +51,40 @@ export class KeysController {
 
   @Post()
   @ApiOperation({ summary: 'Make a key; its secret is in this answer and nowhere else' })
-  async create(@Body() body: CreateKeyBody, @Req() request: FastifyRequest) {
+  async create(
+    @Body() body: CreateKeyBody,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
     const caller = keyOf(request);
     refuseMoreThanOwn(body.scopes, caller);
     const organizationId = await this.organizationFor(caller, body.organization_id ?? null);
     const scopes = [...new Set(body.scopes)] as ApiScope[];
-    const made = await this.commands.execute(
-      new CreateApiKey({ name: body.name, scopes, organizationId }, senderOf(request)),
-    );
-    return catalogueAnswer(made, (key) => ({ ...keyDocument(key), key: key.secret }));
+    const key = { name: body.name, scopes, organizationId };
+    const command = new CreateApiKey(key, senderOf(request), idempotencyOf(request));
+    return repeatableAnswer(await this.commands.execute(command), reply, (made) => ({
+      ...keyDocument(made),
+      key: made.secret,
+    }));
   }
 
   @Get()
   @ApiOperation({ summary: 'Keys that were not revoked, by id, without their secrets' })
-  list(@Req() request: FastifyRequest, @Query() { limit, cursor }: PageQuery) {
-    const after = cursor === undefined ? '' : CURSOR.exec(cursor)?.[1];
-    if (after === undefined) throw finding('invalid_cursor', '/cursor', 'no page of this list answered this cursor');
+  async list(@Req() request: FastifyRequest, @Query() { after, limit, cursor }: PageQuery) {
+    const last = cursor === undefined ? '' : CURSOR.exec(cursor)?.[1];
+    if (last === undefined) throw finding('invalid_cursor', '/cursor', 'no page of this list answered this cursor');
+    await catalogueReached(this.catalogue, after);
     const size = Number(limit ?? LIMIT_DEFAULT);
     const rest = this.catalogue
       .apiKeys()
-      .filter((key) => key.id > after && isVisible(key, keyOf(request)))
+      .filter((key) => key.id > last && isVisible(key, keyOf(request)))
       .sort((a, b) => (a.id < b.id ? -1 : 1));
     const page = rest.slice(0, size);
-    const last = page.at(-1);
+    const end = page.at(-1);
     return {
       data: page.map(keyDocument),
-      next_cursor: last !== undefined && rest.length > size ? `keys.${last.id}` : null,
-      as_of: catalogueAsOf(this.settings.now()),
+      next_cursor: end !== undefined && rest.length > size ? `keys.${end.id}` : null,
+      as_of: catalogueAsOf(this.catalogue, this.settings.now()),
     };
   }
 

@@ -138,6 +138,11 @@ export const RateCard = {
   versions: Type.Array(Type.Object(Version)),
 };
 export const ApiKey = { id: Text, name: Text, scopes: Type.Array(oneOf(SCOPES)), organization_id: orNull(Text) };
+export const Secret = Type.Union([Text, Type.Null()], {
+  description:
+    'null where the same Idempotency-Key has made the key before: its secret was answered then and is kept nowhere; ' +
+    'revoke the key and make another if it did not arrive',
+});
 export const Clock = { id: Text, now: Instant };
 export const Member = { user_id: Text, role: oneOf(ROLES) };
 export const Preset = {
@@ -157,6 +162,11 @@ export const UsageResult = Type.Object({
   balance_after: orNull(Amount),
   uncovered: Type.Optional(Amount),
   code: Type.Optional(Text),
+  detail: Type.Optional(Text),
+  pointer: Type.Optional(Text),
+  duplicate: Type.Optional(
+    Type.Boolean({ description: 'true where a quarantined or refused event came before; it is counted once' }),
+  ),
 });
 export const Rejected = Type.Object({ index: Count, code: Text, detail: Text, pointer: Text });
 export const maybePosition = { position: orNull(Position) };

@@ -96,7 +96,7 @@ export class CreditsController {
 
   @Post('lots/:lot/void')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Cancel what is neither spent nor held of a grant' })
+  @ApiOperation({ summary: 'Void a grant: what is neither spent nor held of it' })
   void(
     @Param('lot') lotId: string,
     @Body() { reason }: VoidBody,

@@ -61,7 +61,7 @@ export class HoldsController {
 
   @Post('check')
   @HttpCode(200)
-  @ApiOperation({ summary: 'May this service be used now? Reserves nothing' })
+  @ApiOperation({ summary: 'May this service be used now? Sets no credits aside' })
   check(@Body() body: CheckBody, @Req() request: FastifyRequest, @Query() { after }: ReadQuery) {
     const asked: AccessRequest = {
       serviceType: body.service_type,
@@ -152,7 +152,7 @@ export class HoldsController {
 
   @Post('holds/:hold/release')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Give the open rest of a hold free' })
+  @ApiOperation({ summary: 'Release the open rest of a hold' })
   release(
     @Param('hold') holdId: string,
     @Req() request: FastifyRequest,

@@ -7,11 +7,19 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { callerOf, keyOf, organizationOf } from '../access/caller';
 import { finding, notFound } from '../problems/problem';
+import { endBefore, placeBefore, shortPage } from '../reads/short-lists';
 import { idempotencyKeyOf } from '../server/idempotency';
-import { catalogueAsOf, Sending } from '../server/sending';
+import { catalogueAsOf, catalogueReached, Sending } from '../server/sending';
 import { HttpSettings } from '../server/settings';
 import { blank, refuseMeaningless } from './meaning';
-import { CloseOrganizationBody, CreateOrganizationBody, MemberBody, RateCardKeyBody, ReadQuery } from './shapes';
+import {
+  CloseOrganizationBody,
+  CreateOrganizationBody,
+  MemberBody,
+  PageQuery,
+  RateCardKeyBody,
+  ReadQuery,
+} from './shapes';
 
 @ApiTags('Organizations')
 @Controller('v1')
@@ -64,11 +72,12 @@ export class OrganizationsController {
 
   @Get('organizations/:org/members')
   @ApiOperation({ summary: 'People and their roles' })
-  members(@Req() request: FastifyRequest, @Query() { after }: ReadQuery) {
-    return this.sending.show(request, after, ({ members }) => ({
-      data: [...members].map(([user, role]) => ({ user_id: user, role })).sort(byUser),
-      next_cursor: null,
-    }));
+  members(@Req() request: FastifyRequest, @Query() { after, limit, cursor }: PageQuery) {
+    const last = endBefore('members', cursor) ?? '';
+    return this.sending.show(request, after, ({ members }) => {
+      const rest = [...members].filter(([user]) => user > last).sort(byUser);
+      return shortPage('members', rest, limit, memberDocument, ([user]) => user);
+    });
   }
 
   @Put('organizations/:org/members/:user')
@@ -110,26 +119,32 @@ export class OrganizationsController {
 
   @Get('presets')
   @ApiOperation({ summary: 'The presets an organization can be made with' })
-  presets(@Query() _: ReadQuery) {
-    return { data: this.catalogue.presets().map(presetView), next_cursor: null, as_of: this.asOf() };
+  async presets(@Query() { after, limit, cursor }: PageQuery) {
+    const before = placeBefore('presets', cursor);
+    await catalogueReached(this.catalogue, after);
+    const rest = this.catalogue.presets().slice(before);
+    const page = shortPage('presets', rest, limit, presetView, (_, rows) => String(before + rows));
+    return { ...page, as_of: this.asOf() };
   }
 
   @Get('presets/:preset')
   @ApiOperation({ summary: 'A preset: wallets, policies, plans, model tiers' })
-  preset(@Param('preset') key: string, @Query() _: ReadQuery) {
+  async preset(@Param('preset') key: string, @Query() { after }: ReadQuery) {
+    await catalogueReached(this.catalogue, after);
     const preset = this.catalogue.preset(key);
     if (preset === undefined) throw notFound();
     return { ...presetView(preset), as_of: this.asOf() };
   }
 
   private asOf() {
-    return catalogueAsOf(this.settings.now());
+    return catalogueAsOf(this.catalogue, this.settings.now());
   }
 }
 
 /** Whoever answers, in the same order. */
-const byUser = (a: { readonly user_id: string }, b: { readonly user_id: string }): number =>
-  a.user_id < b.user_id ? -1 : 1;
+const byUser = ([a]: readonly [string, Role], [b]: readonly [string, Role]): number => (a < b ? -1 : 1);
+
+const memberDocument = ([user, role]: readonly [string, Role]) => ({ user_id: user, role });
 
 /** The same id for the same Idempotency-Key of the same API key, so that a repetition meets the first one's organization. */
 const newOrganizationId = (request: FastifyRequest): string => {

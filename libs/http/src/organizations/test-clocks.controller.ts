@@ -1,6 +1,6 @@
 import { AdvanceTestClock, CatalogueView, CreateTestClock } from '@drawdown/commands';
 import { type Instant, type JsonObject } from '@drawdown/kernel';
-import { Body, Controller, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -9,8 +9,9 @@ import { IsInstant } from '../fields/fields';
 import { instantOf } from '../fields/values';
 import { notFound } from '../problems/problem';
 import { idempotencyOf } from '../server/idempotency';
-import { repeatableAnswer } from '../server/sending';
+import { catalogueAsOf, catalogueReached, repeatableAnswer } from '../server/sending';
 import { HttpSettings } from '../server/settings';
+import { ReadQuery } from './shapes';
 
 class CreateClockBody {
   @IsInstant() now!: string;
@@ -49,11 +50,12 @@ export class TestClocksController {
 
   @Get(':clock')
   @ApiOperation({ summary: 'Where a clock stands' })
-  show(@Param('clock') id: string) {
+  async show(@Param('clock') id: string, @Query() { after }: ReadQuery) {
     this.refuseWhereOff();
+    await catalogueReached(this.catalogue, after);
     const clock = this.catalogue.testClock(id);
     if (clock === undefined) throw notFound();
-    return clockDocument(clock);
+    return { ...clockDocument(clock), as_of: catalogueAsOf(this.catalogue, this.settings.now()) };
   }
 
   @Post(':clock/advance')

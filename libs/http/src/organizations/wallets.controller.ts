@@ -18,9 +18,10 @@ import { LIMIT_DEFAULT } from '../fields/query-fields';
 import { positionFrom } from '../fields/values';
 import { finding } from '../problems/problem';
 import { pageOf } from '../reads/reading';
+import { placeBefore, shortPage } from '../reads/short-lists';
 import { type Moment, readAnswer, Sending } from '../server/sending';
 import { HttpSettings } from '../server/settings';
-import { BalanceQuery, LotsQuery, ReadQuery } from './shapes';
+import { BalanceQuery, LotsQuery, PageQuery, ReadQuery } from './shapes';
 
 const CURSOR = /^lots\.(0|[1-9][0-9]{0,14})$/;
 
@@ -82,11 +83,13 @@ export class WalletsController {
 
   @Get('wallets')
   @ApiOperation({ summary: 'All wallets of an organization' })
-  wallets(@Req() request: FastifyRequest, @Query() { after }: ReadQuery) {
-    return this.sending.show(request, after, (organization, now) => ({
-      data: organization.wallets.map((wallet) => walletView(wallet, organization, now)),
-      next_cursor: null,
-    }));
+  wallets(@Req() request: FastifyRequest, @Query() { after, limit, cursor }: PageQuery) {
+    const before = placeBefore('wallets', cursor);
+    return this.sending.show(request, after, (organization, now) => {
+      const show = (wallet: Wallet): JsonObject => walletView(wallet, organization, now);
+      const rest = organization.wallets.slice(before);
+      return shortPage('wallets', rest, limit, show, (_, rows) => String(before + rows));
+    });
   }
 
   @Get('wallets/:wallet')
@@ -123,7 +126,7 @@ export class WalletsController {
 
   @Get('balance')
   @ApiOperation({ summary: "A wallet's balance, lots and open holds, now or as they were" })
-  balance(@Req() request: FastifyRequest, @Query() query: BalanceQuery) {
+  async balance(@Req() request: FastifyRequest, @Query() query: BalanceQuery) {
     const view = (organization: Organization, now: Instant): JsonObject | undefined => {
       if (query.wallet === undefined) {
         return {
@@ -134,8 +137,8 @@ export class WalletsController {
       const wallet = walletNamed(organization, query.wallet);
       return wallet === undefined ? undefined : balanceView(organization, wallet, now);
     };
-    return query.as_of === undefined
-      ? this.sending.show(request, query.after, view)
-      : this.sending.showAsOf(request, momentOf(query.as_of), view);
+    if (query.as_of === undefined) return this.sending.show(request, query.after, view);
+    if (query.after !== undefined) await this.sending.show(request, query.after, () => ({}));
+    return this.sending.showAsOf(request, momentOf(query.as_of), view);
   }
 }

@@ -17,7 +17,7 @@ import { instantOf, optional } from '../fields/values';
 import { PageQuery, ReadQuery } from '../organizations/shapes';
 import { finding, notFound, Problem } from '../problems/problem';
 import { idempotencyOf } from '../server/idempotency';
-import { catalogueAsOf, repeatableAnswer } from '../server/sending';
+import { catalogueAsOf, catalogueReached, repeatableAnswer } from '../server/sending';
 import { HttpSettings } from '../server/settings';
 import { previewOf } from './preview';
 import { ratesOf } from './rates';
@@ -52,19 +52,20 @@ export class RateCardsController {
 
   @Get()
   @ApiOperation({ summary: 'Rate cards, by key' })
-  list(@Req() request: FastifyRequest, @Query() { limit, cursor }: PageQuery) {
-    const after = cursor === undefined ? '' : CURSOR.exec(cursor)?.[1];
-    if (after === undefined) throw finding('invalid_cursor', '/cursor', 'no page of this list answered this cursor');
+  async list(@Req() request: FastifyRequest, @Query() { after, limit, cursor }: PageQuery) {
+    const last = cursor === undefined ? '' : CURSOR.exec(cursor)?.[1];
+    if (last === undefined) throw finding('invalid_cursor', '/cursor', 'no page of this list answered this cursor');
+    await catalogueReached(this.catalogue, after);
     const size = Number(limit ?? LIMIT_DEFAULT);
     const rest = this.catalogue
       .rateCards()
-      .filter((card) => card.key > after && isVisible(card, keyOf(request)))
+      .filter((card) => card.key > last && isVisible(card, keyOf(request)))
       .sort((a, b) => (a.key < b.key ? -1 : 1));
     const page = rest.slice(0, size);
-    const last = page.at(-1);
+    const end = page.at(-1);
     return {
       data: page.map(rateCardView),
-      next_cursor: last !== undefined && rest.length > size ? `cards.${last.key}` : null,
+      next_cursor: end !== undefined && rest.length > size ? `cards.${end.key}` : null,
       as_of: this.asOf(),
     };
   }
@@ -83,7 +84,8 @@ export class RateCardsController {
 
   @Get(':card')
   @ApiOperation({ summary: 'A rate card and when its versions apply' })
-  show(@Param('card') key: string, @Req() request: FastifyRequest, @Query() _: ReadQuery) {
+  async show(@Param('card') key: string, @Req() request: FastifyRequest, @Query() { after }: ReadQuery) {
+    await catalogueReached(this.catalogue, after);
     return { ...rateCardView(this.visible(key, request)), as_of: this.asOf() };
   }
 
@@ -110,12 +112,13 @@ export class RateCardsController {
 
   @Get(':card/versions/:version')
   @ApiOperation({ summary: 'A version with its rates' })
-  showVersion(
+  async showVersion(
     @Param('card') key: string,
     @Param('version') number: string,
     @Req() request: FastifyRequest,
-    @Query() _: ReadQuery,
+    @Query() { after }: ReadQuery,
   ) {
+    await catalogueReached(this.catalogue, after);
     return { ...rateCardVersionView(versionOf(this.visible(key, request), number)), as_of: this.asOf() };
   }
 
@@ -142,7 +145,13 @@ export class RateCardsController {
   @Post(':card/preview')
   @HttpCode(200)
   @ApiOperation({ summary: 'What usage would cost, step by step; books nothing' })
-  preview(@Param('card') key: string, @Body() body: PreviewBody, @Req() request: FastifyRequest) {
+  async preview(
+    @Param('card') key: string,
+    @Body() body: PreviewBody,
+    @Req() request: FastifyRequest,
+    @Query() { after }: ReadQuery,
+  ) {
+    await catalogueReached(this.catalogue, after);
     this.visible(key, request);
     const card = this.catalogue.compiledCard(key);
     if (card === undefined) throw notFound();
@@ -165,6 +174,6 @@ export class RateCardsController {
   }
 
   private asOf(): JsonObject {
-    return catalogueAsOf(this.settings.now());
+    return catalogueAsOf(this.catalogue, this.settings.now());
   }
 }

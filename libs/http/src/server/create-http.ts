@@ -48,6 +48,7 @@ const createAdapter = (requestTimeoutMs: number): FastifyAdapter =>
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
       // Node swaps the two where this one, by default 60 s, is the longer.
       headersTimeout: requestTimeoutMs,
+      requireHostHeader: false, // Node's own refusal has no body; a hook answers it as a problem
     },
     clientErrorHandler: answerClientError,
     frameworkErrors: answerUnroutable,

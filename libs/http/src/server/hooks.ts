@@ -70,6 +70,7 @@ const letIn = (
   { gate, room, isStopping, isStarting }: HookParts,
 ): Promise<void> | undefined => {
   reply.header('x-request-id', request.id);
+  if (request.headers.host === undefined) refuseHostless(request);
   const { rights } = request.routeOptions.config;
   if (rights === 'public') return undefined;
   if (isStopping()) {
@@ -109,6 +110,11 @@ const admitBody = (
   refuseMediaType(body, request.headers);
   room.check(Number(request.headers['content-length'] ?? 0));
   request.answer = answer;
+};
+
+/** HTTP/1.1 must say whom it means (RFC 9112, 3.2); HTTP/1.0 had no such header. */
+const refuseHostless = ({ raw }: FastifyRequest): void => {
+  if (raw.httpVersion !== '1.0') throw new Problem('invalid_header', 'HTTP/1.1 needs a Host header; send one');
 };
 
 const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? '';

@@ -1,6 +1,7 @@
 import {
   type AsOf,
   type CatalogueResult,
+  type CatalogueView,
   type CommandResult,
   OrganizationAsOf,
   ReadOrganization,
@@ -93,8 +94,15 @@ const shownAnswer = (shown: Shown<JsonObject | undefined> | undefined): JsonObje
 
 export const asOfDocument = ({ position, time }: AsOf): JsonObject => ({ position: formatPosition(position), time });
 
-/** Reads of the catalogue show everything this process has written or read; the position is what they cover at least. */
-export const catalogueAsOf = (time: Instant): JsonObject => asOfDocument({ position: positionOf(CATALOGUE, 0), time });
+/** Resolves once the catalogue shows what its reader has seen of it. */
+export const catalogueReached = async (catalogue: CatalogueView, after: string | undefined): Promise<void> => {
+  const seen = optional(after, positionFrom)?.get(CATALOGUE);
+  if (seen !== undefined) await catalogue.reached(seen);
+};
+
+/** What a read of the catalogue covers at least; of this process's own writes it may show more. */
+export const catalogueAsOf = (catalogue: CatalogueView, time: Instant): JsonObject =>
+  asOfDocument({ position: positionOf(CATALOGUE, catalogue.covered), time });
 
 /** An answer of the read models, or 404 where there is none. */
 export const readAnswer = <T extends object>(answer: Answer<T> | undefined): object => {

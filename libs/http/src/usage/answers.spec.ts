@@ -1,6 +1,6 @@
 import type { UsageOutcome } from '@drawdown/commands';
 import { positionOf } from '@drawdown/kernel';
-import { countOutcomes, takenAnswer } from './answers';
+import { chargedAnswer, countOutcomes, takenAnswer } from './answers';
 import type { Intake } from './intake';
 
 const intakeOf = (count: number): Intake => ({
@@ -31,4 +31,26 @@ test('an event that is taken but not yet decided is accepted, without a position
   const result = { outcomes: [{ outcome: 'taken' }, refused('organization_not_found')] as const, position: null };
   expect(takenAnswer(intakeOf(2), result)).toMatchObject({ accepted: 1, duplicates: 0, position: null });
   expect([...countOutcomes(intakeOf(2), result)]).toEqual([['refused', 1]]);
+});
+
+test('an event that came before is marked where its outcome does not say so (BAD-047)', () => {
+  const before = { ...refused('out_of_credits'), duplicate: true } as const;
+  const quarantined = { outcome: 'quarantined', code: 'no_rate', detail: 'no rate', duplicate: true } as const;
+  const result = { outcomes: [before, quarantined, refused('out_of_credits')], position: positionOf(0, 1) };
+  const marks = (chargedAnswer(intakeOf(3), result)['results'] as { duplicate?: boolean }[]).map(
+    (one) => one.duplicate,
+  );
+  expect(marks).toEqual([true, true, undefined]);
+  expect(takenAnswer(intakeOf(3), result)).toMatchObject({ accepted: 1, duplicates: 2 });
+});
+
+test('BAD-022: why an event is in conflict is said alike, whether its sender waits or not', () => {
+  const result = { outcomes: [{ outcome: 'conflict', transactionId: null }] as const, position: positionOf(0, 1) };
+  const [charged] = chargedAnswer(intakeOf(1), result)['results'] as { code: string; detail?: string }[];
+  expect(takenAnswer(intakeOf(1), result)['rejected']).toMatchObject([
+    { code: 'event_id_conflict', detail: expect.stringContaining('the first stands') as string },
+  ]);
+  expect(takenAnswer(intakeOf(1), result)['rejected']).toMatchObject([
+    { code: charged?.code, detail: charged?.detail },
+  ]);
 });

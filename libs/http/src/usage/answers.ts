@@ -8,6 +8,11 @@ import type { Intake } from './intake';
  */
 const NOT_RECORDED: ReadonlySet<string> = new Set(['organization_not_found', 'organization_closed', 'unavailable']);
 
+const CONFLICT = {
+  code: 'event_id_conflict',
+  detail: 'this id came before with other content; the first stands',
+} as const;
+
 const amount = (parts: bigint): string => format(credits(parts));
 
 /** Position of what was written; null where nothing was yet. */
@@ -32,9 +37,7 @@ export const takenAnswer = (intake: Intake, result: TakenResult | null): JsonObj
   outcomesOf(intake, result).forEach((outcome, i) => {
     const index = intake.places[i] ?? 0;
     if (outcome.outcome === 'conflict') {
-      rejected.push(
-        rejectedItem(index, 'event_id_conflict', 'this id came before with other content; the first stands'),
-      );
+      rejected.push(rejectedItem(index, CONFLICT.code, CONFLICT.detail));
     } else if (outcome.outcome === 'refused' && NOT_RECORDED.has(outcome.code)) {
       rejected.push(rejectedItem(index, outcome.code, outcome.detail, '/subject'));
     } else if (outcome.outcome === 'duplicate' || ('duplicate' in outcome && outcome.duplicate)) {
@@ -77,6 +80,9 @@ export const chargedAnswer = (intake: Intake, result: UsageResult | null): JsonO
 
 const NOTHING_CHARGED = { transaction_id: null, wallet: null, credits_debited: null, balance_after: null };
 
+/** Of an event that came before and was not charged: it is what it was, and counts as a duplicate. */
+const markOf = ({ duplicate }: { readonly duplicate: boolean }): JsonObject => (duplicate ? { duplicate } : {});
+
 const outcomeFields = (outcome: UsageOutcome): JsonObject => {
   switch (outcome.outcome) {
     case 'charged':
@@ -94,10 +100,16 @@ const outcomeFields = (outcome: UsageOutcome): JsonObject => {
         ...NOTHING_CHARGED,
         outcome: outcome.outcome,
         transaction_id: outcome.transactionId,
-        code: 'event_id_conflict',
+        ...CONFLICT,
       };
     case 'quarantined':
-      return { ...NOTHING_CHARGED, outcome: outcome.outcome, code: outcome.code, detail: outcome.detail };
+      return {
+        ...NOTHING_CHARGED,
+        outcome: outcome.outcome,
+        code: outcome.code,
+        detail: outcome.detail,
+        ...markOf(outcome),
+      };
     case 'refused':
       return {
         ...NOTHING_CHARGED,
@@ -105,6 +117,7 @@ const outcomeFields = (outcome: UsageOutcome): JsonObject => {
         wallet: outcome.wallet,
         code: outcome.code,
         detail: outcome.detail,
+        ...markOf(outcome),
       };
     default:
       return unreachable(outcome);

@@ -238,7 +238,12 @@ test('answers once it has reached what the caller has seen, or says that it is b
   await log.write(drafts.slice(-1));
   expect(await waiting).toMatchObject({
     value: { balance: { settled: '9' } },
-    asOf: { position: new Map([['0', 2]]) },
+    asOf: {
+      position: new Map([
+        ['0', 2],
+        ['c', 5],
+      ]),
+    },
   });
   const never = read.models.wallet({ ...READING, after: new Map([['0', 3]]) }, 'credits');
   await expect(never).rejects.toThrow(ReadModelBehind);

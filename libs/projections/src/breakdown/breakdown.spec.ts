@@ -222,7 +222,7 @@ describe('at ragged edges', () => {
 
   const modelsWith = (store: EventStore, reached: ReadProgress['reached']): ReadModels =>
     readModels({
-      ...{ database, store, shardOf: () => 0, metrics: NO_METRICS },
+      ...{ database, store, shardOf: () => 0, metrics: NO_METRICS, catalogueReached: async () => undefined },
       progress: { serving: async (name) => firstOf(name), reached, lost: () => undefined },
     });
 

@@ -153,7 +153,14 @@ test('is as of what all of its read models have, and waits for each of them (INV
   });
   await some.level();
   const progress = new CheckpointProgress(database, projectors, NO_LOG);
-  const models = readModels({ database, progress, store, shardOf: () => 0, metrics: NO_METRICS });
+  const models = readModels({
+    database,
+    progress,
+    store,
+    shardOf: () => 0,
+    metrics: NO_METRICS,
+    catalogueReached: async () => undefined,
+  });
   const answer = await models.burndown(READING, { wallet: 'credits' });
   expect(answer?.asOf.position).toEqual(new Map([['0', head]]));
   const after = new Map([['0', head + 1]]);

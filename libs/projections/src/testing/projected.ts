@@ -51,7 +51,14 @@ export const projected = async (
   await runner.start();
   return {
     runner,
-    models: readModels({ database, progress: runner, store, shardOf, metrics: NO_METRICS }),
+    models: readModels({
+      database,
+      progress: runner,
+      store,
+      shardOf,
+      metrics: NO_METRICS,
+      catalogueReached: async () => undefined,
+    }),
     level: async () => {
       for (let shard = 0; shard < shards; shard++) {
         const head = await store.head(`ledger-${String(shard)}`);
