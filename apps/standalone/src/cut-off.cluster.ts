@@ -145,8 +145,11 @@ test('FLT-30, INV-TIM-6: where Kafka is silent for all, what falls due waits, an
   process.kill(broker.pid, 'SIGSTOP');
   try {
     await until('nobody owns anything', LET_GO_MAX_MS * allowance(), () => isOwned(0, 0));
+    // On a slow machine something may have been due before that; what is due from here on waits.
+    const booked = (await expired()).length;
+    expect(booked).toBeLessThan(before + 2 * SHARDS);
     await until('all is due', WAIT_MAX_MS, () => Date.now() > due);
-    expect(await expired()).toHaveLength(before);
+    expect(await expired()).toHaveLength(booked);
     for (const organization of organizations) {
       // INV-TIM-3
       const { balance } = await must(`${cluster.url}/v1/organizations/${organization}/wallets/credits`, 'GET');
@@ -156,7 +159,7 @@ test('FLT-30, INV-TIM-6: where Kafka is silent for all, what falls due waits, an
     process.kill(broker.pid, 'SIGCONT');
   }
   const from = performance.now();
-  await until('all shards are owned', BACK_MAX_MS, () => isOwned(SHARDS / 2, SHARDS / 2));
+  await until('all shards are owned', BACK_MAX_MS * allowance(), () => isOwned(SHARDS / 2, SHARDS / 2));
   const ownedMs = performance.now() - from;
   await untilExpired(before + 2 * SHARDS);
   say(`all owned ${seconds(ownedMs)} s after Kafka answers, all booked after ${seconds(performance.now() - from)} s`);

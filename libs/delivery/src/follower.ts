@@ -8,6 +8,8 @@ import { type Model, modelName, type Projector, suffixOf } from './projector';
 import { Portion } from './portion';
 import { Rest } from './rest';
 
+const STORE_AWAY = 'store_unavailable';
+
 /** Pauses while database or store are away, or a transaction fails for another reason. */
 const RETRY_MS = { first: 50, longest: 2_000 };
 /** Pauses of a runner that another one fences: it stands by, and takes over when the other is gone. */
@@ -356,7 +358,9 @@ export class Follower<E> {
   /** Something that will be tried again. Said once; the metric goes on counting. */
   private fail(error: unknown, what: string, revision?: number): void {
     const { log, metrics } = this.ports;
-    metrics.count('projection_errors_total', this.labels);
+    // A store that is away is counted as it is while its events are read: no failure of this projector.
+    if (codeOf(error) === STORE_AWAY) metrics.count('projection_store_errors_total');
+    else metrics.count('projection_errors_total', this.labels);
     const away = isAway(error);
     const reason = `${what}: ${textOf(error)}`;
     if (this.state === 'running' || this.reason !== reason) {

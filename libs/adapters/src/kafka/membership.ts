@@ -22,7 +22,8 @@ const HAND_OVER_MS = 3_000;
 const BEAT_MS = 250;
 /**
  * A member that has heard nothing of its group for so long starts afresh: by then its partitions are given to others, and
- * kafkajs has been seen to wait for ever for an answer of a broker that was killed.
+ * kafkajs has been seen to wait for ever for an answer of a broker that was killed. So does one whose join has led to
+ * nothing: refused while its coordinator loads, kafkajs goes back to heartbeats, which are answered, and never joins.
  */
 const STUCK_MS = 15_000;
 const LEAVE_MAX_MS = 5_000;
@@ -103,8 +104,10 @@ export class Membership {
       this.log.warn({ group: this.group, partitions }, what);
       this.member.lost();
     }
-    if (Math.min(this.session.silentMs, performance.now() - this.startedAt) < STUCK_MS) return;
-    this.log.warn({ group: this.group }, 'a consumer hears nothing of its group; it starts afresh');
+    const { silentMs, joiningMs } = this.session;
+    if (Math.min(Math.max(silentMs, joiningMs), performance.now() - this.startedAt) < STUCK_MS) return;
+    const what = silentMs < STUCK_MS ? 'a join leads to nothing' : 'a consumer hears nothing of its group';
+    this.log.warn({ group: this.group }, `${what}; it starts afresh`);
     this.startAfresh();
   }
 

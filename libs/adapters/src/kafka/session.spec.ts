@@ -27,12 +27,20 @@ describe('FLT-32: what a group has given a member', () => {
     expect(after(MS).lapses()).toBe(false);
   });
 
-  test('is its own again when a heartbeat is answered: neither member nor generation are others', () => {
+  test('is its own again when heartbeats are answered on end: neither member nor generation are others', () => {
     const { session, after } = joined();
     expect(after(MS).lapses()).toBe(true);
-    expect([after(60_000).answered(), session.isHeld]).toEqual([true, true]);
+    expect([1, 2, 3].map(() => after(500).answered())).toEqual([false, false, false]);
+    expect([after(500).answered(), session.isHeld]).toEqual([true, true]);
     expect(session.answered()).toBe(false);
     expect(after(MS).lapses()).toBe(true);
+  });
+
+  test('is not believed to be its own for heartbeats between which there was silence', () => {
+    const { session, after } = joined();
+    expect(after(MS).lapses()).toBe(true);
+    for (const _ of [1, 2, 3]) session.answered();
+    expect([after(MS).answered(), session.isHeld]).toEqual([false, false]);
   });
 
   test('is what the group says where it joins again', () => {
@@ -40,8 +48,10 @@ describe('FLT-32: what a group has given a member', () => {
     expect(after(MS).lapses()).toBe(true);
     session.joins();
     // The answer to a heartbeat that was out before says nothing of what the join will bring.
-    expect([session.answered(), session.isHeld]).toEqual([false, false]);
+    expect([1, 2, 3, 4, 5].map(() => session.answered())).toEqual([false, false, false, false, false]);
+    expect([after(500).joiningMs, session.isHeld]).toEqual([500, false]);
     session.joined();
+    expect(session.joiningMs).toBe(0);
     expect([session.isHeld, after(MS).lapses()]).toEqual([true, true]);
   });
 
@@ -49,7 +59,7 @@ describe('FLT-32: what a group has given a member', () => {
     const { session, after } = joined();
     after(MS - 1).joins();
     after(MS - 1).joins();
-    expect([session.isHeld, session.lapses()]).toEqual([true, false]);
+    expect([session.isHeld, session.lapses(), session.joiningMs]).toEqual([true, false, MS - 1]);
     expect([after(1).isHeld, session.lapses()]).toEqual([false, true]);
   });
 });

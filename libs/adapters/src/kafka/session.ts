@@ -13,12 +13,20 @@
  * INV-TIM-3), and the first turn afterwards books it as of when it was due (INV-TIM-6). What was let go of has left its
  * snapshot, so that taking it up again costs little.
  *
- * Two answers end the silence. A join, as the same member or as another one. Or that of a heartbeat: member and generation
- * are those that the group knows, so that it has given nothing away: a broker that comes back begins all sessions anew.
+ * Two answers end the silence. A join, as the same member or as another one. Or several heartbeats on end: member and
+ * generation are those that the group knows, so that it has given nothing away: a broker that comes back begins all
+ * sessions anew. One is not enough: a coordinator that still loads its groups agrees to any.
  */
+
+/** With one each half second, for longer than a coordinator loads a group of this size. */
+const HEARTBEATS_BELIEVED = 4;
+
 export class Session {
   private heardAt = -Infinity;
-  private isJoining = false;
+  /** When the join was sent that has not led to anything yet. */
+  private joiningAt: number | null = null;
+  /** Heartbeats answered since it has lapsed. */
+  private answers = 0;
   private state: 'none' | 'held' | 'lapsed' = 'none';
 
   constructor(
@@ -35,25 +43,34 @@ export class Session {
     return this.now() - this.heardAt;
   }
 
+  /** How long a join has been under way. */
+  get joiningMs(): number {
+    return this.joiningAt === null ? 0 : this.now() - this.joiningAt;
+  }
+
   /**
    * A join is sent. While the group waits for the others it ends nobody's session who has joined, and it waits for less
    * than one. Only the first counts until `joined`: those sent again may reach nobody.
    */
   joins(): void {
-    if (!this.isJoining) this.heardAt = this.now();
-    this.isJoining = true;
+    if (this.joiningAt !== null) return;
+    this.heardAt = this.now();
+    this.joiningAt = this.heardAt;
   }
 
   joined(): void {
     this.heardAt = this.now();
-    this.isJoining = false;
+    this.joiningAt = null;
     this.state = 'held';
   }
 
   /** A heartbeat is answered. True where that ends a silence: what was let go of is this member's still. */
   answered(): boolean {
+    if (this.silentMs >= this.ms) this.answers = 0;
     this.heardAt = this.now();
-    if (this.state !== 'lapsed' || this.isJoining) return false;
+    if (this.state !== 'lapsed' || this.joiningAt !== null) return false;
+    this.answers += 1;
+    if (this.answers < HEARTBEATS_BELIEVED) return false;
     this.state = 'held';
     return true;
   }
@@ -62,6 +79,7 @@ export class Session {
   lapses(): boolean {
     if (this.state !== 'held' || this.isHeld) return false;
     this.state = 'lapsed';
+    this.answers = 0;
     return true;
   }
 }

@@ -131,7 +131,7 @@ const sharedOut = async (workers: readonly AppProcess[], shards: number): Promis
 };
 
 const assembled = async (options: ClusterOptions, servers: Addressed): Promise<Cluster> => {
-  const { folder, workers = 2, shards = 4, adminKey = `dk_${randomBytes(18).toString('base64url')}` } = options;
+  const { folder, workers = 2, shards = 4, adminKey = `ddk_${randomBytes(18).toString('base64url')}` } = options;
   const names = [
     'api',
     ...Array.from({ length: workers }, (_, i) => `worker-${String(i + 1)}`),
