@@ -23,7 +23,7 @@ interface Customer {
     readonly data: readonly { readonly credits: string; readonly transactions: number }[];
     readonly total: string;
   };
-  readonly burnRate: { readonly credits_per_day: string };
+  readonly burn_rate: { readonly credits_per_day: string };
 }
 interface Charge {
   readonly credits: string;
@@ -50,25 +50,25 @@ test('the demo adds up, from the tokens to the balances', async () => {
     events,
     charged,
     others,
-    customers,
+    organizations,
     biggest_charges: biggest,
   } = JSON.parse(out) as {
     readonly events: number;
     readonly charged: number;
     readonly others: object;
-    readonly customers: readonly Customer[];
+    readonly organizations: readonly Customer[];
     readonly biggest_charges: readonly Charge[];
   };
   expect({ charged, others }).toEqual({ charged: events, others: {} });
-  for (const { wallet, workspaces, burnRate } of customers) {
+  for (const { wallet, workspaces, burn_rate } of organizations) {
     expect(sum(workspaces.data.map(({ credits }) => credits))).toBe(parts(workspaces.total));
     expect(parts(workspaces.total)).toBe(parts(wallet.lifetime_spent));
-    expect(burnRate.credits_per_day).toBe(workspaces.total); // all of it on one day
+    expect(burn_rate.credits_per_day).toBe(workspaces.total); // all of it on one day
     expect(parts(wallet.balance.settled)).toBeLessThanOrEqual(
       parts(wallet.lifetime_added) - parts(wallet.lifetime_spent),
     );
   }
-  const counted = customers.flatMap(({ workspaces }) => workspaces.data.map(({ transactions }) => transactions));
+  const counted = organizations.flatMap(({ workspaces }) => workspaces.data.map(({ transactions }) => transactions));
   expect(counted.reduce((total, count) => total + count, 0)).toBe(events);
   expect(biggest).toHaveLength(5);
   for (const { credits, lines, lots, transaction } of biggest) {

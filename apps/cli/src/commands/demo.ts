@@ -84,7 +84,9 @@ const play = async (api: ApiClient, prefix: string, options: DemoOptions, contex
     others: Object.fromEntries(fed.others),
   };
   if (options.json === true) {
-    terminal.out.write(`${JSON.stringify({ server: client.url, ...summary, customers, biggest_charges: charges })}\n`);
+    const organizations = customers.map(({ burnRate, ...found }) => ({ ...found, burn_rate: burnRate }));
+    const said = { server: client.url, ...summary, organizations, biggest_charges: charges };
+    terminal.out.write(`${JSON.stringify(said)}\n`);
   } else {
     sayAll(terminal.out, summary, customers, charges);
   }
