@@ -189,7 +189,7 @@ const runThrough = async (running: Cluster, { faults, clients }: Trial): Promise
   return sent.reduce((sum, count) => sum + count, 0);
 };
 
-test('the processes charge real usage from Kafka to the last nano-credit, and count every record that was sent', async () => {
+test('INV-INT-6: the processes charge real usage from Kafka to the last nano-credit, and count every record that was sent', async () => {
   await onCluster('undisturbed', 'together', async (running) => {
     const sent = await runThrough(running, { faults: [[], []] });
     expect(await workersMetric(running, 'drawdown_intake_events_total')).toBe(sent);

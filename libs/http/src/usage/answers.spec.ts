@@ -54,3 +54,21 @@ test('BAD-022: why an event is in conflict is said alike, whether its sender wai
     { code: charged?.code, detail: charged?.detail },
   ]);
 });
+
+test('INV-INT-6: every event that was received is counted once, as one outcome', () => {
+  const read = intakeOf(5);
+  const rejection = { rejected: 'missing_field', pointer: '/id', detail: 'this field is missing' } as const;
+  const intake: Intake = { ...read, count: 6, rejected: [{ index: 5, id: null, rejection }] };
+  const paid = { transactionId: 'txn', wallet: 'credits', debited: 1n, uncovered: 0n, balanceAfter: 9n };
+  const outcomes = [
+    { outcome: 'charged', ...paid },
+    { outcome: 'duplicate', ...paid },
+    { outcome: 'conflict', transactionId: null },
+    { outcome: 'quarantined', code: 'no_rate', detail: 'no rate', duplicate: true },
+    refused('out_of_credits'),
+  ] as const;
+  const counts = countOutcomes(intake, { outcomes, position: positionOf(0, 1) });
+  const once = { charged: 1, duplicate: 1, conflict: 1, quarantined: 1, refused: 1, rejected: 1 };
+  expect(Object.fromEntries(counts)).toEqual(once);
+  expect([...counts.values()].reduce((sum, count) => sum + count, 0)).toBe(intake.count);
+});
