@@ -89,3 +89,30 @@ describe('a generated key', () => {
     expect(await keys()).toEqual(['key_admin-2']);
   });
 });
+
+describe('a generated key that another process takes for one nobody was told of', () => {
+  test('stays, where somebody was told in that moment', async () => {
+    const told = await makeFirstKey(await starting());
+    const late = await starting(); // it knows nothing yet of what follows
+    expect(await told?.shown()).toBe(true);
+    expect(await makeFirstKey(late)).toBeNull();
+    expect((await starting()).findApiKey(told?.secret ?? '')).toBeDefined();
+  });
+
+  test('is replaced where the keys that were made with it cannot do what it could', async () => {
+    await makeFirstKey(await starting());
+    const app = { name: 'app', scopes: ['usage:write'], organizationId: null } as const;
+    await (await starting()).createApiKey(app, SENDER);
+    const replaced = await makeFirstKey(await starting());
+    expect((await starting()).findApiKey(replaced?.secret ?? '')?.scopes).toContain('admin');
+  });
+
+  test('is not replaced where the last admin key was given up', async () => {
+    const first = await makeFirstKey(await starting());
+    await first?.shown();
+    const admin = await starting();
+    await admin.createApiKey({ name: 'app', scopes: ['usage:write'], organizationId: null }, SENDER);
+    await admin.revokeApiKey('key_admin-1', SENDER);
+    expect(await makeFirstKey(await starting())).toBeNull();
+  });
+});

@@ -2,7 +2,10 @@ import type { Catalogue } from '@drawdown/ledger';
 import { SCOPES, SYSTEM } from '@drawdown/domain';
 
 type ConfiguredKeys = Pick<Catalogue, 'findApiKey' | 'createApiKey'>;
-type Keys = Pick<Catalogue, 'hasApiKeys' | 'createApiKey' | 'revokeApiKey' | 'showedApiKey' | 'unshownApiKeys'>;
+type Keys = Pick<
+  Catalogue,
+  'apiKeys' | 'hasApiKeys' | 'createApiKey' | 'revokeUnshownApiKey' | 'showedApiKey' | 'unshownApiKeys'
+>;
 
 const SENDER = { actor: SYSTEM, requestId: 'start' };
 
@@ -29,6 +32,9 @@ export const ensureAdminKey = async (catalogue: ConfiguredKeys, secret: string):
   }
 };
 
+const hasAdminKey = (catalogue: Keys): boolean =>
+  catalogue.apiKeys().some(({ organizationId, scopes }) => organizationId === null && scopes.includes('admin'));
+
 /** A key that was generated now, to be shown once. */
 export interface FirstKey {
   readonly secret: string;
@@ -44,8 +50,11 @@ export interface FirstKey {
  * Of processes that start at once one makes the key: whoever is second sees at its stream what the first has made.
  */
 export const makeFirstKey = async (catalogue: Keys): Promise<FirstKey | null> => {
-  for (const id of catalogue.unshownApiKeys()) await catalogue.revokeApiKey(id, SENDER);
-  for (let number = 1; !catalogue.hasApiKeys(); number++) {
+  const unshown = catalogue.unshownApiKeys();
+  for (const id of unshown) await catalogue.revokeUnshownApiKey(id, SENDER);
+  // Whoever it was for may have made others with it. An installation that gave up its last admin key gets none by itself.
+  const isMissing = (): boolean => !catalogue.hasApiKeys() || (unshown.length > 0 && !hasAdminKey(catalogue));
+  for (let number = 1; isMissing(); number++) {
     const made = await catalogue.createApiKey({ ...numbered(number), shown: false }, SENDER);
     if (made.accepted) {
       const { id, secret } = made.value;

@@ -5,6 +5,7 @@ export {
   createApiKey,
   evolveApiKey,
   revokeApiKey,
+  revokeUnshownApiKey,
   showApiKey,
 } from './catalogue/api-key';
 export {

@@ -88,6 +88,8 @@ export interface Catalogue {
   createApiKey(key: NewApiKey, sender: Sender): Promise<CatalogueResult<ApiKey & { readonly secret: string }>>;
   createApiKey(key: NewApiKey, sender: Sender, idempotency: Idempotency | null): Promise<RepeatableResult<MadeApiKey>>;
   revokeApiKey(id: string, sender: Sender): Promise<CatalogueResult<null>>;
+  /** The same, where nobody was told of the key by then. */
+  revokeUnshownApiKey(id: string, sender: Sender): Promise<CatalogueResult<null>>;
   /** Somebody was told the key's secret. Refused where it was revoked meanwhile. */
   showedApiKey(id: string, sender: Sender): Promise<CatalogueResult<null>>;
   /** Keys that work and that nobody was told of. */

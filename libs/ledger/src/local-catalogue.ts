@@ -12,6 +12,7 @@ import {
   type RateCardEvent,
   type Refusal,
   revokeApiKey,
+  revokeUnshownApiKey,
   type SavedRate,
   saveVersion,
   showApiKey,
@@ -274,6 +275,11 @@ export class LocalCatalogue implements Catalogue {
 
   async revokeApiKey(id: string, sender: Sender): Promise<CatalogueResult<null>> {
     const written = await this.keys.streams.write(id, revokeApiKey, sender, this.clock.now());
+    return this.plain(written, () => null);
+  }
+
+  async revokeUnshownApiKey(id: string, sender: Sender): Promise<CatalogueResult<null>> {
+    const written = await this.keys.streams.write(id, revokeUnshownApiKey, sender, this.clock.now());
     return this.plain(written, () => null);
   }
 

@@ -29,6 +29,10 @@ export const revokeApiKey = (existing: ApiKeyRecord | undefined): Decision<ApiKe
   return existing.revoked ? accept() : accept({ type: 'ApiKeyRevoked', data: { id: existing.id } });
 };
 
+/** Revokes a key only where nobody was told of it: who was told meanwhile keeps it. */
+export const revokeUnshownApiKey = (existing: ApiKeyRecord | undefined): Decision<ApiKeyEvent, Refusal> =>
+  existing?.shown === true ? accept() : revokeApiKey(existing);
+
 /** Refused where it was revoked before anybody was told. */
 export const showApiKey = (existing: ApiKeyRecord | undefined): Decision<ApiKeyEvent, Refusal> => {
   if (existing === undefined || existing.revoked) return refuse({ code: 'not_found', detail: 'there is no such key' });

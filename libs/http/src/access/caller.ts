@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import type { ApiKey, Sender } from '@drawdown/commands';
 import type { Role } from '@drawdown/domain';
 import type { Instant, Position } from '@drawdown/kernel';
@@ -33,8 +32,8 @@ declare module 'fastify' {
     organization: PathOrganization | null;
     /** The bytes of the body, as they came. */
     rawBody: Buffer | null;
-    /** What its answer goes out by; null before it is let in with a body. */
-    answer: ServerResponse | null;
+    /** Gives back the room that its body takes; null where it takes none. */
+    leaveRoom: (() => void) | null;
   }
 }
 

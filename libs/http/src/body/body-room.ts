@@ -1,11 +1,10 @@
-import type { ServerResponse } from 'node:http';
 import { Problem } from '../problems/problem';
 import type { PrometheusMetrics } from '../server/metrics';
 
 const MEGABYTE = 1024 * 1024;
 
 export interface BodyLimits {
-  /** Of bodies that are being worked on, from their parsing to the end of the answer: some 70,000 usage events. */
+  /** Of bodies that are being worked on, from their parsing until the answer is made: some 70,000 usage events. */
   readonly inWork: number;
   /** Of what has come of bodies that are not whole yet: from many connections at once that is memory without an end. */
   readonly coming: number;
@@ -31,17 +30,19 @@ export class BodyRoom {
     if (this.inWork > 0 && this.inWork + bytes > this.limits.inWork) throw this.refusal();
   }
 
-  /** A body is worked on from now on, until the answer has gone or nobody waits for it any more. Throws like {@link check}. */
-  take(bytes: number, answer: ServerResponse): void {
+  /**
+   * A body is worked on from now on, until what is answered is called: when the answer is made, whether or not somebody
+   * still waits for it. (A response says nothing of its end where the connection broke before its turn came.) Throws like
+   * {@link check}.
+   */
+  take(bytes: number): () => void {
     this.check(bytes);
-    if (answer.destroyed) return;
     this.inWork += bytes;
     let isOver = false;
-    const over = (): void => {
+    return () => {
       if (!isOver) this.inWork -= bytes;
       isOver = true;
     };
-    answer.once('finish', over).once('close', over);
   }
 
   /** So much more of a body has come. Throws where that is too much in all. */

@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Gate } from '../access/gate';
 import { type RouteRights, ROUTES } from '../access/routes';
@@ -6,7 +5,7 @@ import type { Caller } from '../access/caller'; // and what requests carry
 import { refuseMediaType } from '../body/media-type';
 import type { BodyRoom } from '../body/body-room';
 import { parseBody, parseEvents } from '../body/parse-body';
-import { readBody } from '../body/read-body';
+import { BODY_BYTES_MAX, readBody } from '../body/read-body';
 import { finding, notFound, Problem, quoted } from '../problems/problem';
 import { idempotencyKeyOf } from './idempotency';
 import type { HttpLog } from './http-log';
@@ -29,7 +28,7 @@ export const addHooks = (server: FastifyInstance, parts: HookParts): void => {
   server.decorateRequest('caller', null);
   server.decorateRequest('organization', null);
   server.decorateRequest('rawBody', null);
-  server.decorateRequest('answer', null);
+  server.decorateRequest('leaveRoom', null);
   server.addHook('onRoute', (route) => {
     for (const method of [route.method].flat()) {
       // HEAD comes with each GET and is the same to the table.
@@ -42,6 +41,7 @@ export const addHooks = (server: FastifyInstance, parts: HookParts): void => {
       if (rights.body !== undefined || rights.idempotency !== undefined || rights.query !== true)
         route.preValidation = checkForm(rights);
       if (method !== 'GET' && method !== 'HEAD') route.preSerialization = showPosition;
+      if (rights.body !== undefined) route.onSend = leaveRoom;
     }
   });
   server.addHook('onRequest', (request, reply, done) => {
@@ -80,36 +80,32 @@ const letIn = (
     throw new Problem('unavailable', 'starting: /readyz says what it waits for', { headers: { 'retry-after': '1' } });
   }
   if (rights === undefined) return refuseUnrouted(request, routes, gate);
-  const { raw: answer } = reply;
   const caller = gate.identify(request);
-  if (caller instanceof Promise) return caller.then((person) => admit(request, person, rights, { gate, room, answer }));
-  return admit(request, caller, rights, { gate, room, answer });
+  if (caller instanceof Promise) return caller.then((person) => admit(request, person, rights, { gate, room }));
+  return admit(request, caller, rights, { gate, room });
 };
 
 const admit = (
   request: FastifyRequest,
   caller: Caller,
   rights: RouteRights,
-  { gate, room, answer }: Pick<HookParts, 'gate' | 'room'> & { readonly answer: ServerResponse },
+  { gate, room }: Pick<HookParts, 'gate' | 'room'>,
 ): Promise<void> | undefined => {
   if (request.url.includes('%00')) refuseNul(pathOf(request));
   const { org } = request.params as { readonly org?: string };
   if (org === undefined) gate.admit(request, caller, rights);
   else if (!gate.admitAtOnce(org, request, caller, rights))
-    return gate.admitTo(org, request, caller, rights).then(() => admitBody(request, rights, { room, answer }));
-  admitBody(request, rights, { room, answer });
+    return gate.admitTo(org, request, caller, rights).then(() => admitBody(request, rights, room));
+  admitBody(request, rights, room);
   return undefined;
 };
 
-const admitBody = (
-  request: FastifyRequest,
-  { body }: RouteRights,
-  { room, answer }: { readonly room: BodyRoom; readonly answer: ServerResponse },
-): void => {
+const admitBody = (request: FastifyRequest, { body }: RouteRights, room: BodyRoom): void => {
   if (body === undefined) return;
   refuseMediaType(body, request.headers);
-  room.check(Number(request.headers['content-length'] ?? 0));
-  request.answer = answer;
+  const declared = Number(request.headers['content-length'] ?? 0);
+  // One that is too large is too large however much room there is.
+  if (declared <= BODY_BYTES_MAX) room.check(declared);
 };
 
 /** HTTP/1.1 must say whom it means (RFC 9112, 3.2); HTTP/1.0 had no such header. */
@@ -139,7 +135,7 @@ const addParser = (server: FastifyInstance, room: BodyRoom): void => {
     const kind = rights === undefined || rights === 'public' ? undefined : rights.body;
     const body = await readBody(stream, room);
     if (kind === undefined || (kind === 'optional' && body.length === 0)) return undefined;
-    if (request.answer !== null) room.take(body.length, request.answer);
+    request.leaveRoom = room.take(body.length);
     request.rawBody = body;
     return kind === 'events' ? parseEvents(body, request.headers) : parseBody(body);
   });
@@ -157,6 +153,17 @@ const checkForm =
     }
     done();
   };
+
+/** The answer is made: nothing of the body is needed any more. */
+const leaveRoom = (
+  request: FastifyRequest,
+  _: FastifyReply,
+  payload: unknown,
+  done: (error: null, payload: unknown) => void,
+): void => {
+  request.leaveRoom?.();
+  done(null, payload);
+};
 
 /** An answer that wrote something says in a header, too, where. */
 const showPosition = (
