@@ -78,7 +78,7 @@ export const claimDataFolder = async (folder: string): Promise<DataFolderClaim> 
   try {
     await writeHolder(holderFile, { pid: process.pid, host: os.hostname(), startedAt: new Date().toISOString() });
   } catch (error) {
-    await release();
+    await release().catch(() => undefined); // for the same reason, which is told
     throw new DataFolderUnusable(absolute, { cause: error });
   }
   return { release };

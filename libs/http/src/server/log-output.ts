@@ -76,8 +76,15 @@ export const outliveReaders = (): void => {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 };
 
-/** Says something to whoever started the process. False where nobody could be told. */
+/** For one who reads slowly; nothing waits for one who does not read at all. */
+const SAY_MAX_MS = 5_000;
+
+/** Says something to whoever started the process. False where nobody could be told, or nobody reads on. */
 export const say = (text: string): Promise<boolean> =>
   new Promise((resolve) => {
-    process.stdout.write(text, (error) => resolve(error === null || error === undefined));
+    const unread = setTimeout(() => resolve(false), SAY_MAX_MS);
+    process.stdout.write(text, (error) => {
+      clearTimeout(unread);
+      resolve(error === null || error === undefined);
+    });
   });
