@@ -1,3 +1,6 @@
+/** With one each half second, for longer than a coordinator loads a group of this size. */
+const HEARTBEATS_BELIEVED = 4;
+
 /**
  * How long a member may take for its own what its group has given it.
  *
@@ -17,10 +20,6 @@
  * generation are those that the group knows, so that it has given nothing away: a broker that comes back begins all
  * sessions anew. One is not enough: a coordinator that still loads its groups agrees to any.
  */
-
-/** With one each half second, for longer than a coordinator loads a group of this size. */
-const HEARTBEATS_BELIEVED = 4;
-
 export class Session {
   private heardAt = -Infinity;
   /** When the join was sent that has not led to anything yet. */

@@ -9,7 +9,7 @@ import { keyOf, senderOf } from '../access/caller';
 import { IsCallerId, IsText, IsTexts } from '../fields/fields';
 import { LIMIT_DEFAULT } from '../fields/query-fields';
 import { PageQuery } from '../organizations/shapes';
-import { finding, notFound, Problem } from '../problems/problem';
+import { invalidCursor, notFound, Problem } from '../problems/problem';
 import { idempotencyOf } from '../server/idempotency';
 import { catalogueAnswer, catalogueAsOf, catalogueReached, repeatableAnswer } from '../server/sending';
 import { HttpSettings } from '../server/settings';
@@ -72,7 +72,7 @@ export class KeysController {
   @ApiOperation({ summary: 'Keys that were not revoked, by id, without their secrets' })
   async list(@Req() request: FastifyRequest, @Query() { after, limit, cursor }: PageQuery) {
     const last = cursor === undefined ? '' : CURSOR.exec(cursor)?.[1];
-    if (last === undefined) throw finding('invalid_cursor', '/cursor', 'no page of this list answered this cursor');
+    if (last === undefined) throw invalidCursor();
     await catalogueReached(this.catalogue, after);
     const size = Number(limit ?? LIMIT_DEFAULT);
     const rest = this.catalogue

@@ -16,7 +16,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { LIMIT_DEFAULT } from '../fields/query-fields';
 import { positionFrom } from '../fields/values';
-import { finding } from '../problems/problem';
+import { invalidCursor } from '../problems/problem';
 import { pageOf } from '../reads/reading';
 import { placeBefore, shortPage } from '../reads/short-lists';
 import { type Moment, readAnswer, Sending } from '../server/sending';
@@ -29,7 +29,7 @@ const CURSOR = /^lots\.(0|[1-9][0-9]{0,14})$/;
 const grantAfter = (cursor: string | undefined): number => {
   if (cursor === undefined) return 0;
   const sequence = CURSOR.exec(cursor)?.[1];
-  if (sequence === undefined) throw finding('invalid_cursor', '/cursor', 'no page of this list answered this cursor');
+  if (sequence === undefined) throw invalidCursor();
   return Number(sequence);
 };
 

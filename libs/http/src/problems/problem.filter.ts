@@ -2,7 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { HttpLog } from '../server/http-log';
 import type { ProblemCode } from './codes';
-import { finding, notFound, Problem, PROBLEM_TYPE, problemDocument } from './problem';
+import { invalidCursor, notFound, Problem, PROBLEM_TYPE, problemDocument } from './problem';
 
 /** Errors of the layers below, by their `code`: http knows neither their classes nor their libs. */
 const ERRORS_BELOW: Readonly<Record<string, () => Problem>> = {
@@ -15,7 +15,7 @@ const ERRORS_BELOW: Readonly<Record<string, () => Problem>> = {
       headers: { 'retry-after': '1' },
     }),
   answer_too_large: () => new Problem('range_too_large', 'more than one answer should hold; ask for less'),
-  invalid_cursor: () => finding('invalid_cursor', '/cursor', 'no page of this list answered this cursor'),
+  invalid_cursor: invalidCursor,
 };
 
 const unavailable = (): Problem =>

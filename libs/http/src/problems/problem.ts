@@ -58,6 +58,10 @@ export const notFound = (): Problem => new Problem('not_found', 'there is no suc
 export const finding = (code: ProblemCode, pointer: string, detail: string): Problem =>
   new Problem(code, detail, { errors: [{ pointer, code, detail }] });
 
+/** The problem of a cursor that is not of the list. */
+export const invalidCursor = (): Problem =>
+  finding('invalid_cursor', '/cursor', 'no page of this list answered this cursor');
+
 /**
  * The problem of several findings. Those about form (400) come before those about meaning: as long as there is one of
  * the former, the latter are not looked at (bad-input order of checks).

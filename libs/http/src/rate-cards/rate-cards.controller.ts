@@ -15,7 +15,7 @@ import { keyOf, senderOf } from '../access/caller';
 import { LIMIT_DEFAULT } from '../fields/query-fields';
 import { instantOf, optional } from '../fields/values';
 import { PageQuery, ReadQuery } from '../organizations/shapes';
-import { finding, notFound, Problem } from '../problems/problem';
+import { invalidCursor, notFound, Problem } from '../problems/problem';
 import { idempotencyOf } from '../server/idempotency';
 import { catalogueAsOf, catalogueReached, repeatableAnswer } from '../server/sending';
 import { HttpSettings } from '../server/settings';
@@ -54,7 +54,7 @@ export class RateCardsController {
   @ApiOperation({ summary: 'Rate cards, by key' })
   async list(@Req() request: FastifyRequest, @Query() { after, limit, cursor }: PageQuery) {
     const last = cursor === undefined ? '' : CURSOR.exec(cursor)?.[1];
-    if (last === undefined) throw finding('invalid_cursor', '/cursor', 'no page of this list answered this cursor');
+    if (last === undefined) throw invalidCursor();
     await catalogueReached(this.catalogue, after);
     const size = Number(limit ?? LIMIT_DEFAULT);
     const rest = this.catalogue

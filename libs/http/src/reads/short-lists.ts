@@ -1,11 +1,9 @@
 import type { JsonObject } from '@drawdown/kernel';
 import { LIMIT_DEFAULT } from '../fields/query-fields';
-import { finding } from '../problems/problem';
+import { invalidCursor } from '../problems/problem';
 
 /** A cursor of these lists: the list's name and, opaque to callers, where its page ended. */
 const CURSOR = /^([a-z]+)\.([\w-]{1,400})$/;
-
-const invalidCursor = () => finding('invalid_cursor', '/cursor', 'no page of this list answered this cursor');
 
 /** Where the page before ended; null without a cursor. Throws the problem of one that is of another list. */
 export const endBefore = (list: string, cursor: string | undefined): string | null => {
