@@ -21,9 +21,17 @@ export const checkpointsOf = (database: ReadDatabase): Promise<ReadonlyMap<strin
 
 export const revisionOf = (position: string): number => parsePosition(position)?.get('0') ?? Number.NaN;
 
-/** Resolves to how long it took until every read model had come to a position. */
+/**
+ * Resolves to how long it took until every read model had come to a position and answers: a new one is said to be
+ * serving in a transaction of its own, after that which brought it there.
+ */
 export const untilAllCameTo = (position: string, limitMs: number, database: ReadDatabase): Promise<number> =>
   until(`all read models at ${position}`, limitMs, async () => {
-    const revisions = [...(await checkpointsOf(database)).values()];
-    return revisions.length > 0 && revisions.every((revision) => revision >= revisionOf(position));
+    const [short] = await database.query<{ made: string; behind: string }>(
+      `SELECT count(*) AS made, count(*) FILTER (WHERE state <> 'serving' OR revision IS NULL OR revision < $1) AS behind
+       FROM projection_models
+       LEFT JOIN projection_checkpoints ON model = projector || '_v' || version || '_g' || generation`,
+      [revisionOf(position)],
+    );
+    return Number(short?.made) > 0 && Number(short?.behind) === 0;
   });
