@@ -1,6 +1,8 @@
 import { type Cluster, startCluster } from '@drawdown/adapters/cluster/testing/cluster';
 import { openEventStoreDb } from '@drawdown/adapters/eventstoredb/event-store';
 import { ledgerStream } from '@drawdown/domain';
+import { format } from '@drawdown/kernel';
+import { recorded } from '@drawdown/ledger/testing';
 import type { EventStore } from '@drawdown/ports';
 import { Kafka, logLevel } from 'kafkajs';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
@@ -56,6 +58,14 @@ afterAll(async () => {
 /** Each a thousandth of an hour. */
 const usages = (organization: string, count: number): Record<string, unknown>[] =>
   Array.from({ length: count }, () => usageOf(organization, `u${String((sent += 1))}`, 1));
+/** What the log has of access decisions that refused an organization: the credits that were asked for. */
+const refusalsOf = async (organization: string): Promise<readonly string[]> => {
+  const shards = await Promise.all(Array.from({ length: SHARDS }, (_, shard) => recorded(store, shard)));
+  return shards.flat().flatMap(({ event, organizationId }) => {
+    if (event.type !== 'AccessRefused' || organizationId !== organization) return [];
+    return [format(event.data.required)];
+  });
+};
 const chargeOne = async (organization: string): Promise<number> => {
   const [usage] = usages(organization, 1);
   const from = performance.now();
@@ -157,6 +167,10 @@ describe('FLT-30, FLT-31: the broker', () => {
     const own = (route: string) => `/v1/organizations/${organization}${route}`;
     const grant = { credit_type: 'purchased', amount: '7', reason: 'away' };
     const granting = () => ask('POST', own('/wallets/credits/grants'), grant, { 'idempotency-key': 'away' });
+    const demand = (credits: string) =>
+      timed(send(`${base(organization)}/check`, 'POST', { service_type: 'compute', estimate: { credits } }));
+    expect((await demand('5000')).body).toMatchObject({ allowed: false });
+    expect(await refusalsOf(organization)).toEqual(['5000']); // INV-AUD-6: before it is told
     const { kafka } = cluster;
     if (kafka === null) throw new Error('it was not started here');
     await kafka.kill();
@@ -173,6 +187,10 @@ describe('FLT-30, FLT-31: the broker', () => {
       expect(checked).toMatchObject({ status: 200, body: { allowed: true, available: before.settled } });
       expect(checked.body['as_of']).toMatchObject({ position: expect.any(String) as string });
       expect(checked.ms).toBeLessThan(TOLD_MAX_MS);
+      // One that refuses is told as well, and recorded when that can be done.
+      const denied = await demand('6000');
+      expect(denied).toMatchObject({ status: 200, body: { allowed: false, code: 'out_of_credits' } });
+      expect(denied.ms).toBeLessThan(TOLD_MAX_MS);
       for (const { status, body, headers } of await refused) {
         expect({ status, code: body['code'] }).toEqual({ status: 503, code: 'unavailable' });
         expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
@@ -184,6 +202,7 @@ describe('FLT-30, FLT-31: the broker', () => {
       const [charged, granted] = await Promise.all([post('?wait=charged'), granting()]);
       return charged.status === 200 && granted.status === 201;
     });
+    await until('the refusal is on record', WAIT_MAX_MS, async () => (await refusalsOf(organization)).includes('6000'));
     say(`charged and granted ${(backMs / 1_000).toFixed(1)} s after the broker was back`);
     await untilLeft(cluster.url, organization, leftAfter(2, 7));
   });

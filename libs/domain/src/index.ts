@@ -1,4 +1,4 @@
-export { type AccessDecision, type AccessRequest, accessView, checkAccess } from './access/check';
+export { type AccessDecision, accessView, checkAccess, refusalToRecord } from './access/check';
 export {
   type ApiKeyEvent,
   type ApiKeyRecord,

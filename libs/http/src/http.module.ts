@@ -1,5 +1,6 @@
-import { CommandsModule } from '@drawdown/commands';
+import { CommandsModule, RunCommand } from '@drawdown/commands';
 import { type DynamicModule, Module, type OnApplicationShutdown, type Provider } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
 import { LoggerModule } from 'nestjs-pino';
 import type { Logger } from 'pino';
 import { Gate } from './access/gate';
@@ -8,6 +9,7 @@ import { KeysController } from './keys/keys.controller';
 import { MeController } from './me/me.controller';
 import { OwnOrganizations } from './me/own-organizations';
 import { OpenApi } from './openapi/openapi';
+import { AccessRefusals } from './organizations/access-refusals';
 import { CreditsController } from './organizations/credits.controller';
 import { HoldsController } from './organizations/holds.controller';
 import { OrganizationsController } from './organizations/organizations.controller';
@@ -41,6 +43,18 @@ export const CONTROLLERS = [
   KeysController,
 ];
 
+const accessRefusals: Provider = {
+  provide: AccessRefusals,
+  inject: [CommandBus, HttpLog, PrometheusMetrics],
+  useFactory: (commands: CommandBus, log: HttpLog, metrics: PrometheusMetrics) =>
+    new AccessRefusals(
+      (organizationId, refusal, sender) =>
+        commands.execute(new RunCommand(organizationId, { type: 'RecordAccessRefusal', refusal }, sender, null)),
+      log,
+      metrics,
+    ),
+};
+
 /** What a composition gives the HTTP side. The metrics are the same object that it binds to the port `Metrics`. */
 export interface HttpParts {
   readonly settings: HttpSettings;
@@ -69,7 +83,7 @@ export class HttpModule implements OnApplicationShutdown {
       // Nest's own lines go to the same log; requests are logged by a hook, not by a middleware.
       imports: [CommandsModule, LoggerModule.forRoot({ pinoHttp: { logger }, forRoutes: [] })],
       controllers: CONTROLLERS,
-      providers: [...given, Gate, Sending, OwnOrganizations, Stopping, Replays, OpenApi],
+      providers: [...given, Gate, Sending, OwnOrganizations, Stopping, Replays, accessRefusals, OpenApi],
       exports: [...given],
     };
   }

@@ -1,12 +1,20 @@
 /** What `decide` answers: the facts that follow from a command, or why there are none. */
 export type Decision<Event, Refusal> =
   | { readonly accepted: true; readonly events: readonly Event[] }
-  | { readonly accepted: false; readonly refusal: Refusal };
+  /** With facts where the refusal itself is to be kept. */
+  | { readonly accepted: false; readonly refusal: Refusal; readonly events?: readonly Event[] };
 
 /** The command stands. Without events: it was already done, and no new fact follows. */
 export const accept = <Event>(...events: Event[]): Decision<Event, never> => ({ accepted: true, events });
 
 export const refuse = <Refusal>(refusal: Refusal): Decision<never, Refusal> => ({ accepted: false, refusal });
+
+/** The same, with the facts that tell what was refused and on what. */
+export const refuseOnRecord = <Event, Refusal>(refusal: Refusal, ...events: Event[]): Decision<Event, Refusal> => ({
+  accepted: false,
+  refusal,
+  events,
+});
 
 /** What `decide` sees of a state: everything, but read-only all the way down. */
 export type View<State> = State extends bigint | string | number | boolean | null | undefined

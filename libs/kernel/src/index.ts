@@ -17,7 +17,7 @@ export {
   sum,
 } from './amounts';
 export { type DecimalFault, formatDecimal, isInRange, LARGEST, ONE, parseDecimal, SCALE } from './decimal';
-export { accept, type Decision, refuse, unreachable, type View } from './decision';
+export { accept, type Decision, refuse, refuseOnRecord, unreachable, type View } from './decision';
 export {
   type EventDeclaration,
   type EventOf,

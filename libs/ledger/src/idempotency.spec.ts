@@ -35,6 +35,8 @@ describe('INV-INT-8: the same key with the same content', () => {
     const second = await world.run(hold('11'), { key: 'k' });
     expect(told(second)).toEqual(told(first));
     expect(first).toMatchObject({ accepted: false, refusal: { code: 'out_of_credits' }, replayed: false });
+    const refusals = (await recorded(world.store)).filter(({ event }) => /Refused|Answered/.test(event.type));
+    expect(refusals.map(({ event }) => event.type)).toEqual(['HoldRefused']);
     expect(await world.run(hold('11'), { key: 'fresh' })).toMatchObject({ accepted: true });
   });
 

@@ -93,20 +93,26 @@ describe('INV-INT-10, FLT-08: a record that another owner has taken in is not de
   });
 });
 
+/** Refused whatever there is. */
+const NO_HOLD = { type: 'ReleaseHold', holdId: 'none' } as const;
+
 describe('what is recorded', () => {
   test('INV-LED-6: a refusal is a fact where its record may come again, so that it stays a refusal', async () => {
     const [owner, next] = await twoOwners();
     expect(await send(owner, 0, hold('11'))).toMatchObject({ accepted: false });
-    expect(await typesIn(owner)).toEqual(['CommandAnswered']);
+    expect(await send(owner, 1, NO_HOLD)).toMatchObject({ accepted: false });
+    expect(await typesIn(owner)).toEqual(['HoldRefused', 'CommandAnswered']);
     await next.run(grant('5'));
     await expect(send(next, 0, hold('11'))).rejects.toThrow(DecidedBefore);
     expect(await next.available()).toBe('15');
   });
 
-  test('a refusal without a source and without a key leaves nothing', async () => {
+  test('a refusal without a source and without a key leaves nothing, unless it is one that is kept', async () => {
     const [owner] = await twoOwners();
-    await owner.run(hold('11'));
+    await owner.run(NO_HOLD);
     expect(await typesIn(owner)).toEqual([]);
+    await owner.run(hold('11'));
+    expect(await typesIn(owner)).toEqual(['HoldRefused']);
   });
 
   test('what left no fact is recorded with the next fact, and not decided again until then', async () => {

@@ -196,7 +196,7 @@ export class Turn {
     const context: Context = { now, commandId: work.commandId };
     const complete = this.withCharge(command, organizationId);
     const decision = decide(resident?.organization ?? UNBORN, complete, context);
-    if (!decision.accepted) return this.refused(work, resident, decision.refusal);
+    if (!decision.accepted) return this.refused(work, resident, decision.refusal, decision.events);
     this.book(organizationId, decision.events, now, work.sender.actor, work.sender.requestId);
     const after = this.state.residents.get(organizationId);
     if (after === undefined) throw new Error(`${organizationId} is not there after ${command.type}`);
@@ -260,9 +260,17 @@ export class Turn {
     return testNow ?? latest(this.machineNow, this.state.bookedAt);
   }
 
-  private refused(work: CommandWork, resident: Resident | undefined, refusal: Refusal): CommandResult {
-    if (leavesAnAnswer(work) && resident !== undefined) {
-      this.bookAnswered(work, this.nowFor(resident), refusal.code, refusal.detail);
+  private refused(
+    work: CommandWork,
+    resident: Resident | undefined,
+    refusal: Refusal,
+    onRecord: readonly OwnEvent[] = [],
+  ): CommandResult {
+    if (resident !== undefined && (onRecord.length > 0 || leavesAnAnswer(work))) {
+      const { actor, requestId } = work.sender;
+      const now = this.nowFor(resident);
+      if (onRecord.length > 0) this.book(work.organizationId, onRecord, now, actor, requestId);
+      else this.bookAnswered(work, now, refusal.code, refusal.detail);
       this.remember(work, false, refusal as unknown as JsonObject);
     }
     return { accepted: false, refusal, replayed: false };

@@ -22,8 +22,9 @@ import {
   wallet,
 } from '../testing';
 import type { CompiledCard } from '../rating/compiled-card';
+import type { AccessRequest } from '../events';
 import { organizationView } from '../wallet/views';
-import { type AccessRequest, accessView, checkAccess } from './check';
+import { accessView, checkAccess } from './check';
 
 const asked = (changes: Partial<AccessRequest> = {}): AccessRequest => ({
   serviceType: 'llm_call',

@@ -1,31 +1,10 @@
-import {
-  type Credits,
-  credits,
-  earliest,
-  format,
-  type Instant,
-  type JsonObject,
-  type Quantity,
-  roundCharge,
-} from '@drawdown/kernel';
-import { type UsageEvent, withDueActivations } from '../events';
+import { type Credits, credits, earliest, format, type Instant, type JsonObject, roundCharge } from '@drawdown/kernel';
+import { type AccessRefusal, type AccessRequest, type UsageEvent, withDueActivations } from '../events';
 import { presetWallet, walletFor } from '../metering/charge';
 import type { CompiledCard, CompiledRate } from '../rating/compiled-card';
 import { isUnpriced } from '../rating/price-model';
 import { admits, availableTo, type ChargeScope, spendable } from '../wallet/draw-down';
 import { capWindowEnd, freeOf, isEffective, isExpired, type Organization, type Wallet } from '../wallet/state';
-
-/** What a caller asks about: may this service be used now, for as much as is estimated? */
-export interface AccessRequest {
-  readonly serviceType: string;
-  readonly model: string | null;
-  readonly workspaceId: string | null;
-  readonly userId: string | null;
-  readonly estimate:
-    | { readonly credits: Credits }
-    | { readonly quantities: readonly (readonly [string, Quantity])[]; readonly unit: string | null }
-    | null;
-}
 
 /** A decision about access; fail-closed: what cannot be priced or has no wallet is refused with a reason (INV-TEN-6). */
 export interface AccessDecision {
@@ -158,6 +137,19 @@ const inTheWay = (
   }
   return { byCaps, byScope, reset };
 };
+
+/**
+ * What the ledger keeps of a decision that refused. Null where it allowed, and of an organization that is closed or
+ * suspended as a whole: the ledger says that already, and takes nothing more of it.
+ */
+export const refusalToRecord = (
+  asked: AccessRequest,
+  { allowed, code, wallet, available, required, nextSteps }: AccessDecision,
+  asOf: AccessRefusal['asOf'],
+): AccessRefusal | null =>
+  allowed || code === 'closed' || code === 'suspended'
+    ? null
+    : { asked, code, wallet, available, required, nextSteps, asOf };
 
 export const accessView = (decision: AccessDecision): JsonObject => ({
   allowed: decision.allowed,

@@ -1,10 +1,11 @@
 import { credits, type Credits, type Instant, NO_CREDITS, unreachable } from '@drawdown/kernel';
 import type { OrganizationEvent } from './organization-events';
+import type { RefusalEvent } from './refusal-events';
 import type { WalletEvent } from './wallet-events';
 import type { Booking, LotMove, Slice } from './wire';
 
 /** Events of one organization; usage charges are packed and carry their own effects ({@link Charge}). */
-export type OwnEvent = OrganizationEvent | WalletEvent;
+export type OwnEvent = OrganizationEvent | WalletEvent | RefusalEvent;
 
 /**
  * What an event does to amounts, in one place: the state, the read models and the checks all apply these, so that
@@ -35,6 +36,8 @@ export const effectsOf = (event: OwnEvent): Effects => {
     case 'WalletPolicyChanged':
     case 'CommandAnswered':
     case 'OrganizationFrozen':
+    case 'AccessRefused':
+    case 'HoldRefused':
       return NONE;
     case 'CreditsGranted': {
       const { lot, debtPaid, booking } = event.data;

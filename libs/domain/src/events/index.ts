@@ -62,6 +62,7 @@ export {
   WireWalletPolicy,
   writePolicy,
 } from './policy';
+export type { AccessRefusal, AccessRequest, RefusalEvent } from './refusal-events';
 export { type Charged, countOf, organizationsOf } from './stored-charges';
 export { type ChargeText, type SliceText, type TransactionVisitor, walkTransactions } from './transaction-walk';
 export { type AppliedRate, canonicalContent, type Charge, readUsage, type UsageEvent, writeUsage } from './usage';

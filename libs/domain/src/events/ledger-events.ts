@@ -22,6 +22,7 @@ import {
   RateCardAssigned,
   WalletPolicyChanged,
 } from './organization-events';
+import { AccessRefused, HoldRefused } from './refusal-events';
 import { UsageCharged, UsageConflicted, type UsageLedgerEvent, UsageQuarantined, UsageRefused } from './usage-events';
 import {
   BalanceReduced,
@@ -62,6 +63,8 @@ export const LEDGER_EVENT_TYPES = [
   ChargeRefunded,
   OrganizationClosed,
   OrganizationFrozen,
+  AccessRefused,
+  HoldRefused,
   UsageCharged,
   UsageQuarantined,
   UsageRefused,

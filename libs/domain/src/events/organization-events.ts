@@ -109,7 +109,8 @@ export const WalletPolicyChanged = eventType('WalletPolicyChanged', {
 /**
  * A command that moved nothing: refused on the state it met (with its code), or already done (code null). Recorded
  * only where it may come again, because its caller sent an Idempotency-Key or a stream may deliver it twice: it gets the
- * same answer then, however the state has changed since (INV-INT-8, INV-LED-6).
+ * same answer then, however the state has changed since (INV-INT-8, INV-LED-6). A refusal with an event of its own, such
+ * as `HoldRefused`, is kept as that instead.
  */
 export const CommandAnswered = eventType('CommandAnswered', {
   wire: Type.Object({ command: Type.String(), code: Nullable(Type.String()), detail: Type.String() }),

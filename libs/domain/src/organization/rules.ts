@@ -1,3 +1,4 @@
+import { recordAccessRefusal } from '../access/record-refusal';
 import { type Instant, isInRange, refuse } from '@drawdown/kernel';
 import { effectsOf, type OwnEvent } from '../events';
 import { lotActivation } from '../wallet/activation';
@@ -39,6 +40,7 @@ const COMMAND_RULES: { readonly [T in CommandType]: CommandRule<T> } = {
   SetMemberRole: setMemberRole,
   RemoveMember: removeMember,
   CloseOrganization: closeOrganization,
+  RecordAccessRefusal: recordAccessRefusal,
 };
 
 /** Every rule that time sets off. Where several are due at one instant, the first here comes first. */

@@ -137,6 +137,14 @@ export class Tried {
     return this.scenario;
   }
 
+  /** The command was refused, and exactly these events say so. */
+  thenRefusedOnRecord(code: RefusalCode, ...expected: readonly ExpectedEvent[]): Scenario {
+    const result = this.result();
+    expect(result).toMatchObject({ accepted: false, refusal: { code } });
+    expect(this.scenario.named(result.accepted ? [] : (result.events ?? []))).toMatchObject(expected);
+    return this.scenario;
+  }
+
   /** The command, or the usage, was refused. */
   thenRefused(code: RefusalCode, more: { pointer?: string; more?: JsonObject } = {}): Scenario {
     if (this.outcome.kind === 'usage') {

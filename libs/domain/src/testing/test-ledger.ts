@@ -19,7 +19,7 @@ export type Fact =
 
 export type CommandOutcome =
   | { readonly accepted: true; readonly events: readonly OwnEvent[]; readonly answer: JsonObject }
-  | { readonly accepted: false; readonly refusal: Refusal };
+  | { readonly accepted: false; readonly refusal: Refusal; readonly events?: readonly OwnEvent[] };
 
 /** Throws where the books of an organization do not add up. */
 export const checkInvariants = (organization: Organization): void => {
@@ -144,7 +144,10 @@ export class TestLedger {
     for (const kind of ['lot', 'hold']) this.names.set(derivedId(kind, this.organization.id, commandId), commandId);
     const context = { now: this.now, commandId };
     const decision = decide(this.organization, this.withCharge(command), context);
-    if (!decision.accepted) return decision;
+    if (!decision.accepted) {
+      for (const event of decision.events ?? []) this.book(event);
+      return decision;
+    }
     for (const event of decision.events) this.book(event);
     const told = answer(this.organization, command, decision.events, context);
     this.settle();

@@ -1,5 +1,15 @@
 import type { Credits, Decision, Instant, JsonObject } from '@drawdown/kernel';
-import type { CaptureUsage, Charge, ConsumptionCap, LotTerms, OwnEvent, Role, Scope, WalletPolicy } from '../events';
+import type {
+  AccessRefusal,
+  CaptureUsage,
+  Charge,
+  ConsumptionCap,
+  LotTerms,
+  OwnEvent,
+  Role,
+  Scope,
+  WalletPolicy,
+} from '../events';
 import type { Preset } from '../presets/preset';
 import type { Organization } from './state';
 
@@ -67,7 +77,8 @@ export type OrganizationCommand =
   | { readonly type: 'AssignRateCard'; readonly rateCard: string }
   | { readonly type: 'SetMemberRole'; readonly userId: string; readonly role: Role; readonly by: Role | null }
   | { readonly type: 'RemoveMember'; readonly userId: string; readonly by: Role | null }
-  | { readonly type: 'CloseOrganization'; readonly reason: string };
+  | { readonly type: 'CloseOrganization'; readonly reason: string }
+  | { readonly type: 'RecordAccessRefusal'; readonly refusal: AccessRefusal };
 
 /** What a refund needs to know of the consumption it gives back. */
 export interface RefundableCharge {

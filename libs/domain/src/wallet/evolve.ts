@@ -79,6 +79,8 @@ const applyOwn = (organization: Organization, event: OwnEvent): void => {
   switch (event.type) {
     case 'OrganizationCreated':
     case 'CommandAnswered':
+    case 'AccessRefused':
+    case 'HoldRefused':
     case 'LotExpired':
     case 'GrantVoided':
     case 'BalanceReduced':

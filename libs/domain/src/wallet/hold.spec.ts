@@ -85,6 +85,23 @@ describe('a hold', () => {
       .balance({ held: '4', available: '6' });
   });
 
+  test('INV-AUD-6: refused for want of credits, it is on record with what it was decided on', () => {
+    const figures = { wallet: 'credits', code: 'out_of_credits', serviceType: null, policyVersion: 1 };
+    given(granted('lot', '10'), authorizeHold('h', '4'))
+      .when(authorizeHold('more', '6.5'))
+      .thenRefusedOnRecord(
+        'out_of_credits',
+        event('HoldRefused', { ...figures, holdId: null, required: amount('6.5'), available: amount('6') }),
+      )
+      .when(extendHold('h', later(START, { days: 1 }), '7'))
+      .thenRefusedOnRecord(
+        'out_of_credits',
+        event('HoldRefused', { ...figures, holdId: 'h', required: amount('7'), available: amount('6') }),
+      )
+      .when(authorizeHold('nothing', '0'))
+      .thenRefusedOnRecord('amount_out_of_range');
+  });
+
   test('INV-LOT-15: may go below zero up to the overdraft limit, and no further', () => {
     withLimit('5')
       .given(granted('lot', '10'))

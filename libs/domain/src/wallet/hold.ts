@@ -8,12 +8,13 @@ import {
   type Instant,
   NO_CREDITS,
   refuse,
+  refuseOnRecord,
   shift,
   sum,
 } from '@drawdown/kernel';
-import { holdDocument, type LotMove, movesOf, type Slice } from '../events';
+import { holdDocument, type LotMove, movesOf, type OwnEvent, type Slice } from '../events';
 import { book } from './booking';
-import type { CommandRule, DueRule, Refusal } from './commands';
+import type { CommandRule, DueRule, Outcome, Refusal } from './commands';
 import { ANY_CHARGE, availableTo, type ChargeScope, drawDown } from './draw-down';
 import { notFound } from './refusals';
 import { type Hold, holdOf, type Organization, type Wallet, walletNamed, walletOf } from './state';
@@ -24,24 +25,34 @@ const scopeOf = (organization: Organization, serviceType: string | null): Charge
   modelTiers: organization.modelTiers,
 });
 
-/** What is set aside for `amount`: lots in draw order, the rest against the overdraft limit; or the refusal (INV-HLD-2). */
+/** What is set aside for `amount`: lots in draw order, the rest against the overdraft limit; or what there is where that is too little (INV-HLD-2). */
 const setAside = (
   wallet: Wallet,
   amount: Credits,
   charge: ChargeScope,
   now: Instant,
-): { slices: Slice[]; overdraft: Credits } | { refusal: Refusal } => {
+): { slices: Slice[]; overdraft: Credits } | { available: Credits } => {
   const available = availableTo(wallet, charge, now);
   const allowed = credits(available + wallet.policy.overdraftLimit);
-  if (amount > allowed) {
-    const figures = { required: format(amount), available: format(available) };
-    const detail = `${figures.required} ${wallet.unit} are required, ${figures.available} are available; top up or hold less`;
-    return { refusal: { code: 'out_of_credits', detail, more: figures } };
-  }
+  if (amount > allowed) return { available };
   // What open holds may overdraw already counts against the lots that are still free.
   const slices = drawDown(wallet, amount, charge, now);
   return { slices, overdraft: credits(amount - sum(slices.map((slice) => slice.amount))) };
 };
+
+/** The refusal of a hold for want of credits, on record with what it was decided on (INV-AUD-6). */
+const refuseHold = (wallet: Wallet, required: Credits, available: Credits, about: AboutHold): Outcome => {
+  const figures = { required: format(required), available: format(available) };
+  const detail = `${figures.required} ${wallet.unit} are required, ${figures.available} are available; top up or hold less`;
+  const code = 'out_of_credits';
+  const { key, policyVersion } = wallet;
+  return refuseOnRecord<OwnEvent, Refusal>(
+    { code, detail, more: figures },
+    { type: 'HoldRefused', data: { ...about, wallet: key, code, required, available, policyVersion } },
+  );
+};
+
+type AboutHold = Pick<Extract<OwnEvent, { type: 'HoldRefused' }>['data'], 'holdId' | 'serviceType' | 'reference'>;
 
 const latestEnd = (wallet: Wallet, now: Instant): Instant =>
   shift(now, BigInt(wallet.policy.maxHoldSeconds) * 1_000_000n);
@@ -64,9 +75,11 @@ export const authorizeHold: CommandRule<'AuthorizeHold'> = {
     const badEnd = refusedEnd(wallet, expiresAt, now);
     if (badEnd !== null) return refuse(badEnd);
     const aside = setAside(wallet, command.amount, scopeOf(organization, command.serviceType), now);
-    if ('refusal' in aside) return refuse(aside.refusal);
-    const holdId = derivedId('hold', organization.id, commandId);
     const { serviceType, reference } = command;
+    if ('available' in aside) {
+      return refuseHold(wallet, command.amount, aside.available, { holdId: null, serviceType, reference });
+    }
+    const holdId = derivedId('hold', organization.id, commandId);
     return accept({
       type: 'HoldAuthorized',
       data: { holdId, wallet: wallet.key, ...aside, expiresAt, serviceType, reference },
@@ -102,15 +115,17 @@ export const extendHold: CommandRule<'ExtendHold'> = {
         detail: 'extend by more than 0 credits, or leave it out',
       });
     }
+    const { id: holdId, serviceType, reference } = hold;
+    const more = command.amount ?? NO_CREDITS;
     const aside =
-      command.amount === null
+      more === NO_CREDITS
         ? { slices: [], overdraft: NO_CREDITS }
-        : setAside(wallet, command.amount, scopeOf(organization, hold.serviceType), now);
-    if ('refusal' in aside) return refuse(aside.refusal);
+        : setAside(wallet, more, scopeOf(organization, serviceType), now);
+    if ('available' in aside) return refuseHold(wallet, more, aside.available, { holdId, serviceType, reference });
     return accept({
       type: 'HoldExtended',
       data: {
-        holdId: hold.id,
+        holdId,
         wallet: hold.wallet,
         ...aside,
         expiresAt: command.expiresAt,

@@ -7,6 +7,7 @@ import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { CONTROLLERS } from '../http.module';
 import { OwnOrganizations } from '../me/own-organizations';
+import { AccessRefusals } from '../organizations/access-refusals';
 import { Replays } from '../server/replays';
 import { PrometheusMetrics } from '../server/metrics';
 import { Readiness } from '../server/readiness';
@@ -37,7 +38,8 @@ export const schemaFiles = async (): Promise<ReadonlyMap<string, object>> => {
 /** The controllers alone, over nothing: describing them asks them nothing. */
 const openApiDocument = async (): Promise<object> => {
   const nothing = { useValue: {} };
-  const needed = [CommandBus, QueryBus, CatalogueView, ReadModels, Sending, OwnOrganizations, Replays, HttpSettings];
+  const shared = [Sending, OwnOrganizations, Replays, AccessRefusals, HttpSettings];
+  const needed = [CommandBus, QueryBus, CatalogueView, ReadModels, ...shared];
   const operations = [Readiness, PrometheusMetrics, OpenApi];
   const module: DynamicModule = {
     module: class Described {},

@@ -1,16 +1,26 @@
-import { CatalogueView } from '@drawdown/commands';
-import { type AccessRequest, accessView, type CaptureUsage, checkAccess, holdDocument } from '@drawdown/domain';
+import { CatalogueView, type Shown } from '@drawdown/commands';
+import {
+  type AccessDecision,
+  type AccessRequest,
+  accessView,
+  type CaptureUsage,
+  checkAccess,
+  holdDocument,
+  refusalToRecord,
+} from '@drawdown/domain';
+import { CATALOGUE, coverBoth, formatPosition, positionOf } from '@drawdown/kernel';
 import { ReadModels } from '@drawdown/projections';
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { organizationOf } from '../access/caller';
+import { organizationIdOf, organizationOf, senderOf } from '../access/caller';
 import { readShape } from '../fields/read-shape';
 import { creditsOf, instantOf, optional, quantityOf } from '../fields/values';
 import { finding } from '../problems/problem';
 import { pageOf, readingOf } from '../reads/reading';
-import { readAnswer, Sending } from '../server/sending';
+import { readAnswer, Sending, shownAnswer } from '../server/sending';
 import { HttpSettings } from '../server/settings';
+import { AccessRefusals } from './access-refusals';
 import { ended, refuseMeaningless, zero } from './meaning';
 import {
   CaptureHoldBody,
@@ -48,6 +58,12 @@ const captureUsageOf = (body: CaptureUsageBody): CaptureUsage => ({
   taskId: body.task_id ?? null,
 });
 
+/** An access decision, and how far the catalogue was whose prices it goes by. */
+interface Judged {
+  readonly decision: AccessDecision;
+  readonly pricedAt: number;
+}
+
 /** Whether something may be used, and credits set aside for it. */
 @ApiTags('Access and holds')
 @Controller('v1/organizations/:org')
@@ -55,6 +71,7 @@ export class HoldsController {
   constructor(
     private readonly sending: Sending,
     private readonly settings: HttpSettings,
+    private readonly refusals: AccessRefusals,
     @Inject(CatalogueView) private readonly catalogue: CatalogueView,
     @Inject(ReadModels) private readonly models: ReadModels,
   ) {}
@@ -62,7 +79,7 @@ export class HoldsController {
   @Post('check')
   @HttpCode(200)
   @ApiOperation({ summary: 'May this service be used now? Sets no credits aside' })
-  check(@Body() body: CheckBody, @Req() request: FastifyRequest, @Query() { after }: ReadQuery) {
+  async check(@Body() body: CheckBody, @Req() request: FastifyRequest, @Query() { after }: ReadQuery) {
     const asked: AccessRequest = {
       serviceType: body.service_type,
       model: body.model ?? null,
@@ -70,10 +87,20 @@ export class HoldsController {
       userId: body.user_id ?? null,
       estimate: optional(body.estimate, estimateOf),
     };
-    return this.sending.show(request, after, (organization, now) => {
+    const shown = await this.sending.look(request, after, (organization, now) => {
       const card = organization.rateCard === null ? undefined : this.catalogue.compiledCard(organization.rateCard);
-      return accessView(checkAccess(organization, card, asked, now));
+      return { decision: checkAccess(organization, card, asked, now), pricedAt: this.catalogue.covered };
     });
+    const { decision } = shown.value;
+    if (!decision.allowed) await this.keepRefusal(request, asked, shown);
+    return shownAnswer({ value: accessView(decision), asOf: shown.asOf });
+  }
+
+  private async keepRefusal(request: FastifyRequest, asked: AccessRequest, { value, asOf }: Shown<Judged>) {
+    const position = coverBoth(asOf.position, positionOf(CATALOGUE, value.pricedAt));
+    const at = { position: formatPosition(position), time: asOf.time };
+    const refusal = refusalToRecord(asked, value.decision, at);
+    if (refusal !== null) await this.refusals.record(organizationIdOf(request), refusal, senderOf(request));
   }
 
   @Get('holds')

@@ -62,8 +62,15 @@ export class Sending {
 
   /** Shows the organization of the path as its ledger has it, not before `after`. */
   async show(request: FastifyRequest, after: string | undefined, view: Showing): Promise<JsonObject> {
+    return shownAnswer(await this.look(request, after, view));
+  }
+
+  /** What `view` makes of the organization of the path as its ledger has it, not before `after`. */
+  async look<T>(request: FastifyRequest, after: string | undefined, view: View<T>): Promise<Shown<T>> {
     const seen = optional(after, positionFrom);
-    return shownAnswer(await this.queries.execute(new ReadOrganization(organizationIdOf(request), seen, view)));
+    const shown = await this.queries.execute(new ReadOrganization(organizationIdOf(request), seen, view));
+    if (shown === undefined) throw notFound();
+    return shown;
   }
 
   /** What read models are asked with, on a route where the gate did not look at the organization. */
@@ -84,7 +91,7 @@ export class Sending {
 export type Showing = View<JsonObject | undefined>;
 export type Moment = OrganizationAsOf<unknown>['when'];
 
-const shownAnswer = (shown: Shown<JsonObject | undefined> | undefined): JsonObject => {
+export const shownAnswer = (shown: Shown<JsonObject | undefined> | undefined): JsonObject => {
   if (shown?.value === undefined) throw notFound();
   // Added to the view's own document: a key after a spread is what V8 has no fast way for.
   const document: Record<string, Json> = shown.value;

@@ -1,5 +1,5 @@
 import type { CommandOf, CommandType, OrganizationCommand } from '@drawdown/domain';
-import { amount, instant, policy, preset, START } from '@drawdown/domain/testing';
+import { amount, instant, measured, policy, preset, START } from '@drawdown/domain/testing';
 import { SENDER, used } from '../testing';
 import { type Asked, type CommandRecord, readCommandRecord, writeCommandRecord } from './command-record';
 
@@ -67,6 +67,26 @@ const COMMANDS: { readonly [T in CommandType]: readonly Omit<CommandOf<T>, 'type
     { userId: 'u', by: null },
   ],
   CloseOrganization: [{ reason: 'over' }],
+  RecordAccessRefusal: [
+    {
+      refusal: {
+        ...{ code: 'out_of_credits', wallet: 'credits', available: amount('0.5'), required: MOST },
+        asked: {
+          ...{ serviceType: 'llm_call', model: 'm', workspaceId: 'w', userId: 'u' },
+          estimate: { quantities: [['tokens', measured('0.000000001')]], unit: null },
+        },
+        nextSteps: [{ action: 'wait_for_reset', at: START }, { action: 'top_up' }],
+        asOf: { position: '0.7~c.3', time: START },
+      },
+    },
+    {
+      refusal: {
+        ...{ code: 'no_rate', wallet: null, available: amount('0'), required: amount('0'), nextSteps: [] },
+        asked: { serviceType: 's', model: null, workspaceId: null, userId: null, estimate: null },
+        asOf: { position: '0.7', time: START },
+      },
+    },
+  ],
 };
 
 const all = Object.entries(COMMANDS).flatMap(([type, variants]) =>

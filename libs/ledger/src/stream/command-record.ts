@@ -42,6 +42,7 @@ const COMMANDS: Readonly<Record<OrganizationCommand['type'], true>> = {
   SetMemberRole: true,
   RemoveMember: true,
   CloseOrganization: true,
+  RecordAccessRefusal: true,
 };
 
 export const writeCommandRecord = ({ asked, sender, afterCatalogue, reply }: CommandRecord): StreamRecord => {

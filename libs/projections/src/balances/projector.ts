@@ -195,6 +195,8 @@ const applyOwn = (organization: OrganizationDeltas, event: OwnEvent, { bookedAt,
     case 'BalanceReduced':
     case 'ChargeRefunded':
     case 'CommandAnswered':
+    case 'AccessRefused':
+    case 'HoldRefused':
       return;
     default:
       unreachable(event);
