@@ -19,7 +19,7 @@ export interface CliProcess {
 
 /** The command line program as a process of its own; its environment has the key, and what is given. */
 export const startCli = (words: readonly string[], environment: Readonly<Record<string, string>> = {}): CliProcess =>
-  started(process.execPath, [CLI, ...words], { PATH: process.env['PATH'], ...environment });
+  started(process.execPath, [CLI, ...words], { PATH: process.env['PATH'], TZ: process.env['TZ'], ...environment });
 
 /** The same as the handbook tells operators to call it. */
 export const startNpx = (words: readonly string[], environment: Readonly<Record<string, string>> = {}): CliProcess =>

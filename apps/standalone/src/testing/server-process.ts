@@ -67,6 +67,7 @@ export class ServerProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         PATH: process.env['PATH'],
+        TZ: process.env['TZ'],
         PORT: String(taken),
         DRAWDOWN_DATA: dataFolder,
         DRAWDOWN_ADMIN_KEY: ADMIN_KEY,

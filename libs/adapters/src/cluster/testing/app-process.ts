@@ -172,7 +172,7 @@ export class AppProcess {
     const [program = '', ...rest] = [...diesWithUs(), process.execPath, ...NODE_FLAGS, file, ...words];
     const child = spawn(program, rest, {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env['PATH'], ...environment },
+      env: { PATH: process.env['PATH'], TZ: process.env['TZ'], ...environment },
       detached: true, // a Ctrl-C at the terminal is for whoever stops all in order
     });
     this.child = child;
