@@ -5,7 +5,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { listens, Script } from './testing/script';
 
 const READY_MAX_MS = 90_000;
-const STOP_MAX_MS = 20_000;
+const STOP_MAX_MS = 60_000;
 
 let folder: string;
 let script: Script | undefined;

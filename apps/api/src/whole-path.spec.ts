@@ -75,10 +75,10 @@ beforeAll(async () => {
   api = await openApi({ ...shared, database });
   other = await openApi({ ...shared, database, store: heldUp(store) });
   url = await api.getUrl();
-  for (let tries = 0; (await call('GET', '/readyz')).status !== 200 && tries < 500; tries++) {
+  for (let tries = 0; (await call('GET', '/readyz')).status !== 200 && tries < 2_000; tries++) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-}, 60_000);
+}, 90_000);
 afterAll(async () => {
   await Promise.all([api.close(), other.close()]);
   for (const stop of stops) await stop();

@@ -59,19 +59,37 @@ const start = (file: string, ...words: string[]) => {
   return { child, ended };
 };
 
+const TRIES_MAX = 4;
+
+/**
+ * What the import of the second file answers, and how much more memory it takes than that of the first: the least of a few
+ * tries, since when garbage is collected is chance on a busy machine, and what is kept is kept each time.
+ */
+const compared = async (less: string, more: string, enoughKib: number) => {
+  const once = async (...words: string[]) => {
+    const [before, after] = [await start(less, ...words).ended, await start(more, ...words).ended];
+    return { answer: after.answer, growthKib: after.peakKib - before.peakKib };
+  };
+  const { answer, growthKib: first } = await once();
+  let growthKib = first;
+  for (let tries = 1; growthKib > enoughKib && tries < TRIES_MAX; tries++)
+    growthKib = Math.min(growthKib, (await once('--restart')).growthKib);
+  return { answer, growthKib };
+};
+
 test('BAD-015: a line of 100 MB is reported, those around it are imported, and memory hardly grows', async () => {
   const plain = fileWith('plain.csv', `at,in\n${rows(0, 4000)}`);
   const long = fileWith('long.csv', `at,in\n${rows(0, 2000)}`);
   const part = '7'.repeat(LONG_LINE_BYTES / 100);
   for (let i = 0; i < 100; i++) appendFileSync(long, part);
   appendFileSync(long, `\n${rows(2000, 2000)}`);
-  const [before, after] = [await start(plain).ended, await start(long).ended];
-  expect(after.answer).toMatchObject({ lines: 4001, accepted: 4000, rejected: 1 });
+  const { answer, growthKib } = await compared(plain, long, GROWTH_MAX_KIB);
+  expect(answer).toMatchObject({ lines: 4001, accepted: 4000, rejected: 1 });
   expect(JSON.parse(readFileSync(`${long}.errors.ndjson`, 'utf8'))).toMatchObject({
     line: 2002,
     code: 'payload_too_large',
   });
-  expect(after.peakKib - before.peakKib).toBeLessThanOrEqual(GROWTH_MAX_KIB);
+  expect(growthKib).toBeLessThanOrEqual(GROWTH_MAX_KIB);
 });
 
 test('a file eight times as long takes hardly more memory', async () => {
@@ -79,9 +97,9 @@ test('a file eight times as long takes hardly more memory', async () => {
     fileWith('short.csv', `at,in\n${rows(0, 10_000)}`),
     fileWith('more.csv', `at,in\n${rows(0, 80_000)}`),
   ];
-  const [before, after] = [await start(short).ended, await start(long).ended];
-  expect(after.answer).toMatchObject({ lines: 80_000, accepted: 80_000 });
-  expect(after.peakKib - before.peakKib).toBeLessThanOrEqual(2 * GROWTH_MAX_KIB);
+  const { answer, growthKib } = await compared(short, long, 2 * GROWTH_MAX_KIB);
+  expect(answer).toMatchObject({ lines: 80_000, accepted: 80_000 });
+  expect(growthKib).toBeLessThanOrEqual(2 * GROWTH_MAX_KIB);
 });
 
 test('an interrupted import says so, and goes on when it is run again', async () => {

@@ -32,7 +32,7 @@ test('positions are in body and header, and a read waits for them', async () => 
     'read_model_behind',
     '1',
   ]);
-}, 10_000);
+});
 
 /** Every read of the catalogue, and one of each kind that has a catalogue beside it. */
 const catalogueReads = async (): Promise<readonly (readonly [string, string, object?])[]> => {
@@ -77,7 +77,7 @@ test('BAD-117: every read is behind a position that the catalogue has not reache
     }),
   );
   expect(answers).toEqual(reads.map(([, path]) => [path, 503, 'read_model_behind', '1']));
-}, 15_000);
+});
 
 test('pages of lots neither skip nor repeat while lots are added', async () => {
   const before = (await lots()).map(({ id }) => id);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PostgresServer } from '@drawdown/adapters/postgres/testing/postgres-server';
 import { Client } from 'pg';
+import { allowance } from './testing/allowance';
 import { headOf, must, type Reply, send } from './testing/api';
 import { checkBooks, endLoads, outcomes, startLoad } from './testing/load/scene';
 import { ServerProcess } from './testing/server-process';
@@ -18,7 +19,7 @@ const WAIT_MAX_MS = 60_000;
 const MEANWHILE = 60;
 /** For what a few seconds of load leave behind. */
 const CATCH_UP_MAX_MS = 60_000;
-/** FLT-44. */
+/** FLT-44, on a machine that does nothing else. */
 const UNAVAILABLE_MAX_MS = 2_000;
 
 let folder: string;
@@ -177,7 +178,7 @@ test('FLT-44: with both connections held by slow queries, a read is told so in t
     const { begun } = generator;
     const from = performance.now();
     expect(await readTransactions(server.url)).toMatchObject({ status: 503, body: { code: 'unavailable' } });
-    expect(performance.now() - from).toBeLessThan(UNAVAILABLE_MAX_MS);
+    expect(performance.now() - from).toBeLessThan(UNAVAILABLE_MAX_MS * allowance());
     await until('operations go on', WAIT_MAX_MS, () => generator.begun > begun + MEANWHILE);
     await other.query('COMMIT');
     for (const { status } of await Promise.all(held)) expect([200, 503]).toContain(status);

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type KafkaBroker, startKafkaBroker } from '@drawdown/adapters/kafka/testing/broker';
+import { allowance } from './testing/allowance';
 import { send } from './testing/api';
 import { charge } from './testing/forms/charge';
 import { chargedIn, KafkaService, messageOf, type ReadRecord } from './testing/forms/kafka-service';
@@ -136,9 +137,10 @@ test('FLT-30: it starts without its Kafka and consumes once that is there; with 
   await kafka.kill();
   const second = await stopped(server);
   for (const { exit, tookMs, output } of [first, second]) {
+    process.stdout.write(`from Kafka: stopped in ${tookMs.toFixed(0)} ms without it\n`);
     if (exit.code !== 0) process.stdout.write(output);
     expect(exit).toEqual({ code: 0, signal: null });
-    expect(tookMs).toBeLessThan(STOP_MAX_MS);
+    expect(tookMs).toBeLessThan(STOP_MAX_MS * allowance()); // in time by its own clock: else the code is 1
   }
 }, 300_000);
 

@@ -107,7 +107,7 @@ test('FLT-09: stopped under load, it ends in time with code 0 and loses nothing'
   await generator.stop();
   await checkBooks(again.url, journal.read());
   expect(exit).toEqual({ code: 0, signal: null });
-  expect(tookMs).toBeLessThan(STOP_MAX_MS);
+  expect(tookMs).toBeLessThan(STOP_MAX_MS * allowance()); // in time by its own clock: else the code is 1
   const drained = /"seconds":([\d.]+),"msg":"what was accepted is finished"/.exec(server.output)?.[1];
   expect(Number(drained)).toBeLessThanOrEqual(tookMs / 1000);
 });

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
+import { allowance } from './testing/allowance';
 import { type Reply, send } from './testing/api';
 import { callingAt } from './testing/calling';
 import { charge } from './testing/forms/charge';
@@ -25,7 +26,7 @@ const BACKLOG = 60 * LIVE_PER_S;
 const CHUNK = 1_000;
 /** From the catalogue of faults. */
 const TIMES_LIVE = 5;
-/** A read of a server that hangs: the wait for a position, a sign of life, and a machine that others use. */
+/** A read of a server that hangs: the wait for a position, and a sign of life. */
 const TOLD_MAX_MS = 9_000;
 /** What usage may take meanwhile: its client gives up later. */
 const CHARGED_MAX_MS = 5_000;
@@ -98,10 +99,11 @@ describe('FLT-41: the read database', () => {
     try {
       const reads = ['/wallets/credits', '/transactions', '/transactions?kind=grant', `/holds?after=${position}`];
       const answers = Promise.all(reads.map((read) => timed(send(base(organization) + read, 'GET'))));
-      for (let n = 0; n < MEANWHILE; n++) expect(await chargeOne(organization)).toBeLessThan(CHARGED_MAX_MS);
+      for (let n = 0; n < MEANWHILE; n++)
+        expect(await chargeOne(organization)).toBeLessThan(CHARGED_MAX_MS * allowance());
       for (const { status, body, ms } of await answers) {
         expect({ status, code: body['code'] }).toEqual({ status: 503, code: 'unavailable' });
-        expect(ms).toBeLessThan(TOLD_MAX_MS);
+        expect(ms).toBeLessThan(TOLD_MAX_MS * allowance());
       }
       await until('the api says so', WAIT_MAX_MS, async () => !(await isUp('api', 'database')));
     } finally {
@@ -122,10 +124,10 @@ describe('FLT-41: the read database', () => {
     try {
       for (let n = 0; n < BACKLOG; n += CHUNK) await producer.send(usages(organization, CHUNK));
       await until('all of it is charged', WAIT_MAX_MS, async () => (await charges()) >= chargedBefore + BACKLOG);
-      expect(await chargeOne(organization)).toBeLessThan(CHARGED_MAX_MS);
+      expect(await chargeOne(organization)).toBeLessThan(CHARGED_MAX_MS * allowance());
       const read = await timed(send(`${base(organization)}/wallets/credits`, 'GET'));
       expect(read).toMatchObject({ status: 503, body: { code: 'unavailable' } });
-      expect(read.ms).toBeLessThan(TOLD_MAX_MS);
+      expect(read.ms).toBeLessThan(TOLD_MAX_MS * allowance());
       await until('how far behind it is is told', WAIT_MAX_MS, async () => (await lag()) > 0);
     } finally {
       await postgres().again();
@@ -180,17 +182,17 @@ describe('FLT-30, FLT-31: the broker', () => {
       expect((await walletOf(cluster.url, organization)).settled).toBe(before.settled);
       const read = await timed(send(`${base(organization)}/transactions?after=${before.position}`, 'GET'));
       expect(read).toMatchObject({ status: 200, body: { as_of: { position: expect.any(String) as string } } });
-      expect(read.ms).toBeLessThan(TOLD_MAX_MS);
+      expect(read.ms).toBeLessThan(TOLD_MAX_MS * allowance());
       // A check is a read of what is shown: no record carries it, so that it needs no broker.
       const check = { service_type: 'compute', estimate: { quantity: '1', unit: 'hours' } };
       const checked = await timed(send(`${base(organization)}/check?after=${before.position}`, 'POST', check));
       expect(checked).toMatchObject({ status: 200, body: { allowed: true, available: before.settled } });
       expect(checked.body['as_of']).toMatchObject({ position: expect.any(String) as string });
-      expect(checked.ms).toBeLessThan(TOLD_MAX_MS);
+      expect(checked.ms).toBeLessThan(TOLD_MAX_MS * allowance());
       // One that refuses is told as well, and recorded when that can be done.
       const denied = await demand('6000');
       expect(denied).toMatchObject({ status: 200, body: { allowed: false, code: 'out_of_credits' } });
-      expect(denied.ms).toBeLessThan(TOLD_MAX_MS);
+      expect(denied.ms).toBeLessThan(TOLD_MAX_MS * allowance());
       for (const { status, body, headers } of await refused) {
         expect({ status, code: body['code'] }).toEqual({ status: 503, code: 'unavailable' });
         expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { AppProcess } from '@drawdown/adapters/cluster/testing/app-process';
 import { startStoreProcess, storeUrl } from '@drawdown/adapters/cluster/testing/store-process';
+import { allowance } from './testing/allowance';
 import { send } from './testing/api';
 import { charge } from './testing/forms/charge';
 import { chargesIn, leftAfter, makeOrganizations, untilLeft, usageOf, walletOf } from './testing/forms/organizations';
@@ -10,8 +11,8 @@ import { metricSum } from './testing/metrics';
 import { ADMIN_KEY, ServerProcess } from './testing/server-process';
 import { until } from './testing/until';
 
-/** FLT-21: the own timer for an append is 5 s. On a machine that others use, everything takes longer. */
-const ANSWER_MAX_MS = 9_000;
+/** FLT-21: the own timer for an append. */
+const ANSWER_MAX_MS = 5_000;
 const BACK_MAX_MS = 60_000;
 const COMMANDS = 6;
 const USAGES = 4;
@@ -80,14 +81,14 @@ test('FLT-21: while its store is frozen commands are unavailable within seconds;
   store.freeze();
   for (const answer of await Promise.all(repeatables.map((send) => send()))) {
     expect(answer).toMatchObject({ status: 503, retryAfter: expect.stringMatching(/^\d+$/) as string });
-    expect(answer.ms).toBeLessThan(ANSWER_MAX_MS);
+    expect(answer.ms).toBeLessThan(ANSWER_MAX_MS * allowance());
     expect(answer.text).not.toContain('nothing happened');
   }
-  const ready = await send(`${url}/readyz`, 'GET');
-  expect(ready.status).toBe(503);
-  expect(ready.body['checks']).toMatchObject({
-    ledger: { ok: false, reason: expect.stringMatching(/the event store does not answer/) as string },
-    event_store: { ok: false, reason: expect.stringMatching(/no answer/) as string },
+  await until('readiness says why', BACK_MAX_MS, async () => {
+    const { status, body } = await send(`${url}/readyz`, 'GET');
+    const checks = body['checks'] as Record<string, { readonly reason: string | null }>;
+    const [ledger, eventStore] = ['ledger', 'event_store'].map((name) => checks[name]?.reason ?? '');
+    return status === 503 && /the event store does not answer/.test(ledger ?? '') && /no answer/.test(eventStore ?? '');
   });
   expect(await metricSum(url, 'append_total', 'outcome="ambiguous"')).toBeGreaterThan(0);
 

@@ -6,14 +6,14 @@ import { makeWorld } from './testing/bad-input-world';
 
 /** What fetch cannot send: bytes that are no request, or no honest one. */
 let server: InMemoryServer;
-let port: number;
+/** Waits half a second for a request: less than it may take on a busy machine until an honest one has come. */
+let hasty: InMemoryServer;
 
 beforeAll(async () => {
-  server = await openInMemory({ requestTimeoutMs: 500 });
+  [server, hasty] = await Promise.all([openInMemory(), openInMemory({ requestTimeoutMs: 500 })]);
   await makeWorld(server);
-  port = Number(new URL(server.url).port);
 });
-afterAll(() => server.close());
+afterAll(() => Promise.all([server.close(), hasty.close()]));
 
 interface Raw {
   readonly status: number;
@@ -33,8 +33,8 @@ const isWhole = (text: string): boolean => {
 };
 
 /** Sends bytes and reads until the connection ends, or its answer is whole. */
-const exchange = async (bytes: string | Buffer): Promise<Raw> => {
-  const socket = connect(port, '127.0.0.1');
+const exchange = async (bytes: string | Buffer, { url } = server): Promise<Raw> => {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
   let text = '';
   let closed = false;
   socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
@@ -56,7 +56,7 @@ const exchange = async (bytes: string | Buffer): Promise<Raw> => {
 
 test('BAD-006: a body that never ends is 408, and the connection is closed', async () => {
   const start = `POST /v1/events HTTP/1.1\r\n${AUTHORIZED}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n[{"a"\r\n`;
-  const { status, body, closed } = await exchange(start);
+  const { status, body, closed } = await exchange(start, hasty);
   expect({ status, code: body['code'], closed }).toEqual({ status: 408, code: 'request_timeout', closed: true });
 });
 
@@ -145,9 +145,9 @@ const longestBlock = async (payload: string): Promise<number> => {
 test('none of it blocks the event loop for more than 50 ms', async () => {
   const wide = `{${Array.from({ length: 300_000 }, (_, i) => `"k${String(i)}":1`).join(',')}}`;
   for (const body of ['['.repeat(4_000_000), wide]) {
-    // The best of a few: a busy machine may stop any process for that long.
+    // The best of some: a busy machine may stop any process for that long.
     const blocks: number[] = [];
-    while (blocks.length < 5 && !blocks.some((ms) => ms < 50)) blocks.push(await longestBlock(body));
+    while (blocks.length < 20 && !blocks.some((ms) => ms < 50)) blocks.push(await longestBlock(body));
     expect(Math.min(...blocks)).toBeLessThan(50);
   }
 });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { AppProcess } from '@drawdown/adapters/cluster/testing/app-process';
 import { type EventStoreDbDouble, startDouble } from '@drawdown/adapters/eventstoredb/testing/double';
+import { allowance } from '@drawdown/adapters/testing/allowance';
 import { freePorts } from '@drawdown/adapters/testing/ports';
 
 /** FLT-09: so long a process that is asked to stop may take. */
@@ -68,7 +69,8 @@ test.each(PROCESSES)('%s waits for an event store that is away, says so, and end
   const process = started(name);
   await says(process, '/readyz', 'waits for event_store');
   expect(await textAt(process, '/livez')).toContain('200');
-  expect(await textAt(process, '/metrics')).toContain('drawdown_dependency_up{dependency="event_store"} 0');
+  // It waits before it has asked for the first time.
+  await says(process, '/metrics', 'drawdown_dependency_up{dependency="event_store"} 0');
   if (name === 'api') {
     const asked = await fetch(`${process.url}/v1/presets`);
     expect([asked.status, asked.headers.get('retry-after')]).toEqual([503, '1']);
@@ -79,7 +81,7 @@ test.each(PROCESSES)('%s waits for an event store that is away, says so, and end
   else await says(process, '/readyz', '"start":{"ok":true');
   const asked = performance.now();
   expect(await process.stop()).toBe(0);
-  expect(performance.now() - asked).toBeLessThan(STOP_MAX_MS);
+  expect(performance.now() - asked).toBeLessThan(STOP_MAX_MS * allowance()); // in time by its own clock: else the code is 1
   expect(process.ownEnds).toEqual([]);
 });
 

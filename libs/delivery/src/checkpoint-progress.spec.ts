@@ -35,7 +35,9 @@ const projectorElsewhere = async (projector = MODEL): Promise<ProjectorRunner<Co
   });
   runners.push(runner);
   await runner.start();
-  await until(() => runner.serving('sums').then(() => true, () => false), 'the read model answers'); // prettier-ignore
+  // The database says so in a transaction after that in which the runner says it.
+  const recorded = new CheckpointProgress(database, [projector], NO_LOG);
+  await until(() => recorded.serving(projector.name).then(() => true, () => false), 'the read model answers'); // prettier-ignore
   return runner;
 };
 
@@ -94,6 +96,33 @@ test('whoever waits while a read model is rebuilt waits for the tables that answ
   await write(store, [['a', 1]]);
   await reached;
   expect(await progress.serving('sums')).toBe('_v1_g2');
+});
+
+test('whoever comes while the checkpoints of another read model are being read is not told that there are none', async () => {
+  const others = counting('others');
+  await projectorElsewhere();
+  await projectorElsewhere(others);
+  let [begun, goOn] = [(): void => undefined, (): void => undefined];
+  const isAsked = new Promise<void>((resolve) => (begun = resolve));
+  const isHeld = new Promise<void>((resolve) => (goOn = resolve));
+  const sql = {
+    query: async <R extends Record<string, unknown>>(...args: Parameters<ReadDatabase['query']>) => {
+      const rows = await database.query<R>(...args);
+      if (!args[0].includes('projection_checkpoints')) return rows;
+      begun();
+      await isHeld;
+      return rows;
+    },
+  };
+  const progress = new CheckpointProgress(sql, [MODEL, others], NO_LOG);
+  await progress.serving('others');
+  const first = progress.reached('sums', 0, 0, ENOUGH_MS);
+  await isAsked;
+  const second = progress.reached('others', 0, 0, ENOUGH_MS);
+  await new Promise((resolve) => setImmediate(resolve)); // it waits now
+  goOn();
+  await write(store, [['a', 1]]);
+  await Promise.all([first, second]);
 });
 
 test('checkpoints are read once for all who wait, and not at all while nobody does', async () => {

@@ -96,13 +96,14 @@ export class CheckpointProgress implements ReadProgress {
 
   private async poll(): Promise<void> {
     while (this.waiting > 0) {
+      const asked = [...this.awaited.keys()];
       try {
         const rows = await this.database.query<Row & { model: string; shard: number; revision: string }>(
           'SELECT model, shard, revision FROM projection_checkpoints WHERE model = ANY($1::text[])',
-          [[...this.awaited.keys()]],
+          [asked],
         );
         this.failing = false;
-        this.seen(rows);
+        this.seen(asked, rows);
       } catch (error) {
         // Whoever waits is told when the time is over.
         if (!this.failing) this.log.warn({ error: String(error) }, 'the checkpoints of the read models cannot be read');
@@ -113,10 +114,14 @@ export class CheckpointProgress implements ReadProgress {
     this.polling = false; // in the same turn in which nobody waited, so that the next one starts it again
   }
 
-  private seen(rows: readonly { readonly model: string; readonly shard: number; readonly revision: string }[]): void {
+  /** Says nothing of models that somebody waits for since it was asked. */
+  private seen(
+    asked: readonly string[],
+    rows: readonly { readonly model: string; readonly shard: number; readonly revision: string }[],
+  ): void {
     const found = new Map(rows.map(({ model, shard, revision }) => [`${model} ${String(shard)}`, Number(revision)]));
-    for (const [model, shards] of this.awaited) {
-      for (const [shard, reached] of shards) {
+    for (const model of asked) {
+      for (const [shard, reached] of this.awaited.get(model) ?? []) {
         const revision = found.get(`${model} ${String(shard)}`);
         if (revision !== undefined) reached.set(revision);
         else this.gone(model, shard, reached);

@@ -173,7 +173,7 @@ test('whatever order, repeats and holes the topic has, the reader has the stream
     }),
     { numRuns: 40 },
   );
-}, 30_000);
+});
 
 test('records that were deleted before they were read come from the store, and the reader goes on (FLT-37)', async () => {
   let isFirst = true;

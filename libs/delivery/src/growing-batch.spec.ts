@@ -98,17 +98,19 @@ const follow = (fails: (revision: number) => boolean): void => {
   follower.start();
 };
 
-beforeEach(() => {
+const begin = (): void => {
   store = inMemoryEventStore();
   database = new SlowDatabase();
   stopping = new AbortController();
   applied = [];
-});
-afterEach(async () => {
+};
+const end = async (): Promise<void> => {
   stopping.abort();
   database.letGo();
   await follower.stop();
-});
+};
+beforeEach(begin);
+afterEach(end);
 
 test('what comes while a batch is being committed is committed together after it', async () => {
   follow(() => false);
@@ -176,22 +178,34 @@ test('FLT-36: what a slow database cannot save in time it is given in smaller pa
   expect(database.failures).toBeLessThanOrEqual(1 + Math.ceil(events / 31));
 });
 
+/** Less than what a rest after a commit of so many milliseconds takes. */
+const SOON_MS = 400;
+const TRIES_MAX = 5;
+
+/** How long something takes while the database rests: the best of a few, a busy machine may stop any process for as long. */
+const inARest = async (something: () => Promise<unknown>): Promise<number> => {
+  for (let [tries, best] = [1, Infinity]; ; tries++) {
+    await commitFirst(SOON_MS);
+    const from = performance.now();
+    await something();
+    best = Math.min(best, performance.now() - from);
+    if (best < SOON_MS || tries === TRIES_MAX) return best;
+    await end();
+    begin();
+  }
+};
+
 test('a full batch ends the rest', async () => {
-  await commitFirst(400);
-  const from = performance.now();
-  await write(
-    store,
-    Array.from({ length: LIMITS.events }, () => ['b', 1]),
-  );
-  await until(() => database.isCommitting);
-  expect(performance.now() - from).toBeLessThan(400);
+  const full = Array.from({ length: LIMITS.events }, () => ['b', 1] as const);
+  const tookMs = await inARest(async () => {
+    await write(store, full);
+    await until(() => database.isCommitting);
+  });
+  expect(tookMs).toBeLessThan(SOON_MS);
   database.letGo();
   await until(() => follower.revision === LIMITS.events);
 });
 
 test('a follower that rests stops at once', async () => {
-  await commitFirst(400);
-  const from = performance.now();
-  await follower.stop();
-  expect(performance.now() - from).toBeLessThan(400);
+  expect(await inARest(() => follower.stop())).toBeLessThan(SOON_MS);
 });

@@ -77,7 +77,7 @@ test('a relay and projectors by themselves make the same read models as one proc
   });
   const page = await models.transactions({ organizationId: 'org_1', now: later(world.now, {}) }, { limit: 500 });
   expect(page.value.data.length).toBeGreaterThan(10);
-}, 30_000);
+});
 
 test('a process is told of a read model that there is not', () => {
   expect(() => started(['balance'])).toThrow('there is no projector balance');

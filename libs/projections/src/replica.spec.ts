@@ -69,7 +69,7 @@ test('FLT-45: a read after a position waits for a replica that lags, or says so,
   expect(waits).toEqual(['read_waits_total caught_up']);
   await late;
   expect(waits).toEqual(['read_waits_total caught_up', 'read_waits_total behind']);
-}, 30_000);
+});
 
 test('FLT-41: what waits for a database that is away is told so, not that it is behind', async () => {
   const store = inMemoryEventStore();
@@ -93,4 +93,4 @@ test('FLT-41: what waits for a database that is away is told so, not that it is 
   away = true;
   await expect(wallet(0)).rejects.toBeInstanceOf(DatabaseUnavailable);
   away = false;
-}, 30_000);
+});

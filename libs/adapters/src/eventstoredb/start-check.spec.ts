@@ -56,9 +56,10 @@ test.each([{ maxCount: 10 }, { maxAge: 3_600 }, { truncateBefore: 1 }])(
 
 test.each([-2_500, 2_500])('a clock that is %d ms apart is refused', async (skew) => {
   const { url } = await double();
-  expect(await problems(checkEventStoreDb(url, { streams, now: () => Date.now() + skew }))).toMatch(
-    /differ by 2\d{3} ms/,
-  );
+  // What asking takes is taken off what they are apart: where a busy machine takes half a second, it says nothing.
+  const refused = async (): Promise<string> =>
+    problems(checkEventStoreDb(url, { streams, now: () => Date.now() + skew }));
+  expect(await eventually(refused)).toMatch(/differ by 2\d{3} ms/);
   await checkEventStoreDb(url, { streams, now: () => Date.now() + Math.sign(skew) * 1_500 });
 });
 
@@ -72,7 +73,7 @@ test('a server that is away, or has trouble, is not unfit: it is asked again lat
   await checkEventStoreDb(url, { streams });
   await stop();
   await expect(checkEventStoreDb(url, { streams })).rejects.toMatchObject({ code: 'store_unavailable' });
-}, 20_000);
+});
 
 test('a server that refuses to be asked is unfit, with the reason and all that is wrong at once', async () => {
   const { url, faults } = await double({ version: '24.10.1' });

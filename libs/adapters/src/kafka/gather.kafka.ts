@@ -1,6 +1,7 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Stream } from '@drawdown/ports';
 import { openKafkaStream } from './kafka-stream';
-import { newName, record } from './testing/reading';
+import { newName, record, until } from './testing/reading';
 import { sharedBroker } from './testing/shared-broker';
 
 const GATHER_MS = 300;
@@ -15,30 +16,45 @@ beforeEach(async () => {
 });
 afterEach(() => stream.close());
 
+/** A busy machine may hold up any record for as long as they gather: the quickest of a few counts. */
+const TRIES_MAX = 5;
+
 test('a record after a silence is read at once; those that come soon after it are read together, and none is missing', async () => {
   const following = new AbortController();
-  const batches: string[][] = [];
-  let firstReadAt = 0;
+  const batches: { readonly texts: readonly string[]; readonly at: number }[] = [];
   const follow = async (): Promise<void> => {
-    for await (const { records } of stream.follow(topic, 0, 0, following.signal)) {
-      firstReadAt ||= performance.now();
-      batches.push(records.map(({ value }) => String(value)));
-      if (batches.flat().length === RECORDS) return;
-    }
+    for await (const { records } of stream.follow(topic, 0, 0, following.signal))
+      batches.push({ texts: records.map(({ value }) => String(value)), at: performance.now() });
   };
+  const read = (): string[] => batches.flatMap(({ texts }) => texts);
+  const sent: string[] = [];
+  const send = async (): Promise<void> => {
+    const text = String(sent.length);
+    sent.push(text);
+    await stream.send(topic, 0, [record(text)]);
+  };
+  const allIsRead = (): Promise<void> => until('all is read', () => read().length === sent.length);
   const done = follow();
-  const from = performance.now();
-  let firstSentAt = 0;
-  for (let i = 0; i < RECORDS; i++) {
-    if (i === 1) firstSentAt = performance.now();
-    await stream.send(topic, 0, [record(String(i))]);
+  done.catch(() => undefined); // rejects after a failure of the test: the stream is closed under it
+  await send();
+  await allIsRead();
+
+  const delays: number[] = [];
+  while (delays.length < TRIES_MAX && !delays.some((ms) => ms < GATHER_MS / 2)) {
+    await pause(2 * GATHER_MS); // a silence
+    await send();
+    const from = performance.now();
+    await allIsRead();
+    delays.push((batches.at(-1)?.at ?? Infinity) - from);
   }
-  await done;
-  const seconds = (performance.now() - from) / 1000;
-  following.abort();
-  expect(batches.flat()).toEqual(Array.from({ length: RECORDS }, (_, i) => String(i)));
-  expect(batches[0]?.length).toBeLessThan(RECORDS);
-  expect(firstReadAt - firstSentAt).toBeLessThan(GATHER_MS / 2);
+  expect(Math.min(...delays)).toBeLessThan(GATHER_MS / 2);
+
+  const [before, from] = [batches.length, performance.now()];
+  for (let i = 0; i < RECORDS; i++) await send();
+  await allIsRead();
   // One, and one more in each time that they gather.
-  expect(batches.length).toBeLessThanOrEqual(2 + (seconds * 1000) / GATHER_MS);
+  expect(batches.length - before).toBeLessThanOrEqual(2 + (performance.now() - from) / GATHER_MS);
+  expect(read()).toEqual(sent);
+  following.abort();
+  await done;
 });

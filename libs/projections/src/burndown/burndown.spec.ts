@@ -169,7 +169,7 @@ test('is as of what all of its read models have, and waits for each of them (INV
   read = await projected(store, database);
   const caughtUp = await read.models.burndown({ ...READING, after }, { wallet: 'credits' });
   expect([caughtUp?.asOf.position, caughtUp?.value.data.at(-1)?.balance]).toEqual([after, '4']);
-}, 20_000);
+});
 
 test('refuses more days than one answer holds', async () => {
   await show(draftsOf(spent()));

@@ -101,7 +101,7 @@ const walletsIn = async (database: ReadDatabase): Promise<ReadonlyMap<string, Su
   return new Map(rows.map(({ id, ...sums }) => [id, sums]));
 };
 
-const untilLevel = async (heads: readonly number[], database: ReadDatabase): Promise<void> => {
+export const untilLevel = async (heads: readonly number[], database: ReadDatabase): Promise<void> => {
   await until('the read models are level', LEVEL_MAX_MS, async () => {
     const rows = await database.query<{ shard: number; revision: string }>(
       'SELECT shard, revision FROM projection_checkpoints',
