@@ -13,6 +13,12 @@ export interface BodyLimits {
 const LIMITS: BodyLimits = { inWork: 16 * MEGABYTE, coming: 128 * MEGABYTE };
 
 /**
+ * Of a process that asks the owners of the shards: what it takes in hand has to be answered by them within 5 s, and is
+ * theirs to decide even when nobody waits for it any more. Some 9,000 usage events.
+ */
+export const LIMITS_ELSEWHERE: BodyLimits = { ...LIMITS, inWork: 2 * MEGABYTE };
+
+/**
  * How many bytes of bodies a process has in hand. What comes on top is refused before it is parsed, and unread where that
  * can be told: to parse what is refused later would take the time of what could be charged (FLT-80).
  */

@@ -8,7 +8,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { FastifyInstance } from 'fastify';
 import { Logger } from 'nestjs-pino';
 import { Gate } from '../access/gate';
-import { BodyRoom } from '../body/body-room';
+import { BodyRoom, LIMITS_ELSEWHERE } from '../body/body-room';
 import { ShapePipe } from '../fields/shape.pipe';
 import { OpenApi } from '../openapi/openapi';
 import { ProblemFilter } from '../problems/problem.filter';
@@ -88,7 +88,7 @@ export const createHttp = async (
     gate: app.get(Gate),
     log: app.get<HttpLog>(HttpLog),
     metrics: app.get(PrometheusMetrics),
-    room: new BodyRoom(app.get(PrometheusMetrics)),
+    room: new BodyRoom(app.get(PrometheusMetrics), app.get(HttpSettings).ownsLedger ? undefined : LIMITS_ELSEWHERE),
     isStopping: () => stopping.begun,
     isStarting: app.get(HttpSettings).isStarting,
   });

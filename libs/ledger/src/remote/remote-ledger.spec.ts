@@ -257,6 +257,30 @@ describe('where nobody answers', () => {
     expect(outcomes).toMatchObject(usages.map(() => ({ outcome: 'charged' })));
   });
 
+  test('FLT-80: while an answer is late one call more at a time is sent to its shard, and to others all', async () => {
+    const { world, workers } = await running();
+    const time = new VirtualTime();
+    const api = await world.api({ sleep: time.sleep });
+    for (const { stop } of workers) await stop();
+    let made = 0;
+    const charge = (organizationId = ACME) =>
+      api.ledger.charge([used(`late-${String((made += 1))}`, '1', { organizationId })], SENDER).then(
+        () => 'charged',
+        (error: unknown) => String(error),
+      );
+    const late = [charge(), charge()];
+    await time.pass(5_000);
+    for (const told of await Promise.all(late)) expect(told).toMatch('outcome is unknown');
+    const probe = charge();
+    expect(await charge()).toMatch('is behind');
+    expect(api.metrics.of('ledger_overloaded_total')).toBe(1);
+    const elsewhere = charge(ORGANIZATIONS[2]);
+    await world.worker();
+    expect([await probe, await elsewhere]).toEqual(['charged', 'charged']);
+    expect(await Promise.all([charge(), charge()])).toEqual(['charged', 'charged']);
+    expect(await availableOf(api, ACME)).toBe('95'); // 100, less all but the one that was refused
+  });
+
   test('replies go on being followed after they could not be', async () => {
     const world = open();
     let failures = 2;

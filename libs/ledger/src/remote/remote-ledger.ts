@@ -23,6 +23,7 @@ import type { Reply } from '../stream/reply-record';
 import { COMMANDS_TOPIC, USAGE_TOPIC } from '../stream/topics';
 import { writeUsageRecord } from '../stream/usage-record';
 import { type AddressOf, Replies, type RepliesPorts, unavailable } from './replies';
+import { ShardFlight } from './shard-flight';
 
 /** After so long without an answer callers are told that the outcome is unknown. */
 const ANSWER_MS = 5_000;
@@ -68,6 +69,8 @@ export interface RemotePorts extends RepliesPorts, RemoteReads {
 /** The ledger of a process that owns no shard: asks their owners over the stream. */
 export class RemoteLedger implements Ledger {
   private readonly replies: Replies;
+  /** By shard. */
+  private readonly flights = new Map<number, ShardFlight>();
   /** By test clock. */
   private readonly settled = new Map<string, Position>();
   readonly read: Ledger['read'];
@@ -109,12 +112,30 @@ export class RemoteLedger implements Ledger {
     );
   }
 
-  private chargeOn(shard: number, usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {
-    return this.replies.call(
-      ANSWER_MS,
-      (addressOf) => this.send(USAGE_TOPIC, shard, this.recordsOf(usages, sender, addressOf)),
-      collecting(usages.length),
-    );
+  private async chargeOn(shard: number, usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {
+    const flight = this.flightTo(shard);
+    const call = flight.begin();
+    try {
+      const result = await this.replies.call(
+        ANSWER_MS,
+        (addressOf) => this.send(USAGE_TOPIC, shard, this.recordsOf(usages, sender, addressOf)),
+        collecting(usages.length),
+        () => flight.overdue(call),
+      );
+      flight.answered(call);
+      return result;
+    } finally {
+      flight.end(call);
+    }
+  }
+
+  private flightTo(shard: number): ShardFlight {
+    let flight = this.flights.get(shard);
+    if (flight === undefined) {
+      flight = new ShardFlight(this.ports.metrics);
+      this.flights.set(shard, flight);
+    }
+    return flight;
   }
 
   /** Usage of an organization that is known to be open is only made durable; about the rest its owner is asked. */

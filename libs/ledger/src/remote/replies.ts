@@ -18,8 +18,12 @@ const UNKNOWN = 'the ledger did not answer in time; the outcome is unknown, send
 /** Where the records of one call are to be answered. */
 export type AddressOf = (place: number) => ReplyAddress;
 
+/** So long the answer to a call is still heard of that nobody waits for: then it is lost, with its worker perhaps. */
+const LATE_MS = 15_000;
+
 interface Call {
   readonly answered: (reply: Reply) => void;
+  readonly isLate?: true;
 }
 
 export interface RepliesPorts {
@@ -60,11 +64,13 @@ export class Replies {
   /**
    * Sends records that ask for replies and waits until `collect` has made a result of those that came. Rejects with
    * `LedgerUnavailable` where that takes longer than `ms`, or where sending fails: what was asked may happen all the same.
+   * Where it takes longer `late` is called, and what that gives once the answer came after all, or is lost.
    */
   async call<T>(
     ms: number,
     send: (addressOf: AddressOf) => Promise<void>,
     collect: (reply: Reply) => T | undefined,
+    late?: () => () => void,
   ): Promise<T> {
     if (this.calls.size >= CALLS_MAX) throw new LedgerUnavailable('too many calls wait; send it again in a moment');
     const call = randomUUID();
@@ -79,14 +85,33 @@ export class Replies {
           else if (result !== undefined) resolve(result);
         };
         this.calls.set(call, { answered });
-        const late = (): void => reject(new LedgerUnavailable(UNKNOWN));
-        this.sleep(ms, { signal: stop, ref: false }).then(late, late);
+        const unknown = (): void => reject(new LedgerUnavailable(UNKNOWN));
+        const overdue = (): void => {
+          unknown();
+          if (late !== undefined) this.hearLate(call, collect, late());
+        };
+        this.sleep(ms, { signal: stop, ref: false }).then(overdue, unknown);
         send(this.addressOf(call, deadline)).catch((error: unknown) => reject(unavailable(error)));
       });
     } finally {
-      this.calls.delete(call);
+      if (this.calls.get(call)?.isLate !== true) this.calls.delete(call);
       done.abort();
     }
+  }
+
+  /** Calls `over` once the answer to a call that nobody waits for any more is complete, or is not to be expected. */
+  private hearLate(call: string, collect: (reply: Reply) => unknown, over: () => void): void {
+    const done = new AbortController();
+    const stop = AbortSignal.any([done.signal, this.stopping.signal]);
+    const answered = (reply: Reply): void => {
+      if (reply.kind === 'unavailable' || collect(reply) !== undefined) done.abort();
+    };
+    const end = (): void => {
+      this.calls.delete(call);
+      over();
+    };
+    this.calls.set(call, { answered, isLate: true });
+    this.sleep(LATE_MS, { signal: stop, ref: false }).then(end, end);
   }
 
   /** Rejects with `LedgerUnavailable` where something takes longer than `ms`; it may happen all the same. */

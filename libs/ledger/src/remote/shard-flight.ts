@@ -1,0 +1,43 @@
+import type { Metrics } from '@drawdown/ports';
+import { LedgerUnavailable } from '../ledger';
+
+/**
+ * Calls for usage that are on their way to one shard and back. Usage that was not answered in time is decided all the same,
+ * and its sender sends it again: were everything sent on, what is in hand would be more each time, until no answer came in
+ * time any more (FLT-80). So while a call is late only one other is let through, which finds out how the shard is.
+ */
+export class ShardFlight {
+  private last = 0;
+  private readonly waiting = new Set<number>();
+  private readonly late = new Set<number>();
+
+  constructor(private readonly metrics: Metrics) {}
+
+  /** The number of a call that may be sent. */
+  begin(): number {
+    if (this.late.size > 0 && this.waiting.size > 0) {
+      this.metrics.count('ledger_overloaded_total');
+      throw new LedgerUnavailable('the ledger is behind with what it was sent before; send it again in a moment');
+    }
+    this.last += 1;
+    this.waiting.add(this.last);
+    return this.last;
+  }
+
+  /** Nobody waits for it any more; answers what to call when it was answered after all, or is given up. */
+  overdue(call: number): () => void {
+    this.waiting.delete(call);
+    this.late.add(call);
+    return () => this.late.delete(call);
+  }
+
+  /** A shard decides in the order in which it was sent: what came before is decided, too, though its answer be lost. */
+  answered(call: number): void {
+    for (const earlier of this.late) if (earlier < call) this.late.delete(earlier);
+  }
+
+  /** Whatever became of it. */
+  end(call: number): void {
+    this.waiting.delete(call);
+  }
+}
