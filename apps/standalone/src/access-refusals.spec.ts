@@ -1,7 +1,6 @@
-import { checkAccess } from '@drawdown/domain';
-import { parsePosition, positionOf } from '@drawdown/kernel';
 import { recorded } from '@drawdown/ledger/testing';
 import { callingAt } from './testing/calling';
+import { answeredIn, decidedAgain } from './testing/decided-again';
 import { type InMemoryServer, openInMemory } from './testing/in-memory';
 import { ask, eventFor, makeWorld, type World } from './testing/bad-input-world';
 
@@ -48,7 +47,7 @@ describe('INV-AUD-6: an access decision that refuses', () => {
         ...{ nextSteps: [{ action: 'top_up' }], asOf: { time } },
       },
     });
-    expect(refusal?.data.asOf.position).toBe(`${position}~c.${String(server.catalogue.covered)}`);
+    expect(refusal?.data).toMatchObject({ rateCard: 'world-card', rateCardVersion: 1, asOf: { position } });
   });
 
   test('is decided the same again on the state it names, whatever came after', async () => {
@@ -61,14 +60,7 @@ describe('INV-AUD-6: an access decision that refuses', () => {
     expect(await check('500')).toMatchObject({ allowed: true });
     const kept = await refusals();
     expect(kept.map(({ data }) => data.code)).toEqual(['out_of_credits', 'out_of_credits', 'no_rate']);
-    for (const { data } of kept) {
-      const { asked, asOf, code, available, required, wallet, nextSteps } = data;
-      const revision = parsePosition(asOf.position)?.get('0') ?? NaN;
-      const again = await server.ledger.asOf('world', { position: positionOf(0, revision) }, (organization) =>
-        checkAccess(organization, server.catalogue.compiledCard(organization.rateCard ?? ''), asked, asOf.time),
-      );
-      expect(again?.value).toEqual({ allowed: false, code, available, required, wallet, nextSteps });
-    }
+    for (const { data } of kept) expect(await decidedAgain(server, 'world', data)).toEqual(answeredIn(data));
   });
 
   test('is on record once a minute of the organization, however often it is asked', async () => {

@@ -11,6 +11,7 @@ import {
   Readiness,
 } from '@drawdown/http';
 import { Catalogue, Ledger } from '@drawdown/ledger';
+import type { OrganizationCommand } from '@drawdown/domain';
 import { formatPosition, positionOf } from '@drawdown/kernel';
 import { NO_LOG, NO_METRICS, type ReadDatabase } from '@drawdown/ports';
 import { ledgerRunner, type LedgerRecord, projectors, ReadModels, readModels } from '@drawdown/projections';
@@ -18,6 +19,7 @@ import { Global, Module } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { makeWorld, type World } from './testing/bad-input-world';
 import { callingAt } from './testing/calling';
+import { answeredIn, decidedAgain } from './testing/decided-again';
 import { type InMemoryServer, openInMemory } from './testing/in-memory';
 import { until } from './testing/until';
 
@@ -27,6 +29,8 @@ let database: ReadDatabase;
 let runner: ProjectorRunner<LedgerRecord>;
 let world: World;
 let after: string;
+/** What was asked of the ledger's owner. */
+const asked: OrganizationCommand[] = [];
 
 /** An API as it runs beside workers: it has the catalogue and the read models, and no organization in memory. */
 const openElsewhere = async ({ store, catalogue, ledger }: InMemoryServer): Promise<NestFastifyApplication> => {
@@ -39,7 +43,10 @@ const openElsewhere = async ({ store, catalogue, ledger }: InMemoryServer): Prom
   const head = async () => positionOf(0, await store.head('ledger-0'));
   const reads = organizationReads({ models, catalogue, now: settings.now, head, settledAt: () => null });
   const distant: Ledger = {
-    run: () => Promise.reject(new Error('no ledger here')),
+    run: async (_, command) => {
+      asked.push(command);
+      return { accepted: true, answer: {}, position: new Map(), replayed: false };
+    },
     charge: () => Promise.reject(new Error('no ledger here')),
     take: () => Promise.reject(new Error('no ledger here')),
     redrive: () => Promise.reject(new Error('no ledger here')),
@@ -120,6 +127,15 @@ test.each([
     ]);
   },
 );
+
+test('INV-AUD-6: what is refused on a read model is on its way to the log, with the state it was decided on', async () => {
+  const url = await elsewhere.getUrl();
+  const body = { ...CHECK, estimate: { quantity: '300', unit: 'hours' } };
+  expect((await callingAt(() => url)('POST', `${O}/check`, body)).body).toMatchObject({ allowed: false });
+  const refusals = asked.flatMap((command) => (command.type === 'RecordAccessRefusal' ? [command.refusal] : []));
+  expect(refusals.at(-1)).toMatchObject({ required: 600_000_000_000n, rateCard: 'world-card', rateCardVersion: 1 });
+  for (const refusal of refusals) expect(await decidedAgain(owner, 'world', refusal)).toEqual(answeredIn(refusal));
+});
 
 test('INV-TEN-5: who was removed is out here, too, within 5 s', async () => {
   const there = callingAt(() => owner.url);

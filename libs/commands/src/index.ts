@@ -3,6 +3,7 @@ export {
   type AsOf,
   type CatalogueResult,
   type CommandResult,
+  DecisionFailed,
   type Idempotency,
   LedgerUnavailable,
   ReadBehind,
@@ -28,4 +29,4 @@ export {
   TakeUsage,
 } from './commands';
 export { CommandsModule } from './commands.module';
-export { CatalogueView, OrganizationAsOf, ReadOrganization, type Shown, type View } from './queries';
+export { CatalogueView, OrganizationAsOf, ReadOrganization, Shards, type Shown, type View } from './queries';

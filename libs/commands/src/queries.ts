@@ -1,4 +1,4 @@
-import { type AsOf, Catalogue } from '@drawdown/ledger';
+import { type AsOf, Catalogue, Ledger } from '@drawdown/ledger';
 import type { Organization } from '@drawdown/domain';
 import type { Instant, Position } from '@drawdown/kernel';
 import { Query } from '@nestjs/cqrs';
@@ -53,3 +53,7 @@ export type CatalogueView = Pick<
   | 'testClock'
 >;
 export const CatalogueView = Catalogue;
+
+/** Which shard an organization lives in: a function of its id. */
+export type Shards = Pick<Ledger, 'shardOf'>;
+export const Shards = Ledger;

@@ -1,4 +1,4 @@
-import { CommandsModule, RunCommand } from '@drawdown/commands';
+import { CommandsModule, RunCommand, Shards } from '@drawdown/commands';
 import { type DynamicModule, Module, type OnApplicationShutdown, type Provider } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { LoggerModule } from 'nestjs-pino';
@@ -45,14 +45,15 @@ export const CONTROLLERS = [
 
 const accessRefusals: Provider = {
   provide: AccessRefusals,
-  inject: [CommandBus, HttpLog, PrometheusMetrics],
-  useFactory: (commands: CommandBus, log: HttpLog, metrics: PrometheusMetrics) =>
-    new AccessRefusals(
-      (organizationId, refusal, sender) =>
-        commands.execute(new RunCommand(organizationId, { type: 'RecordAccessRefusal', refusal }, sender, null)),
+  inject: [CommandBus, Shards, HttpLog, PrometheusMetrics],
+  useFactory: (commands: CommandBus, shards: Shards, log: HttpLog, metrics: PrometheusMetrics) =>
+    new AccessRefusals({
+      shardOf: (organizationId) => shards.shardOf(organizationId),
+      write: (organizationId, refusal, sender, idempotency) =>
+        commands.execute(new RunCommand(organizationId, { type: 'RecordAccessRefusal', refusal }, sender, idempotency)),
       log,
       metrics,
-    ),
+    }),
 };
 
 /** What a composition gives the HTTP side. The metrics are the same object that it binds to the port `Metrics`. */

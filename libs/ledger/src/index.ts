@@ -11,6 +11,7 @@ export {
   type CommandResult,
   type Idempotency,
   Ledger,
+  DecisionFailed,
   LedgerUnavailable,
   ReadBehind,
   type Sender,

@@ -18,7 +18,12 @@ export interface AccessDecision {
     readonly action: 'top_up' | 'wait_for_reset' | 'contact_owner';
     readonly at?: Instant;
   }[];
+  /** The card that was asked, and its version in force; null where nothing had to be priced, or there is no such. */
+  readonly rateCard: string | null;
+  readonly rateCardVersion: number | null;
 }
+
+type Judgement = Omit<AccessDecision, 'rateCard' | 'rateCardVersion'>;
 
 const asUsage = (organization: Organization, request: AccessRequest, now: Instant): UsageEvent => ({
   organizationId: organization.id,
@@ -43,7 +48,7 @@ const asUsage = (organization: Organization, request: AccessRequest, now: Instan
   raw: null,
 });
 
-const refusedWith = (code: AccessDecision['code'], required: Credits): AccessDecision => ({
+const refusedWith = (code: AccessDecision['code'], required: Credits): Judgement => ({
   allowed: false,
   code,
   wallet: null,
@@ -68,9 +73,20 @@ export const checkAccess = (
   card: CompiledCard | undefined,
   request: AccessRequest,
   now: Instant,
-): AccessDecision => {
+): AccessDecision => ({
+  ...judge(organization, card, request, now),
+  rateCard: card?.key ?? null,
+  rateCardVersion: card?.versionAt(now)?.number ?? null,
+});
+
+const judge = (
+  organization: Organization,
+  card: CompiledCard | undefined,
+  request: AccessRequest,
+  now: Instant,
+): Judgement => {
   const asked = request.estimate !== null && 'credits' in request.estimate ? request.estimate.credits : null;
-  const refused = (code: AccessDecision['code']): AccessDecision => refusedWith(code, asked ?? credits(0n));
+  const refused = (code: AccessDecision['code']): Judgement => refusedWith(code, asked ?? credits(0n));
   if (organization.status === 'closed') return refused('closed');
   // Frozen: usage of it is refused, too.
   if (organization.frozen) return refused('suspended');
@@ -98,7 +114,7 @@ const decided = (
   request: AccessRequest,
   required: Credits,
   now: Instant,
-): AccessDecision => {
+): Judgement => {
   const scope = { ...request, modelTiers: organization.modelTiers };
   // Debt that a lot has paid when it took effect stands in nobody's way, booked or not.
   const wallet = withDueActivations(booked, now);
@@ -139,17 +155,15 @@ const inTheWay = (
 };
 
 /**
- * What the ledger keeps of a decision that refused. Null where it allowed, and of an organization that is closed or
- * suspended as a whole: the ledger says that already, and takes nothing more of it.
+ * What the ledger keeps of a decision that refused. Null where it allowed, and where the organization is closed or frozen:
+ * then the ledger has that fact itself, and decides no command that would add another.
  */
 export const refusalToRecord = (
   asked: AccessRequest,
-  { allowed, code, wallet, available, required, nextSteps }: AccessDecision,
+  { allowed, ...decision }: AccessDecision,
   asOf: AccessRefusal['asOf'],
 ): AccessRefusal | null =>
-  allowed || code === 'closed' || code === 'suspended'
-    ? null
-    : { asked, code, wallet, available, required, nextSteps, asOf };
+  allowed || decision.code === 'closed' || decision.code === 'suspended' ? null : { asked, ...decision, asOf };
 
 export const accessView = (decision: AccessDecision): JsonObject => ({
   allowed: decision.allowed,

@@ -37,9 +37,12 @@ export interface AccessRefusal {
   readonly available: Credits;
   readonly required: Credits;
   readonly nextSteps: readonly { readonly action: string; readonly at?: Instant }[];
+  /** The rate card that was asked, and its version in force. */
+  readonly rateCard: string | null;
+  readonly rateCardVersion: number | null;
   /**
-   * Where the ledger and the catalogue stood, as positions are written, and the organization's time: asked again of the
-   * state there, the same is decided (INV-AUD-6).
+   * Where the ledger stood, as positions are written, and the organization's time: asked again of the state there, and of
+   * that version, the same is decided (INV-AUD-6).
    */
   readonly asOf: { readonly position: string; readonly time: Instant };
 }
@@ -74,6 +77,8 @@ export const AccessRefused = eventType('AccessRefused', {
     available: WireCredits,
     required: WireCredits,
     next_steps: Type.Array(Type.Object({ action: Type.String(), at: Nullable(WireInstant) })),
+    rate_card: Nullable(Type.String()),
+    rate_card_version: Nullable(Type.Integer({ minimum: 1 })),
     as_of: Type.Object({ position: Type.String(), time: WireInstant }),
   }),
   read: ({ asked, next_steps, as_of, ...wire }): AccessRefusal => ({
@@ -92,6 +97,8 @@ export const AccessRefused = eventType('AccessRefused', {
       const instant = readOptionalInstant(at);
       return instant === null ? { action } : { action, at: instant };
     }),
+    rateCard: wire.rate_card,
+    rateCardVersion: wire.rate_card_version,
     asOf: { position: as_of.position, time: storedInstant(as_of.time) },
   }),
   write: ({ asked, nextSteps, asOf, ...data }) => ({
@@ -107,6 +114,8 @@ export const AccessRefused = eventType('AccessRefused', {
     available: format(data.available),
     required: format(data.required),
     next_steps: nextSteps.map(({ action, at = null }) => ({ action, at })),
+    rate_card: data.rateCard,
+    rate_card_version: data.rateCardVersion,
     as_of: { position: asOf.position, time: asOf.time },
   }),
 });

@@ -54,10 +54,12 @@ class ServiceRates {
 /** The rates of one version, by service type. */
 export class CompiledVersion {
   private readonly byService = new Map<string, ServiceRates>();
+  readonly number: number;
   readonly from: Instant;
   readonly until: Instant;
 
   constructor(card: string, version: RateCardVersion) {
+    this.number = version.version;
     this.from = version.effectiveFrom ?? NEVER;
     this.until = version.effectiveUntil ?? NEVER;
     for (const [index, saved] of version.rates.entries()) {

@@ -8,7 +8,7 @@ import {
   holdDocument,
   refusalToRecord,
 } from '@drawdown/domain';
-import { CATALOGUE, coverBoth, formatPosition, positionOf } from '@drawdown/kernel';
+import { formatPosition } from '@drawdown/kernel';
 import { ReadModels } from '@drawdown/projections';
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
@@ -58,12 +58,6 @@ const captureUsageOf = (body: CaptureUsageBody): CaptureUsage => ({
   taskId: body.task_id ?? null,
 });
 
-/** An access decision, and how far the catalogue was whose prices it goes by. */
-interface Judged {
-  readonly decision: AccessDecision;
-  readonly pricedAt: number;
-}
-
 /** Whether something may be used, and credits set aside for it. */
 @ApiTags('Access and holds')
 @Controller('v1/organizations/:org')
@@ -89,17 +83,15 @@ export class HoldsController {
     };
     const shown = await this.sending.look(request, after, (organization, now) => {
       const card = organization.rateCard === null ? undefined : this.catalogue.compiledCard(organization.rateCard);
-      return { decision: checkAccess(organization, card, asked, now), pricedAt: this.catalogue.covered };
+      return checkAccess(organization, card, asked, now);
     });
-    const { decision } = shown.value;
-    if (!decision.allowed) await this.keepRefusal(request, asked, shown);
-    return shownAnswer({ value: accessView(decision), asOf: shown.asOf });
+    await this.keepRefusal(request, asked, shown);
+    return shownAnswer({ value: accessView(shown.value), asOf: shown.asOf });
   }
 
-  private async keepRefusal(request: FastifyRequest, asked: AccessRequest, { value, asOf }: Shown<Judged>) {
-    const position = coverBoth(asOf.position, positionOf(CATALOGUE, value.pricedAt));
-    const at = { position: formatPosition(position), time: asOf.time };
-    const refusal = refusalToRecord(asked, value.decision, at);
+  private async keepRefusal(request: FastifyRequest, asked: AccessRequest, { value, asOf }: Shown<AccessDecision>) {
+    if (value.allowed) return;
+    const refusal = refusalToRecord(asked, value, { position: formatPosition(asOf.position), time: asOf.time });
     if (refusal !== null) await this.refusals.record(organizationIdOf(request), refusal, senderOf(request));
   }
 

@@ -76,12 +76,14 @@ const COMMANDS: { readonly [T in CommandType]: readonly Omit<CommandOf<T>, 'type
           estimate: { quantities: [['tokens', measured('0.000000001')]], unit: null },
         },
         nextSteps: [{ action: 'wait_for_reset', at: START }, { action: 'top_up' }],
-        asOf: { position: '0.7~c.3', time: START },
+        ...{ rateCard: 'card', rateCardVersion: 3 },
+        asOf: { position: '0.7', time: START },
       },
     },
     {
       refusal: {
         ...{ code: 'no_rate', wallet: null, available: amount('0'), required: amount('0'), nextSteps: [] },
+        ...{ rateCard: null, rateCardVersion: null },
         asked: { serviceType: 's', model: null, workspaceId: null, userId: null, estimate: null },
         asOf: { position: '0.7', time: START },
       },
