@@ -26,7 +26,7 @@ const chargesOf = async (world: LedgerWorld, id: string): Promise<number> =>
     .filter(({ usage }) => usage.id === id).length;
 
 describe('INV-INT-7, BAD-032: quarantined usage driven again', () => {
-  test('is charged once after the card is fixed, and says which quarantine that resolves', async () => {
+  test('INV-LED-2: is charged once after the card is fixed, and says which quarantine that resolves', async () => {
     const world = await opened();
     expect(await charge(world, unpriced('a'))).toEqual(['quarantined']);
     const quarantine = await world.store.head('ledger-0');

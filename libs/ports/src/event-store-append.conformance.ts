@@ -79,11 +79,13 @@ const refusing = (open: Open): void => {
     return { expected, head };
   };
 
-  test('refuses other events at a revision that is taken, and says where the head is', async () => {
+  test('INV-LED-2: refuses other events at a revision that is taken, says where the head is, and keeps what it has', async () => {
     const [store, stream] = [await open(), freshName()];
     await store.append(stream, 0, events(3));
+    const before = await store.read(stream, 0, 3);
     expect(await conflict(store.append(stream, 0, events(1)))).toEqual({ expected: 0, head: 2 });
     expect(await conflict(store.append(stream, 2, events(1)))).toEqual({ expected: 2, head: 2 });
+    expect(await store.read(stream, 0, 9)).toEqual(before);
   });
 
   test('refuses an append past the end', async () => {

@@ -1,37 +1,66 @@
-import { acceptedTimes, decideUsage, evolveCharge, type Organization } from '@drawdown/domain';
+import {
+  acceptedTimes,
+  checkAccess,
+  decideUsage,
+  evolveCharge,
+  type Organization,
+  type UsageEvent,
+  walletView,
+} from '@drawdown/domain';
 import { benchCard, benchOrganization, NOW } from '../domain-world';
 import { rateOf, spreadOf } from '../rounds';
 import type { Row, RowResult } from '../row';
 import { parsedUsage, usageJson } from '../usage-sample';
 
-const EVENTS = 5_000;
+const OPERATIONS = 5_000;
 
-/** Cost of a debit on wallets that differ in one thing, measured in turns, as a ratio of medians. */
+/** So many operations of one kind on an organization. */
+type Work = (organization: Organization, usages: readonly UsageEvent[]) => () => void;
+
+const card = benchCard();
+const times = acceptedTimes(NOW);
+const sample = (): readonly UsageEvent[] =>
+  parsedUsage(Array.from({ length: OPERATIONS }, (_, i) => Buffer.from(usageJson(i, 'org_0', '2026-05-01T00:00:00Z'))));
+
+const debits: Work = (organization, usages) => () => {
+  for (const usage of usages) {
+    const decision = decideUsage(organization, usage, card, 'bench', NOW, times);
+    if (decision.kind === 'charge') evolveCharge(organization, decision.charge, NOW);
+  }
+};
+
+const balanceReads: Work =
+  (organization, { length }) =>
+  () => {
+    for (let i = 0; i < length; i++) {
+      for (const wallet of organization.wallets) walletView(wallet, organization, NOW);
+    }
+  };
+
+const checks: Work = (organization, usages) => () => {
+  for (const { serviceType, model, workspaceId, userId, quantities, unit } of usages) {
+    checkAccess(organization, card, { serviceType, model, workspaceId, userId, estimate: { quantities, unit } }, NOW);
+  }
+};
+
+/** Cost of operations on wallets that differ in one thing, measured in turns, as a ratio of medians. */
 const compare = (
   name: string,
+  work: Work,
   large: Organization,
   small: Organization,
   rounds: number,
   bounds: { gate: number; aim: number },
 ): RowResult => {
-  const card = benchCard();
-  const times = acceptedTimes(NOW);
-  const usages = parsedUsage(
-    Array.from({ length: EVENTS }, (_, i) => Buffer.from(usageJson(i, large.id, '2026-05-01T00:00:00Z'))),
-  );
-  const debit = (organization: Organization) => (): void => {
-    for (const usage of usages) {
-      const decision = decideUsage(organization, usage, card, 'bench', NOW, times);
-      if (decision.kind === 'charge') evolveCharge(organization, decision.charge, NOW);
-    }
-  };
-  debit(small)();
-  debit(large)();
+  const usages = sample();
+  const [onSmall, onLarge] = [work(small, usages), work(large, usages)];
+  onSmall();
+  onLarge();
   const ratios: number[] = [];
   const rates: number[] = [];
   for (let round = 0; round < rounds; round++) {
-    const smallRate = rateOf(EVENTS, debit(small));
-    const largeRate = rateOf(EVENTS, debit(large));
+    const smallRate = rateOf(OPERATIONS, onSmall);
+    const largeRate = rateOf(OPERATIONS, onLarge);
     ratios.push(smallRate / largeRate);
     rates.push(largeRate);
   }
@@ -42,49 +71,36 @@ const compare = (
     gate: { at: 'most', value: bounds.gate },
     aim: { at: 'most', value: bounds.aim },
     denominators: [],
-    context: { debits_per_second: Math.round(spreadOf(rates).median), rounds },
+    context: { operations_per_second: Math.round(spreadOf(rates).median), rounds },
   };
 };
 
-const withDebits = (id: string, count: number): Organization => {
-  const organization = benchOrganization(id, 3);
-  const card = benchCard();
-  const times = acceptedTimes(NOW);
-  for (let i = 0; i < count; i++) {
-    const [usage] = parsedUsage([Buffer.from(usageJson(i, id, '2026-05-01T00:00:00Z'))]);
-    if (usage === undefined) continue;
-    const decision = decideUsage(organization, usage, card, 'bench', NOW, times);
-    if (decision.kind === 'charge') evolveCharge(organization, decision.charge, NOW);
-  }
+const withDebits = (count: number): Organization => {
+  const organization = benchOrganization('org_0', 3);
+  const usages = sample();
+  for (let left = count; left > 0; left -= OPERATIONS) debits(organization, usages.slice(0, left))();
   return organization;
 };
 
-/** What a wallet's past and its lots cost each further debit. */
+/** What a wallet's past and its lots cost each further debit, balance read and access decision (FLD-60). */
 export const walletSize: Row = {
   key: 'wallet',
-  title: 'cost of a debit by the size of the wallet',
+  title: 'cost of debits, balance reads and checks by the size of the wallet',
   run: ({ quick }) => {
     const rounds = quick ? 5 : 41;
+    const [past, fresh] = [withDebits(100_000), withDebits(100)];
+    const ofPast = { gate: 1.1, aim: 1.02 };
     return Promise.resolve([
-      compare(
-        'a debit with 10⁵ past debits against 10²',
-        withDebits('org_0', 100_000),
-        withDebits('org_0', 100),
-        rounds,
-        {
-          gate: 1.1,
-          aim: 1.02,
-        },
-      ),
+      compare('a debit with 10⁵ past debits against 10²', debits, withDebits(100_000), withDebits(100), rounds, ofPast),
+      compare('a balance read with 10⁵ past debits against 10²', balanceReads, past, fresh, rounds, ofPast),
+      compare('a check with 10⁵ past debits against 10²', checks, past, fresh, rounds, ofPast),
       compare(
         'a debit with 1,000 live lots against 3',
+        debits,
         benchOrganization('org_0', 1_000),
         benchOrganization('org_0', 3),
         rounds,
-        {
-          gate: 1.5,
-          aim: 1.1,
-        },
+        { gate: 1.5, aim: 1.1 },
       ),
     ]);
   },

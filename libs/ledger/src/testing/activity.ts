@@ -9,6 +9,7 @@ export type Operation =
   | { readonly kind: 'grant'; readonly credits: number; readonly fromHours: number; readonly forHours: number | null }
   | { readonly kind: 'hold'; readonly credits: number; readonly hours: number }
   | { readonly kind: 'end hold'; readonly which: number; readonly capture: number | null }
+  | { readonly kind: 'void'; readonly which: number }
   | { readonly kind: 'usage' | 'redrive'; readonly name: number; readonly units: number; readonly service: string }
   | { readonly kind: 'refund'; readonly name: number; readonly credits: number | null }
   | { readonly kind: 'assign' }
@@ -26,6 +27,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   },
   { weight: 3, arbitrary: fc.record({ kind: is('hold'), credits: few, hours: few }) },
   { weight: 2, arbitrary: fc.record({ kind: is('end hold'), which: fc.nat(9), capture: maybe }) },
+  { weight: 1, arbitrary: fc.record({ kind: is('void'), which: fc.nat(9) }) },
   { weight: 6, arbitrary: fc.record({ kind: is('usage'), ...usage }) },
   { weight: 1, arbitrary: fc.record({ kind: is('redrive'), ...usage }) },
   { weight: 2, arbitrary: fc.record({ kind: is('refund'), name: fc.nat(8), credits: maybe }) },
@@ -53,6 +55,12 @@ export const courses: fc.Arbitrary<Course> = fc.record({
 
 const idOf = (number: number): string => `command-${String(number)}`;
 
+/** The command that made one of the holds or lots so far. */
+const madeBy = (kind: 'hold' | 'grant', which: number, operations: readonly Operation[]): string => {
+  const made = operations.flatMap((other, number) => (other.kind === kind ? [number] : []));
+  return idOf(made[which % made.length] ?? 0);
+};
+
 const usageOf = ({ name, units, service }: Extract<Operation, { kind: 'usage' | 'redrive' }>): UsageEvent =>
   used(`u${String(name)}`, String(units), { serviceType: service, time: instant('2026-03-01') });
 
@@ -68,11 +76,16 @@ const commandOf = (world: LedgerWorld, operation: Operation, operations: readonl
     case 'hold':
       return hold(String(operation.credits), later(now, { hours: operation.hours }));
     case 'end hold': {
-      const holds = operations.flatMap((other, number) => (other.kind === 'hold' ? [number] : []));
-      const holdId = derivedId('hold', ACME, idOf(holds[operation.which % holds.length] ?? 0));
+      const holdId = derivedId('hold', ACME, madeBy('hold', operation.which, operations));
       if (operation.capture === null) return { type: 'ReleaseHold', holdId };
       return { type: 'CaptureHold', holdId, amount: amount(String(operation.capture)), final: true, usage: NO_USAGE };
     }
+    case 'void':
+      return {
+        type: 'VoidGrant',
+        lotId: derivedId('lot', ACME, madeBy('grant', operation.which, operations)),
+        reason: 'test',
+      };
     case 'refund': {
       const id = chargeId(organizationNamespace(ACME), 'tests', `u${String(operation.name)}`);
       return refund(id, operation.credits === null ? null : String(operation.credits));
