@@ -23,6 +23,15 @@ export class BackOff {
   }
 }
 
+/** What is answered, unless `signal` aborts before that: nobody waits for it any more then, and it rejects. */
+export const orAborted = <T>(answer: Promise<T>, signal: AbortSignal): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const stop = (): void => reject(new Error('stopped before there was an answer'));
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
+
 /** Waits; resolves early where `signal` aborts. */
 export const pause = async (ms: number, signal: AbortSignal): Promise<void> => {
   try {

@@ -157,6 +157,16 @@ test('nothing follows on records that are not acknowledged, and a stop waits for
   expect(await revisions()).toEqual([0]);
 });
 
+test('a stop waits neither for a broker nor for a store that does not answer while nothing is in flight', async () => {
+  const silent = (): Promise<never> => new Promise(() => undefined);
+  const ensured = jest.spyOn(stream, 'ensureTopic').mockImplementation(silent);
+  const asked = jest.spyOn(store, 'head').mockImplementation(silent);
+  const relay = started();
+  await until(() => asked.mock.calls.length > 0, 'the lag is measured');
+  await relay.stop();
+  expect(ensured).toHaveBeenCalledTimes(SHARDS);
+});
+
 test('comes back after store and broker were away, and says meanwhile what is wrong', async () => {
   await write(store, many(1), streamOf(0));
   const relay = started();

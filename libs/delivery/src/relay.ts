@@ -1,3 +1,4 @@
+import { orAborted } from './back-off';
 import { LEDGER_TOPIC } from './event-record';
 import { ShardRelay, type ShardRelayOptions } from './shard-relay';
 
@@ -51,8 +52,9 @@ export class Relay {
   private async measure(): Promise<void> {
     try {
       const { stream, topic = LEDGER_TOPIC } = this.options;
-      await Promise.all(this.shards.map((shard) => shard.measure()));
-      const bounds = await stream.boundsOf(topic);
+      const { signal } = this.stopping;
+      await orAborted(Promise.all(this.shards.map((shard) => shard.measure())), signal);
+      const bounds = await orAborted(stream.boundsOf(topic), signal);
       this.shards.forEach((shard, number) => shard.endsAt(bounds[number]?.end ?? 0));
     } catch (error) {
       // What is away is reported by whoever needs it; without the store the lag is as old as that.

@@ -8,7 +8,7 @@ import {
   type Stream,
   type StreamRecord,
 } from '@drawdown/ports';
-import { BackOff } from './back-off';
+import { BackOff, orAborted } from './back-off';
 import { recordOf } from './event-record';
 import { lastPublished } from './last-published';
 import { pagesFrom } from './pages-from';
@@ -61,6 +61,7 @@ export class ShardRelay {
       try {
         await this.publishAll(AbortSignal.any([this.signal, this.lookingAgain.signal]));
       } catch (error) {
+        if (this.signal.aborted) return;
         this.failed(error);
         await this.backOff.pause(this.signal);
       }
@@ -88,19 +89,26 @@ export class ShardRelay {
   }
 
   private async publishAll(signal: AbortSignal): Promise<void> {
-    const { store, stream, topic, shards } = this.options;
-    await stream.ensureTopic(topic, shards);
-    await this.checkPartitions();
-    const last = this.isRemade ? undefined : await lastPublished(stream, topic, this.shard, signal);
-    if (last !== undefined) await this.checkSameStore(last);
-    this.acknowledged = last?.revision ?? -1;
+    const { store } = this.options;
+    // Nothing is in hand yet: what is away must not hold up a stop.
+    this.acknowledged = await orAborted(this.lastAcknowledged(signal), this.signal);
     this.isRemade = false;
-    if ((await store.head(this.stream)) <= this.acknowledged) this.recovered();
+    if ((await orAborted(store.head(this.stream), this.signal)) <= this.acknowledged) this.recovered();
     for await (const page of pagesFrom(store, this.stream, this.acknowledged + 1, signal)) {
       // Read in vain: who was told to look again, or to stop, sends no more.
       if (signal.aborted) return;
       await this.publish(page, signal);
     }
+  }
+
+  /** Of the topic, which is made where there is none; −1 where nothing was published. */
+  private async lastAcknowledged(signal: AbortSignal): Promise<number> {
+    const { stream, topic, shards } = this.options;
+    await stream.ensureTopic(topic, shards);
+    await this.checkPartitions();
+    const last = this.isRemade ? undefined : await lastPublished(stream, topic, this.shard, signal);
+    if (last !== undefined) await this.checkSameStore(last);
+    return last?.revision ?? -1;
   }
 
   /** Sends a page, as much at once as fits, and goes on only after the acknowledgement (INV-DEL-1). */
