@@ -32,7 +32,7 @@ describe('a consumption cap', () => {
       '2028-04-01',
     ],
   ] as const)(
-    'INV-LOT-5: per %s begins anew at midnight UTC, to the microsecond (%s)',
+    'INV-LOT-5, FLT-73: per %s begins anew at midnight UTC, to the microsecond (%s)',
     (per, last, first, lastAgain, next) => {
       given(capped('10', per), granted('open', '100', { priority: 2 }), at(last))
         .when(used('12'))
