@@ -37,6 +37,13 @@ const DETERMINISTIC = [
 ];
 const TIMERS = ['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask'];
 
+/** Whatever asks for the zone that a process happens to run in. */
+const localTime = [
+  String.raw`MemberExpression[property.name=/^[gs]et(FullYear|Month|Date|Day|Hours|Minutes|Seconds|Milliseconds|TimezoneOffset)$/]`,
+  'MemberExpression[property.name=/^to(Locale)?(Date|Time)String$/]',
+  'NewExpression[callee.name="Date"][arguments.length>1]',
+].map((selector) => ({ selector, message: 'one zone, UTC: take the UTC form, or an Instant' }));
+
 const onlyTests = ['test', 'it', 'describe'].map((object) => ({
   object,
   property: 'only',
@@ -86,6 +93,7 @@ export default defineConfig(
       '@typescript-eslint/require-await': 'off',
       // A decorated Nest class needs the real import: the container reads it at run time.
       '@typescript-eslint/consistent-type-imports': 'off',
+      'no-restricted-syntax': ['error', ...localTime],
       ...boundaries(() => []),
     },
   },

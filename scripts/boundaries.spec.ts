@@ -32,7 +32,7 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test('ESLint refuses a forbidden import, with the project graph present', async () => {
+test('ESLint refuses a forbidden import, with the project graph present, and local time (FLD-42)', async () => {
   await run('nx/dist/bin/nx.js', ['show', 'projects']); // writes the graph that the rule reads
   const files = JSON.parse(await run('eslint/bin/eslint.js', ['--format', 'json', folder])) as EslintFile[];
 
@@ -43,6 +43,7 @@ test('ESLint refuses a forbidden import, with the project graph present', async 
     'forbidden-type.ts:2 @nx/enforce-module-boundaries',
     'forbidden.ts:3 @nx/enforce-module-boundaries',
     'forbidden.ts:4 @nx/enforce-module-boundaries',
+    'local-time.ts:5 no-restricted-syntax',
   ]);
 });
 

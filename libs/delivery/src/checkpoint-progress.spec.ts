@@ -87,6 +87,15 @@ test('a read model that no projector has made yet, or only in another version, i
   expect(await polled().progress.serving('sums')).toBe('_v1_g1');
 });
 
+test('FLD-62: which tables answer is asked once, and again only after they were lost', async () => {
+  await projectorElsewhere();
+  const { progress, asked } = polled();
+  for (let n = 0; n < 20; n++) expect(await progress.serving('sums')).toBe('_v1_g1');
+  expect(asked()).toBe(1);
+  progress.lost('sums', '_v1_g1');
+  expect([await progress.serving('sums'), asked()]).toEqual(['_v1_g1', 2]);
+});
+
 test('whoever waits while a read model is rebuilt waits for the tables that answer from then on', async () => {
   const runner = await projectorElsewhere();
   const { progress } = polled();

@@ -81,6 +81,15 @@ describe('INV-INT-1: one charge per identity', () => {
     expect(await outcomesOf(world, used('b'), used('b'), used('a'))).toEqual(['charged', 'duplicate', 'duplicate']);
   });
 
+  test('FLD-62: an event is read from the log once for all the duplicates that come after each other', async () => {
+    const world = await opened();
+    await world.charge(...Array.from({ length: 20 }, (_, i) => used(`u${String(i)}`)));
+    const read = jest.spyOn(world.store, 'read');
+    for (let i = 0; i < 20; i++) expect(await outcomesOf(world, used(`u${String(i)}`))).toEqual(['duplicate']);
+    expect(read).toHaveBeenCalledTimes(1);
+    read.mockRestore();
+  });
+
   test('duplicates from all over a long log are found without holding much of it in memory', async () => {
     const world = await opened();
     for (let i = 0; i < 200; i++) await world.charge(used(`u${String(i)}`, '0.1'));

@@ -19,7 +19,7 @@ const card = { key: 'card', name: 'Card', unit: 'credit', organizationId: null }
 const version = (credits: string) => ({ rates: [flatRate('llm_call', credits)], rounding: null, effectiveFrom: null });
 
 describe('rate cards', () => {
-  test('saved, activated and read again after a restart; the compiled card is the same until it changes', async () => {
+  test('FLD-62: saved, activated and read again after a restart; the compiled card is the same until it changes', async () => {
     const { catalogue, open } = await opened();
     expect(await catalogue.createRateCard(card, SENDER)).toMatchObject({ accepted: true, value: { key: 'card' } });
     await catalogue.saveRateCardVersion('card', version('2'), SENDER);

@@ -1,15 +1,15 @@
 /** One PGlite instance, spoken to in PostgreSQL's protocol. Runs inside the database's thread. */
 import { PGlite, protocol, type messages } from '@electric-sql/pglite';
 import type { Row } from '@drawdown/ports';
-import { PLAN_EACH_TIME, type ReadText, readerOf, WORTH_A_NAME } from '../sql-values';
+import { type ReadText, readerOf, SESSION_SETTINGS, WORTH_A_NAME } from '../sql-values';
 
 const { serialize } = protocol;
 
 /**
- * Besides PGlite's own: {@link PLAN_EACH_TIME}; 32 MB instead of 128 MB of page buffers (the operating system keeps the files in memory as
+ * Besides PGlite's own: {@link SESSION_SETTINGS}; 32 MB instead of 128 MB of page buffers (the operating system keeps the files in memory as
  * well; it saves 100 MB of resident memory), and a log that is reused instead of growing to a gigabyte.
  */
-const START_PARAMETERS = [PLAN_EACH_TIME, 'shared_buffers=32MB', 'max_wal_size=64MB', 'min_wal_size=32MB'];
+const START_PARAMETERS = [...SESSION_SETTINGS, 'shared_buffers=32MB', 'max_wal_size=64MB', 'min_wal_size=32MB'];
 
 /** Prepared statements kept; programs have some dozens, more means texts that are put together at run time. */
 const NAMED_MAX = 300;

@@ -13,6 +13,11 @@ class FailingLog extends SqliteLog {
     return (this.db.prepare(`PRAGMA ${name}`).raw().get([]) as unknown[])[0];
   }
 
+  /** The statements that are prepared from now on. */
+  prepared() {
+    return jest.spyOn(this.db, 'prepare');
+  }
+
   protected override commit(): void {
     const code = this.failWith;
     this.failWith = undefined;
@@ -43,6 +48,18 @@ test('a commit waits for the disk', () => {
     log.setting(name),
   );
   expect(settings).toEqual(['wal', 2, 1, 1]); // 2 is FULL: with less, an acknowledged append can be lost with the power
+});
+
+test('FLD-62: a statement is prepared once, however often it is asked', () => {
+  const log = open();
+  const prepared = log.prepared();
+  for (let n = 0; n < 20; n++) {
+    log.append([request('s', n, 1)]);
+    expect([log.head('s'), log.read({ stream: 's', from: n, limit: 1 }).rows.length]).toEqual([n, 1]);
+  }
+  const texts = prepared.mock.calls.map(([text]) => text as string);
+  expect(texts.length).toBeGreaterThan(0);
+  expect(texts).toEqual([...new Set(texts)]);
 });
 
 test('appends of one stream that share a commit follow each other', () => {

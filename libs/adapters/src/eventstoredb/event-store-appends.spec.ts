@@ -3,6 +3,7 @@ import { status } from '@grpc/grpc-js';
 import { type EventStore, type NewEvent, NO_LOG } from '@drawdown/ports';
 import { EventStoreDBClient } from '@eventstore/db-client';
 import { type EventStoreDbOptions, openEventStoreDb } from './event-store';
+import { ReadClient } from './read-client';
 import { eventually } from './testing/eventually';
 import type { AppendFault } from './testing/faults';
 import { doubles } from './testing/servers';
@@ -119,6 +120,14 @@ describe('an append', () => {
     server.faults.nextAppends({ kind: 'refuse', refusal: 'wrong version', current: 7 });
     await expect(store.append('s', 2, events(2))).rejects.toMatchObject({ code: 'stream_conflict', head: 1 });
   });
+});
+
+test('FLD-62: the head of a stream is asked for once; appends that follow each other know it', async () => {
+  const asks = jest.spyOn(ReadClient.prototype, 'head');
+  const { store } = await open();
+  for (let n = 0; n < 20; n++) await store.append('s', n, events(1));
+  expect(asks).toHaveBeenCalledTimes(1);
+  asks.mockRestore();
 });
 
 test('what other calls and other servers go through is nothing to an append that waits', async () => {

@@ -1,3 +1,4 @@
+import { NEVER } from '@drawdown/kernel';
 import { DatabaseUnavailable, type ReadDatabase, type Sql } from '@drawdown/ports';
 import { readDatabaseConformance } from '@drawdown/ports/testing';
 import { Client } from 'pg';
@@ -48,6 +49,34 @@ describe('on a real PostgreSQL', () => {
     db = openPgDatabase(server, { poolSize: 2, metrics });
   });
   afterEach(() => db.close());
+
+  test.each(['Asia/Shanghai', 'America/Los_Angeles'])(
+    'FLD-42, FLT-73: times are UTC, and days have 24 hours, in a database whose own zone is %s and whose dates look otherwise',
+    async (zone) => {
+      const url = await newDatabase(testServer());
+      const elsewhere = openPgDatabase(url);
+      try {
+        await elsewhere.run(`DO $$ BEGIN
+          EXECUTE format('ALTER DATABASE %I SET timezone = ''${zone}''', current_database());
+          EXECUTE format('ALTER DATABASE %I SET datestyle = ''SQL, DMY''', current_database());
+          EXECUTE format('ALTER DATABASE %I SET bytea_output = ''escape''', current_database());
+        END $$`);
+        await elsewhere.close();
+        const db = openPgDatabase(url);
+        const times = [
+          '0001-01-01T00:00:00.000000Z',
+          '1880-02-29T00:00:00.000000Z',
+          '2026-03-08T10:00:00.500000Z',
+          NEVER,
+        ];
+        const sql = `SELECT $1::timestamptz[] AS times, '2026-03-08T00:00:00Z'::timestamptz + interval '1 day' AS next, 'a'::bytea AS bytes`;
+        const read = await db.query(sql, [times]).finally(() => db.close());
+        expect(read).toEqual([{ times, next: '2026-03-09T00:00:00.000000Z', bytes: Uint8Array.of(97) }]);
+      } finally {
+        await dropDatabase(url);
+      }
+    },
+  );
 
   test('FLT-44: with all connections taken a query is unavailable, and afterwards all are back', async () => {
     const held = [0, 1].map(() => db.transaction((tx) => tx.query('SELECT pg_sleep(3)')));

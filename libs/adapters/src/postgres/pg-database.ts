@@ -11,7 +11,7 @@ import {
 } from '@drawdown/ports';
 import { DatabaseError, Pool, type PoolClient, type QueryConfig, type QueryResult } from 'pg';
 import { lacksRoom } from '../lacks-room';
-import { PLAN_EACH_TIME, readerOf, sqlText, WORTH_A_NAME } from '../sql-values';
+import { readerOf, SESSION_SETTINGS, sqlText, WORTH_A_NAME } from '../sql-values';
 import { IDLE_TRANSACTION_MS, type Session, TransactionAborted, Transactions } from '../transactions';
 
 /** Two projectors and the queries of one api process; PostgreSQL allows 100 connections in all unless told otherwise. */
@@ -82,7 +82,7 @@ class PgDatabase implements ReadDatabase {
       statement_timeout: QUESTION_MAX_MS,
       query_timeout: STATEMENT_MAX_MS + SILENCE_MS,
       idle_in_transaction_session_timeout: IDLE_TRANSACTION_MS,
-      options: `-c ${PLAN_EACH_TIME}`,
+      options: SESSION_SETTINGS.map((setting) => `-c ${setting}`).join(' '),
       keepAlive: true,
       types: { getTypeParser: readerOf },
     });

@@ -80,7 +80,7 @@ describe('usage is charged', () => {
       .balance({ settled: '1' });
   });
 
-  test('INV-TIM-10, INV-TIM-11: by the version in force at the event time, from the lots spendable at the booking time', () => {
+  test('INV-TIM-10, INV-TIM-11, FLD-43: by the version in force at the event time, from the lots spendable at the booking time', () => {
     const [april, may] = [instant('2026-04-01'), instant('2026-05-01')];
     const versions = withVersion(
       withVersion(emptyCard(), [flatRate('llm_call', '1')], START),

@@ -3,6 +3,7 @@ import type { UsageEvent } from '../events';
 import { cloudEvent, type Fields, withData } from '../testing/cloud-events';
 import { KnownForms } from './known-forms';
 import { isRejection, parseUsageEvent } from './usage-event';
+import { UsageForm } from './usage-form';
 
 /** What reading as JSON makes of a list; null where any of its events is rejected. */
 const readAsJson = (text: string): UsageEvent[] | null => {
@@ -106,6 +107,16 @@ test('a form that was found is not asked to hold what its example happened to ho
   );
   forms.readList(JSON.stringify(WAYS), 100);
   for (const text of texts) expect(forms.readList(text, 1)).toEqual(readAsJson(text));
+});
+
+test('FLD-62: each way to write an event is worked out once; all that are written so after it are read by it', () => {
+  const [forms, worksOut] = [new KnownForms(), jest.spyOn(UsageForm, 'of')];
+  for (let n = 0; n < 800; n++) {
+    const text = JSON.stringify([{ ...WAYS[n % WAYS.length], id: `id-${String(n)}` }]);
+    expect(forms.readList(text, 1)).toHaveLength(1);
+  }
+  expect(worksOut).toHaveBeenCalledTimes(WAYS.length);
+  worksOut.mockRestore();
 });
 
 test('what is kept of many forms has an end, and those in use stay quick to find', () => {

@@ -1,9 +1,9 @@
 import { quantity } from '@drawdown/kernel';
 import fc from 'fast-check';
 import type { SavedRate } from '../events';
-import { card, checkInvariants, given, granted, TestLedger, usage, used } from '../testing';
+import { card, checkInvariants, given, granted, later, TestLedger, usage, used } from '../testing';
 import { evolveCharge } from '../wallet/evolve';
-import { walletNamed } from '../wallet/state';
+import { type Organization, walletNamed } from '../wallet/state';
 import { decideUsage } from './charge';
 
 describe('over many charges', () => {
@@ -52,6 +52,31 @@ describe('over many charges', () => {
     expect(credit?.lifetimeSpent).toBe(total);
     expect(credit?.sequence).toBe(100_001);
     checkInvariants(organization);
+  });
+
+  test('FLD-60, FLD-61: debits and ended lots leave nothing behind that a debit, a balance or a check would go over', () => {
+    const after = (debits: number, cycles: number): Organization => {
+      const { ledger } = given(granted('lasting', '100000'));
+      for (let cycle = 0; cycle < cycles; cycle++) {
+        granted(`cycle-${String(cycle)}`, '9', { priority: -1, expiresAt: later(ledger.now, { days: 30 }) })(ledger);
+        ledger.advance(later(ledger.now, { days: 30 }));
+      }
+      for (let n = 0; n < debits; n++) {
+        const decision = decideUsage(ledger.organization, usage('1'), ledger.card, 'key', ledger.now, null);
+        if (decision.kind !== 'charge') throw new Error('not charged');
+        evolveCharge(ledger.organization, decision.charge, ledger.now);
+      }
+      return ledger.organization;
+    };
+    const sizeOf = (organization: Organization): number =>
+      JSON.stringify(organization, (_, part: unknown) =>
+        part instanceof Map ? [...(part as Map<unknown, unknown>)] : typeof part === 'bigint' ? 'n' : part,
+      ).length;
+    const [few, many] = [after(100, 0), after(10_000, 0)];
+    expect(sizeOf(many) - sizeOf(few)).toBeLessThan(10); // digits of the wallet's number
+    const past = after(1, 120);
+    expect(past.lots.size).toBe(121);
+    expect(past.wallets.map(({ live }) => live.length)).toEqual([1]);
   });
 
   test('INV-LED-9: with enough credits the order of usage changes neither the total, nor any service’s, nor the balance', () => {

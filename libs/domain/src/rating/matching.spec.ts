@@ -130,3 +130,14 @@ describe('matching a rate', () => {
     );
   });
 });
+
+test('FLD-62: which rate a model gets is looked for once; the look-ups after it remember', () => {
+  const all = cardOf(['a', 'b', 'c'].map((model) => rate({ model })));
+  const version = all.version(1);
+  const rates = (version as unknown as { readonly byService: ReadonlyMap<string, object> }).byService.get('llm_call');
+  if (version === undefined || rates === undefined) throw new Error('no rates');
+  const find = jest.spyOn(rates as { find: () => unknown }, 'find');
+  const models = ['a', 'b', 'c', 'unknown'];
+  for (let n = 0; n < 400; n++) version.rateFor(usage('1', { model: models[n % models.length] ?? null }));
+  expect(find).toHaveBeenCalledTimes(models.length);
+});

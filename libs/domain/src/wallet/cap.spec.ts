@@ -32,7 +32,7 @@ describe('a consumption cap', () => {
       '2028-04-01',
     ],
   ] as const)(
-    'INV-LOT-5: per %s begins anew at midnight UTC, to the microsecond (%s)',
+    'INV-LOT-5, FLT-73: per %s begins anew at midnight UTC, to the microsecond (%s)',
     (per, last, first, lastAgain, next) => {
       given(capped('10', per), granted('open', '100', { priority: 2 }), at(last))
         .when(used('12'))
@@ -61,7 +61,7 @@ describe('a consumption cap', () => {
     },
   );
 
-  test('INV-LOT-5, INV-TIM-11: counts by the booking time, whatever the event time says', () => {
+  test('INV-LOT-5, INV-TIM-11, FLD-43: counts by the booking time, whatever the event time says', () => {
     given(capped('10', 'day'), granted('open', '100', { priority: 2 }), at('2026-03-02T00:00:01Z'))
       .given(used('10', { time: instant('2026-03-01T23:59:59Z') }))
       .when(used('1'))

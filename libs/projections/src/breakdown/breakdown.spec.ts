@@ -127,7 +127,7 @@ const sumBy = (ones: readonly TransactionDocument[], key: (one: TransactionDocum
 const allOf = async ({ models }: Projected, reading: Reading): Promise<readonly TransactionDocument[]> =>
   (await models.transactions(reading, { limit: 500 })).value.data;
 
-test('Σ breakdown = Σ spending = Σ transactions covered, for every filter, key and range (INV-DEL-10)', async () => {
+test('INV-DEL-10, FLD-43: Σ breakdown = Σ spending = Σ transactions covered by their event times, for every filter, key and range; so do hours of the burn rate', async () => {
   const asked = fc.array(query, { minLength: 8, maxLength: 8 });
   await fc.assert(
     fc.asyncProperty(

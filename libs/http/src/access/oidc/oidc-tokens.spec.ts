@@ -152,10 +152,11 @@ describe('what is not signed by the issuer is nobody’s', () => {
 });
 
 describe('the issuer’s keys', () => {
-  test('are asked for once, by however many at the same time', async () => {
+  test('FLD-62: are asked for once, by however many at the same time and later', async () => {
     const token = await issuer.sign('ann');
     const all = await Promise.all(Array.from({ length: 50 }, () => tokens.personOf(token)));
     expect(new Set(all)).toEqual(new Set(['ann']));
+    expect(await tokens.personOf(token)).toBe('ann');
     expect(issuer.asked()).toBe(1);
   });
 
