@@ -8,18 +8,21 @@ const START = '2026-03-01T10:00:00.000000Z' as Instant;
 let clock: ManualClock;
 let gauged: Record<string, number>;
 let watch: ClockWatch;
-/** How far the database's clock is from ours, and what asking it takes. */
-let theirs: { apart: bigint; takes: bigint; answers: boolean };
+let monotonicMs: number;
+/** How far the database's clock is from ours, what asking it takes, and by how much ours is set meanwhile. */
+let theirs: { apart: bigint; takes: bigint; set: bigint; answers: boolean };
 
 beforeEach(() => {
   clock = manualClock(START);
   gauged = {};
-  theirs = { apart: 0n, takes: 1_000n, answers: true };
+  monotonicMs = 0;
+  theirs = { apart: 0n, takes: 1_000n, set: 0n, answers: true };
   const database: Sql = {
     query: async <R extends Row>() => {
       if (!theirs.answers) throw new Error('away');
       const now = shift(clock.now(), theirs.apart);
-      clock.advance(theirs.takes);
+      clock.advance(theirs.takes + theirs.set);
+      monotonicMs += Number(theirs.takes) / 1_000;
       return [{ now }] as unknown as readonly R[];
     },
   };
@@ -28,7 +31,7 @@ beforeEach(() => {
     observe: () => undefined,
     gauge: (name: string, value: number) => (gauged[name] = value),
   };
-  watch = new ClockWatch({ clock, database, metrics, log: NO_LOG });
+  watch = new ClockWatch({ clock, database, metrics, log: NO_LOG, monotonicMs: () => monotonicMs });
 });
 afterEach(() => watch.stop());
 
@@ -62,4 +65,27 @@ test('FLT-70: a database that is away takes nothing back and finds nothing new; 
   theirs.answers = true;
   expect(await watch.isRight()).toBe(true);
   expect(watch.trouble).toBeNull();
+});
+
+test.each([
+  ['set ahead', 259_200_000_000n, false],
+  ['set back', -600_000n, false],
+  ['not set', 0n, true],
+])(
+  'FLT-70: a clock that was %s while the database does not answer is right only where it was not',
+  async (_, by, isRight) => {
+    expect(await watch.isRight()).toBe(true);
+    theirs.answers = false;
+    clock.advance(60_000_000n + by);
+    monotonicMs += 60_000;
+    expect(await watch.isRight()).toBe(isRight);
+    theirs.answers = true; // and its clock was set as well
+    expect(await watch.isRight()).toBe(true);
+  },
+);
+
+test('FLT-70: a clock that is set while the database is asked is not right', async () => {
+  expect(await watch.isRight()).toBe(true);
+  theirs.set = 259_200_000_000n;
+  expect(await watch.isRight()).toBe(false);
 });

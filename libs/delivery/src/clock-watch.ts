@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Instant, microsBetween } from '@drawdown/kernel';
+import { type Instant, microsBetween, shift } from '@drawdown/kernel';
 import type { Clock, Log, Metrics, Sql } from '@drawdown/ports';
 
 /** Further apart one of two clocks is wrong: machines that are kept in time differ by some tens of milliseconds (FLT-70). */
@@ -15,6 +15,14 @@ export interface ClockWatchPorts {
   readonly database: Sql;
   readonly metrics: Metrics;
   readonly log: Log;
+  /** Milliseconds that nobody can set. */
+  readonly monotonicMs?: () => number;
+}
+
+/** The clock at a moment that nobody can set. */
+interface Seen {
+  readonly at: Instant;
+  readonly monotonicMs: number;
 }
 
 /**
@@ -23,6 +31,8 @@ export interface ClockWatchPorts {
  */
 export class ClockWatch {
   private found: string | null = null;
+  /** When both clocks were last found to agree. */
+  private agreed: Seen | null = null;
   private looking: Promise<void> | null = null;
   private readonly timer: NodeJS.Timeout;
 
@@ -37,7 +47,10 @@ export class ClockWatch {
     return this.found;
   }
 
-  /** Looks now. What was found last holds where the database does not answer within a second. */
+  /**
+   * Looks now. Where the database does not answer within a second, what was found last holds, unless the clock was set
+   * since: what is settled by a wrong clock stays settled.
+   */
   readonly isRight = async (): Promise<boolean> => {
     const done = new AbortController();
     const late = pause(ANSWER_MAX_MS, undefined, { signal: done.signal, ref: false });
@@ -45,8 +58,23 @@ export class ClockWatch {
       .catch(() => undefined) // away
       .finally(() => done.abort());
     late.catch(() => undefined); // aborted
-    return this.found === null;
+    return this.found === null && !this.wasSet();
   };
+
+  private get monotonicMs(): number {
+    return (this.ports.monotonicMs ?? (() => performance.now()))();
+  }
+
+  /** What the clock shows now if nobody has set it since. */
+  private since({ at, monotonicMs }: Seen): Instant {
+    return shift(at, BigInt(Math.round((this.monotonicMs - monotonicMs) * 1_000)));
+  }
+
+  private wasSet(): boolean {
+    if (this.agreed === null) return false;
+    const expected = this.since(this.agreed);
+    return outside(this.ports.clock.now(), expected, expected) > APART_MAX_MICROS;
+  }
 
   stop(): void {
     clearInterval(this.timer);
@@ -65,12 +93,13 @@ export class ClockWatch {
 
   private async compare(): Promise<void> {
     const { clock, database, metrics, log } = this.ports;
-    const before = clock.now();
+    const before: Seen = { at: clock.now(), monotonicMs: this.monotonicMs };
     const [row] = await database.query<{ now: Instant }>('SELECT clock_timestamp() AS now');
     if (row === undefined) return;
-    const apart = outside(row.now, before, clock.now());
+    const apart = outside(row.now, before.at, this.since(before));
     metrics.gauge('clock_skew_seconds', Number(apart) / 1e6);
     const wrong = apart > APART_MAX_MICROS;
+    if (!wrong) this.agreed = before;
     if (wrong && this.found === null) log.error({ apart_us: String(apart) }, 'the clock differs from the database’s');
     if (!wrong && this.found !== null) log.info({}, 'the clock agrees with the database’s again');
     const seconds = (Number(apart) / 1e6).toFixed(1);
