@@ -58,9 +58,9 @@ export class Relay {
       this.shards.forEach((shard, number) => shard.endsAt(bounds[number]?.end ?? 0));
     } catch (error) {
       // What is away is reported by whoever needs it; without the store the lag is as old as that.
+      if (this.stopping.signal.aborted) return;
       this.options.metrics.count('relay_measure_errors_total');
-      if (!this.stopping.signal.aborted)
-        this.options.log.warn({ error: String(error) }, 'the relay could not look at its lag and its topic');
+      this.options.log.warn({ error: String(error) }, 'the relay could not look at its lag and its topic');
     } finally {
       this.measuring = undefined;
     }

@@ -70,7 +70,7 @@ export class AccessRefusals implements OnModuleDestroy {
   /** Before the ledger is drained: what is under way may still be kept. */
   async onModuleDestroy(): Promise<void> {
     this.stopping.abort();
-    const underWay = Promise.all([...this.told.values()].map(({ keeping }) => keeping));
+    const underWay = Promise.all([...this.lanes.values()].map((lane) => lane.idle()));
     await Promise.race([underWay, pause(this.limits.stopMs, undefined, { ref: false })]);
     for (const lane of this.lanes.values()) lane.abandon();
   }
@@ -118,7 +118,7 @@ export class AccessRefusals implements OnModuleDestroy {
             as_of: asOf,
             why,
           },
-          'a refused access decision is not on record',
+          'a refused access decision may not be on record',
         );
       },
     });

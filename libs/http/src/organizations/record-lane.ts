@@ -33,8 +33,10 @@ interface Waiting extends LaneRecord {
 export class RecordLane {
   private readonly queue: Waiting[] = [];
   private readonly running = new Set<Waiting>();
+  private readonly open = new Set<Promise<void>>();
+  /** Rests on end. */
   private failures = 0;
-  private resting = false;
+  private rest: AbortController | null = null;
 
   constructor(
     private readonly limits: LaneLimits,
@@ -43,12 +45,19 @@ export class RecordLane {
 
   /** Resolves once it was kept or given up. */
   add(record: LaneRecord): Promise<void> {
-    return new Promise((settle) => {
+    const settled = new Promise<void>((settle) => {
       const waiting = { ...record, settle, until: performance.now() + this.limits.tryForMs, tries: 0 };
       if (this.queue.length >= this.limits.waiting) this.giveUp(waiting, 'too many wait');
       else this.queue.push(waiting);
       this.pump();
     });
+    this.open.add(settled);
+    return settled.finally(() => this.open.delete(settled));
+  }
+
+  /** Resolves once all that was added by now was kept or given up. */
+  async idle(): Promise<void> {
+    await Promise.all(this.open);
   }
 
   /** Nothing is tried any more: gives up what waits, and what is under way and not kept by then. */
@@ -59,7 +68,7 @@ export class RecordLane {
 
   private pump(): void {
     const width = this.failures === 0 ? this.limits.atOnce : 1;
-    while (!this.resting && this.running.size < width) {
+    while (this.rest === null && this.running.size < width) {
       const next = this.queue.shift();
       if (next === undefined) return;
       this.running.add(next);
@@ -68,32 +77,42 @@ export class RecordLane {
   }
 
   private async try(waiting: Waiting): Promise<void> {
-    const failure = await failureOf(waiting.write((waiting.tries += 1) > 1));
+    const failure = await failureOf(() => waiting.write((waiting.tries += 1) > 1));
     if (!this.running.delete(waiting)) return; // abandoned meanwhile
     if (failure === null) {
       this.failures = 0;
+      this.rest?.abort();
       waiting.settle();
-      this.pump();
-      return;
+    } else if (!(failure instanceof LedgerUnavailable) || failure instanceof DecisionFailed) {
+      this.giveUp(waiting, failure.message);
+    } else {
+      // Behind the others: it may be this one alone that is not taken.
+      if (!this.stop.aborted && performance.now() < waiting.until) this.queue.push(waiting);
+      else this.giveUp(waiting, failure.message);
+      this.beginRest();
     }
-    this.failures += 1;
-    const mayHelp = failure instanceof LedgerUnavailable && !(failure instanceof DecisionFailed);
-    // Behind the others: it may be this one alone that is not taken.
-    if (mayHelp && !this.stop.aborted && performance.now() < waiting.until) this.queue.push(waiting);
-    else this.giveUp(waiting, failure.message);
-    await this.rest();
     this.pump();
   }
 
-  private async rest(): Promise<void> {
+  /** However many fail at once, it is one failure. */
+  private beginRest(): void {
+    if (this.rest !== null) return;
     const { retryMs, retryMostMs } = this.limits;
-    this.resting = true;
-    const ms = Math.min(retryMs * 2 ** (this.failures - 1), retryMostMs);
-    await pause(ms, undefined, { ref: false, signal: this.stop }).catch(() => undefined); // stopped meanwhile
-    this.resting = false;
+    const ms = Math.min(retryMs * 2 ** this.failures, retryMostMs);
+    this.failures += 1;
+    this.rest = new AbortController();
+    const over = (): void => {
+      this.rest = null;
+      this.giveUpLate();
+      this.pump();
+    };
+    const signal = AbortSignal.any([this.stop, this.rest.signal]);
+    pause(ms, undefined, { ref: false, signal }).then(over, over);
+  }
+
+  private giveUpLate(): void {
     const now = performance.now();
-    const late = this.queue.filter(({ until }) => until < now);
-    for (const waiting of late) {
+    for (const waiting of this.queue.filter(({ until }) => until < now)) {
       this.queue.splice(this.queue.indexOf(waiting), 1);
       this.giveUp(waiting, 'the ledger was away for too long');
     }
@@ -105,9 +124,9 @@ export class RecordLane {
   }
 }
 
-const failureOf = async (writing: Promise<void>): Promise<Error | null> => {
+const failureOf = async (write: () => Promise<void>): Promise<Error | null> => {
   try {
-    await writing;
+    await write();
     return null;
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));

@@ -274,6 +274,11 @@ describe('where nobody answers', () => {
     const probe = charge();
     expect(await charge()).toMatch('is behind');
     expect(api.metrics.of('ledger_overloaded_total')).toBe(1);
+    const ends = async () => (await world.stream.boundsOf(USAGE_TOPIC)).map(({ end }) => end);
+    const before = await ends();
+    const both = ORGANIZATIONS.slice(1, 3).map((organizationId) => used('both', '1', { organizationId }));
+    await expect(api.ledger.charge(both, SENDER)).rejects.toThrow('is behind');
+    expect(await ends()).toEqual(before); // to the shard that is not behind neither
     const elsewhere = charge(ORGANIZATIONS[2]);
     await world.worker();
     expect([await probe, await elsewhere]).toEqual(['charged', 'charged']);

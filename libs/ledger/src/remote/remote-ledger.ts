@@ -66,6 +66,9 @@ export interface RemotePorts extends RepliesPorts, RemoteReads {
   readonly metrics: Metrics;
 }
 
+/** Numbers of calls by shard. */
+type Calls = ReadonlyMap<number, number>;
+
 /** The ledger of a process that owns no shard: asks their owners over the stream. */
 export class RemoteLedger implements Ledger {
   private readonly replies: Replies;
@@ -104,17 +107,25 @@ export class RemoteLedger implements Ledger {
     return timedCommand(this.ports.metrics, command, ask);
   }
 
-  charge(usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {
+  async charge(usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {
+    return this.chargeReserved(this.reserve(usages), usages, sender);
+  }
+
+  private chargeReserved(calls: Calls, usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {
     return scatter(
       usages,
       (organizationId) => this.shardOf(organizationId),
-      (shard, own) => this.chargeOn(shard, own, sender),
+      (shard, own) => this.chargeOn(shard, calls.get(shard) ?? 0, own, sender),
     );
   }
 
-  private async chargeOn(shard: number, usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {
+  private async chargeOn(
+    shard: number,
+    call: number,
+    usages: readonly UsageEvent[],
+    sender: Sender,
+  ): Promise<UsageResult> {
     const flight = this.flightTo(shard);
-    const call = flight.begin();
     try {
       const result = await this.replies.call(
         ANSWER_MS,
@@ -127,6 +138,21 @@ export class RemoteLedger implements Ledger {
     } finally {
       flight.end(call);
     }
+  }
+
+  /** A call to each shard of this usage, or to none: what one shard refuses must not be on its way to others, again and again. */
+  private reserve(usages: readonly UsageEvent[]): Calls {
+    const calls = new Map<number, number>();
+    try {
+      for (const { organizationId } of usages) {
+        const shard = this.shardOf(organizationId);
+        if (!calls.has(shard)) calls.set(shard, this.flightTo(shard).begin());
+      }
+    } catch (error) {
+      for (const [shard, call] of calls) this.flightTo(shard).end(call);
+      throw error;
+    }
+    return calls;
   }
 
   private flightTo(shard: number): ShardFlight {
@@ -143,7 +169,11 @@ export class RemoteLedger implements Ledger {
     const open = await this.openOf(new Set(usages.map(({ organizationId }) => organizationId)));
     const known = usages.filter(({ organizationId }) => open.has(organizationId));
     const unknown = usages.filter(({ organizationId }) => !open.has(organizationId));
-    const [{ outcomes, position }, kept] = await Promise.all([this.charge(unknown, sender), this.keep(known, sender)]);
+    const calls = this.reserve(unknown);
+    const [{ outcomes, position }, kept] = await Promise.all([
+      this.chargeReserved(calls, unknown, sender),
+      this.keep(known, sender),
+    ]);
     const answered = new Map(unknown.map((usage, i) => [usage, outcomes[i]]));
     return {
       outcomes: usages.map((usage) => answered.get(usage) ?? { outcome: 'taken' }),
