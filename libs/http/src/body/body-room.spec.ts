@@ -6,6 +6,7 @@ import { BodyRoom } from './body-room';
 import { readBody } from './read-body';
 
 const IN_WORK = 1_000;
+const AWAITED = 300;
 const COMING = 3_000;
 
 let counted: number;
@@ -19,7 +20,7 @@ beforeEach(async () => {
   const metrics = {
     count: (name: string) => void (counted += name === 'http_overloaded_total' ? 1 : 0),
   };
-  room = new BodyRoom(metrics, { inWork: IN_WORK, coming: COMING });
+  room = new BodyRoom(metrics, { inWork: IN_WORK, awaited: AWAITED, coming: COMING });
   worked = [];
   server = http.createServer((request, response) => {
     readBody(request, room)
@@ -116,3 +117,16 @@ const hasRoomToCome = (bytes: number): boolean => {
     return false;
   }
 };
+
+test('FLT-80: usage that is waited for has less room than all together, and leaves the rest to the others', () => {
+  const leave = room.take(200, true);
+  expect(() => room.take(101, true)).toThrow(Problem);
+  expect(counted).toBe(1);
+  room.take(800)();
+  leave();
+  leave(); // told twice, it counts once
+  const one = room.take(400, true); // one by itself always fits
+  expect(() => room.check(1, true)).toThrow(Problem);
+  one();
+  room.check(300, true);
+});

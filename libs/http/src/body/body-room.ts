@@ -6,17 +6,19 @@ const MEGABYTE = 1024 * 1024;
 export interface BodyLimits {
   /** Of bodies that are being worked on, from their parsing until the answer is made: some 70,000 usage events. */
   readonly inWork: number;
+  /** Of these, of usage whose sender waits until it is charged. */
+  readonly awaited: number;
   /** Of what has come of bodies that are not whole yet: from many connections at once that is memory without an end. */
   readonly coming: number;
 }
 
-const LIMITS: BodyLimits = { inWork: 16 * MEGABYTE, coming: 128 * MEGABYTE };
+const LIMITS: BodyLimits = { inWork: 16 * MEGABYTE, awaited: 16 * MEGABYTE, coming: 128 * MEGABYTE };
 
 /**
- * Of a process that asks the owners of the shards: what it takes in hand has to be answered by them within 5 s, and is
- * theirs to decide even when nobody waits for it any more. Some 9,000 usage events.
+ * Of a process that asks the owners of the shards: they have to answer within 5 s, and decide what was sent to them even
+ * when nobody waits for it any more. Some 9,000 usage events.
  */
-export const LIMITS_ELSEWHERE: BodyLimits = { ...LIMITS, inWork: 2 * MEGABYTE };
+export const LIMITS_ELSEWHERE: BodyLimits = { ...LIMITS, awaited: 2 * MEGABYTE };
 
 /**
  * How many bytes of bodies a process has in hand. What comes on top is refused before it is parsed, and unread where that
@@ -24,6 +26,7 @@ export const LIMITS_ELSEWHERE: BodyLimits = { ...LIMITS, inWork: 2 * MEGABYTE };
  */
 export class BodyRoom {
   private inWork = 0;
+  private awaited = 0;
   private coming = 0;
 
   constructor(
@@ -32,8 +35,10 @@ export class BodyRoom {
   ) {}
 
   /** Throws where a body of that size would be refused if it were here. One by itself always fits. */
-  check(bytes: number): void {
-    if (this.inWork > 0 && this.inWork + bytes > this.limits.inWork) throw this.refusal();
+  check(bytes: number, isAwaited = false): void {
+    const { inWork, awaited } = this.limits;
+    if (this.inWork > 0 && this.inWork + bytes > inWork) throw this.refusal();
+    if (isAwaited && this.awaited > 0 && this.awaited + bytes > awaited) throw this.refusal();
   }
 
   /**
@@ -41,12 +46,16 @@ export class BodyRoom {
    * still waits for it. (A response says nothing of its end where the connection broke before its turn came.) Throws like
    * {@link check}.
    */
-  take(bytes: number): () => void {
-    this.check(bytes);
+  take(bytes: number, isAwaited = false): () => void {
+    this.check(bytes, isAwaited);
+    const awaited = isAwaited ? bytes : 0;
     this.inWork += bytes;
+    this.awaited += awaited;
     let isOver = false;
     return () => {
-      if (!isOver) this.inWork -= bytes;
+      if (isOver) return;
+      this.inWork -= bytes;
+      this.awaited -= awaited;
       isOver = true;
     };
   }

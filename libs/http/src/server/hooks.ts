@@ -105,8 +105,12 @@ const admitBody = (request: FastifyRequest, { body }: RouteRights, room: BodyRoo
   refuseMediaType(body, request.headers);
   const declared = Number(request.headers['content-length'] ?? 0);
   // One that is too large is too large however much room there is.
-  if (declared <= BODY_BYTES_MAX) room.check(declared);
+  if (declared <= BODY_BYTES_MAX) room.check(declared, isAwaited(request));
 };
+
+/** Whether its sender waits until usage is charged. */
+const isAwaited = ({ query }: FastifyRequest): boolean =>
+  (query as Readonly<Record<string, unknown>>)['wait'] === 'charged';
 
 /** HTTP/1.1 must say whom it means (RFC 9112, 3.2); HTTP/1.0 had no such header. */
 const refuseHostless = ({ raw }: FastifyRequest): void => {
@@ -135,7 +139,7 @@ const addParser = (server: FastifyInstance, room: BodyRoom): void => {
     const kind = rights === undefined || rights === 'public' ? undefined : rights.body;
     const body = await readBody(stream, room);
     if (kind === undefined || (kind === 'optional' && body.length === 0)) return undefined;
-    request.leaveRoom = room.take(body.length);
+    request.leaveRoom = room.take(body.length, isAwaited(request));
     request.rawBody = body;
     return kind === 'events' ? parseEvents(body, request.headers) : parseBody(body);
   });
