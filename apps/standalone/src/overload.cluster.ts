@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { insist } from './testing/api';
 import { makeOrganizations, walletOf } from './testing/forms/organizations';
 import { parts } from './testing/load/audit';
-import { EVENTS, Flood } from './testing/load/flood';
+import { EVENTS, Flood, MILLIONTH, MILLIONTH_NANOS } from './testing/load/flood';
 import { residentBytes } from './testing/metrics';
 import { ADMIN_KEY } from './testing/server-process';
 
@@ -17,8 +17,6 @@ const OVERLOAD_S = Number(process.env['OVERLOAD_S'] ?? 3);
 const CONNECTIONS = 40;
 /** What a role has. */
 const MEMORY_MAX_MIB = 512;
-const DATA = { workspace_id: 'w1', service_type: 'compute', quantity: '0.000001', unit: 'hours' };
-const NANOS = 2_000n;
 const GRANTED = parts('1000');
 
 const say = (line: string): void => {
@@ -60,7 +58,7 @@ test(
     await memory.look();
     say(`MiB before: ${JSON.stringify(Object.fromEntries(memory.most))}`);
     const port = Number(new URL(cluster.url).port);
-    const flooding = (flood = new Flood({ port, organization, data: DATA, connections: CONNECTIONS }));
+    const flooding = (flood = new Flood({ port, organization, data: MILLIONTH, connections: CONNECTIONS }));
     for (const end = performance.now() + 1_000 * OVERLOAD_S; performance.now() < end; await sleep(500)) {
       await memory.look();
     }
@@ -73,10 +71,10 @@ test(
     expect([...flooding.refused.keys()]).toEqual(['503, Retry-After 1']);
     const wallet = await walletOf(cluster.url, organization);
     const events = EVENTS * flooding.taken;
-    expect(GRANTED - parts(wallet.settled)).toBe(NANOS * BigInt(events));
+    expect(GRANTED - parts(wallet.settled)).toBe(MILLIONTH_NANOS * BigInt(events));
     const query = `by=workspace&period=all&after=${wallet.position}`;
     const { total } = await insist(`${cluster.url}/v1/organizations/${organization}/breakdown?${query}`, 'GET');
-    expect(parts(total)).toBe(NANOS * BigInt(events));
+    expect(parts(total)).toBe(MILLIONTH_NANOS * BigInt(events));
     expect([...memory.most].filter(([, mib]) => mib > MEMORY_MAX_MIB)).toEqual([]);
   },
   180_000 + 5_000 * OVERLOAD_S,

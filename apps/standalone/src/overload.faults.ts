@@ -6,7 +6,7 @@ import { allowance } from './testing/allowance';
 import { insist, send } from './testing/api';
 import { makeOrganizations, usageOf, walletOf } from './testing/forms/organizations';
 import { parts } from './testing/load/audit';
-import { EVENTS, Flood } from './testing/load/flood';
+import { EVENTS, Flood, MILLIONTH, MILLIONTH_NANOS } from './testing/load/flood';
 import { metricSum, residentBytes } from './testing/metrics';
 import { ServerProcess } from './testing/server-process';
 import { until } from './testing/until';
@@ -29,9 +29,6 @@ const WINDOW = 60;
 /** Below that it is normal, whatever it was before. */
 const QUICK_MS = 100;
 const USAGE_TYPE = { 'content-type': 'application/cloudevents+json' };
-/** A thousandth of a thousandth of an hour, at two credits an hour. */
-const DATA = { workspace_id: 'w1', service_type: 'compute', quantity: '0.000001', unit: 'hours' };
-const NANOS = 2_000n;
 const GRANTED = parts('1000');
 
 const say = (line: string): void => {
@@ -69,7 +66,7 @@ class Caller {
 
   /** Infinite where it was refused. */
   private async call(): Promise<number> {
-    const usage = { ...usageOf(this.organization, `call-${String((this.made += 1))}`, 0), data: DATA };
+    const usage = { ...usageOf(this.organization, `call-${String((this.made += 1))}`, 0), data: MILLIONTH };
     const from = performance.now();
     const { status } = await send(`${this.url}/v1/events?wait=charged`, 'POST', usage, USAGE_TYPE);
     if (status === 503) return Infinity;
@@ -86,7 +83,7 @@ test(
     const { url, port } = await ServerProcess.start({ dataFolder: path.join(folder, 'data') });
     const [organization = ''] = await makeOrganizations(url, 1);
     const caller = new Caller(url, organization);
-    const sustained = new Flood({ port, organization, data: DATA, connections: SUSTAINED });
+    const sustained = new Flood({ port, organization, data: MILLIONTH, connections: SUSTAINED });
     flood = sustained;
     await sleep(SUSTAINED_MS);
     const sustainable = (1_000 * sustained.taken) / SUSTAINED_MS;
@@ -95,7 +92,7 @@ test(
     const p99Before = await caller.p99();
     const memoryBefore = await residentBytes(url);
 
-    const flooding = new Flood({ port, organization, data: DATA, connections: CONNECTIONS });
+    const flooding = new Flood({ port, organization, data: MILLIONTH, connections: CONNECTIONS });
     flood = flooding;
     let memoryMost = 0;
     for (const end = performance.now() + 1_000 * OVERLOAD_S; performance.now() < end; await sleep(500)) {
@@ -126,11 +123,11 @@ test(
 
     const events = EVENTS * (sustained.taken + flooding.taken) + caller.charged;
     const wallet = await walletOf(url, organization);
-    expect(GRANTED - parts(wallet.settled)).toBe(NANOS * BigInt(events));
+    expect(GRANTED - parts(wallet.settled)).toBe(MILLIONTH_NANOS * BigInt(events));
     const query = `by=workspace&period=all&after=${wallet.position}`;
     // Read models have a backlog to write first, and a read that waits too long for its turn is told to come again.
     const { total } = await insist(`${url}/v1/organizations/${organization}/breakdown?${query}`, 'GET');
-    expect(parts(total)).toBe(NANOS * BigInt(events));
+    expect(parts(total)).toBe(MILLIONTH_NANOS * BigInt(events));
     expect(await metricSum(url, 'intake_events_total', 'outcome="charged"')).toBe(events);
     const overloaded = await Promise.all(['http', 'ledger'].map((who) => metricSum(url, `${who}_overloaded_total`)));
     expect((overloaded[0] ?? 0) + (overloaded[1] ?? 0)).toBeGreaterThanOrEqual(flooding.refusals);

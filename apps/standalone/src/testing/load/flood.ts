@@ -6,6 +6,9 @@ import { ADMIN_KEY } from '../server-process';
 
 /** Of one request, the most that it may have. */
 export const EVENTS = 1_000;
+/** A millionth of an hour: of two credits an hour, so many billionths of a credit. */
+export const MILLIONTH = { workspace_id: 'w1', service_type: 'compute', quantity: '0.000001', unit: 'hours' };
+export const MILLIONTH_NANOS = 2_000n;
 /** Rude: what is refused is told to come after a second at least. */
 const AGAIN_MS = 50;
 const TYPE = { 'content-type': 'application/cloudevents-batch+json', authorization: `Bearer ${ADMIN_KEY}` };

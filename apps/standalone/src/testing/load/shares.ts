@@ -1,13 +1,12 @@
 /** Usage of many organizations, of which one may have most, and the answers that somebody else gets meanwhile. */
 import { randomUUID } from 'node:crypto';
 import { must } from '../api';
+import { MILLIONTH } from './flood';
 
 const CLIENTS = 8;
 /** Events of a request. */
 const BATCH = 100;
 const ROUND_MS = 1_500;
-/** One millionth of an hour, at two credits an hour. */
-const DATA = { workspace_id: 'w1', service_type: 'compute', quantity: '0.000001', unit: 'hours' };
 
 const BATCH_TYPE = { 'content-type': 'application/cloudevents-batch+json' };
 
@@ -29,7 +28,7 @@ export const measureShare = async (url: string, share: Share, bystander: string)
   const charge = async (count: number, of: Share): Promise<void> => {
     const batch = Array.from({ length: count }, () => {
       const id = String((made += 1));
-      return { specversion: '1.0', id, source, type: 'drawdown.usage.v1', subject: of(made), data: DATA, time };
+      return { specversion: '1.0', id, source, type: 'drawdown.usage.v1', subject: of(made), data: MILLIONTH, time };
     });
     const { results } = (await must(`${url}/v1/events?wait=charged`, 'POST', batch, BATCH_TYPE)) as unknown as {
       readonly results: readonly { readonly outcome: string }[];
