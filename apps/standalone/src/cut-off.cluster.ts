@@ -7,7 +7,7 @@ import { type KafkaBroker, startKafkaBroker } from '@drawdown/adapters/kafka/tes
 import { openTcpProxy, type TcpProxy } from '@drawdown/adapters/kafka/testing/tcp-proxy';
 import { recorded } from '@drawdown/ledger/testing';
 import type { EventStore } from '@drawdown/ports';
-import { allowance } from './testing/allowance';
+import { allowance } from '@drawdown/adapters/testing/allowance';
 import { insist, must } from './testing/api';
 import { KafkaService, messageOf } from './testing/forms/kafka-service';
 import { leftAfter, makeOneInEachShard, untilLeft, usageOf } from './testing/forms/organizations';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PostgresServer } from '@drawdown/adapters/postgres/testing/postgres-server';
 import { Client } from 'pg';
-import { allowance } from './testing/allowance';
+import { allowance } from '@drawdown/adapters/testing/allowance';
 import { headOf, must, type Reply, send } from './testing/api';
 import { checkBooks, endLoads, outcomes, startLoad } from './testing/load/scene';
 import { ServerProcess } from './testing/server-process';

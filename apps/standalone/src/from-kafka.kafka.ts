@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type KafkaBroker, startKafkaBroker } from '@drawdown/adapters/kafka/testing/broker';
-import { allowance } from './testing/allowance';
+import { allowance } from '@drawdown/adapters/testing/allowance';
 import { send } from './testing/api';
 import { charge } from './testing/forms/charge';
 import { chargedIn, KafkaService, messageOf, type ReadRecord } from './testing/forms/kafka-service';

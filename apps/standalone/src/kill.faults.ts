@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { allowance } from './testing/allowance';
+import { allowance } from '@drawdown/adapters/testing/allowance';
 import { repeated } from './testing/load/audit';
 import { checkBooks, endLoads, outcomes, startLoad } from './testing/load/scene';
 import { startedAt } from './testing/metrics';

@@ -10,7 +10,7 @@ import { ledgerStream } from '@drawdown/domain';
 import { formatPosition, positionOf } from '@drawdown/kernel';
 import type { EventStore, StoredEvent } from '@drawdown/ports';
 import { type Admin, Kafka, logLevel, type Message } from 'kafkajs';
-import { allowance } from './testing/allowance';
+import { allowance } from '@drawdown/adapters/testing/allowance';
 import { must } from './testing/api';
 import { charge } from './testing/forms/charge';
 import { KafkaService } from './testing/forms/kafka-service';

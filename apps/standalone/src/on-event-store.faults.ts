@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { AppProcess } from '@drawdown/adapters/cluster/testing/app-process';
 import { listening, startStoreProcess, storeUrl } from '@drawdown/adapters/cluster/testing/store-process';
-import { allowance } from './testing/allowance';
+import { allowance } from '@drawdown/adapters/testing/allowance';
 import { send } from './testing/api';
 import { charge } from './testing/forms/charge';
 import { chargesIn, leftAfter, makeOrganizations, untilLeft, usageOf } from './testing/forms/organizations';

@@ -63,7 +63,7 @@ test(
       await memory.look();
     }
     const [taken, refused] = [flooding.taken, flooding.refusals];
-    // As many as before are answered in time: what is refused must not be decided for nobody, over and over.
+    // Comes to an end only where each is answered in time at last: nothing is decided for nobody, over and over.
     await flooding.stop();
     await memory.look();
     say(`${String(taken + refused)} requests of ${String(EVENTS)} offered, ${String(taken)} taken`);

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { allowance } from './testing/allowance';
+import { allowance } from '@drawdown/adapters/testing/allowance';
 import { insist, send } from './testing/api';
 import { makeOrganizations, usageOf, walletOf } from './testing/forms/organizations';
 import { parts } from './testing/load/audit';

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { allowance } from './testing/allowance';
+import { allowance } from '@drawdown/adapters/testing/allowance';
 import { ROOT, ServerProcess } from './testing/server-process';
 
 /** BAD-120, on a machine that does nothing else. */

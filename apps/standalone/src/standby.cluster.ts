@@ -5,7 +5,7 @@ import { freePorts } from '@drawdown/adapters/testing/ports';
 import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { allowance } from './testing/allowance';
+import { allowance } from '@drawdown/adapters/testing/allowance';
 import { send } from './testing/api';
 import { charge } from './testing/forms/charge';
 import { crowdOneWallet } from './testing/forms/hot-wallet';

@@ -8,7 +8,7 @@ import { freePorts } from '@drawdown/adapters/testing/ports';
 import { shardOf } from '@drawdown/ledger';
 import type { EventStore } from '@drawdown/ports';
 import { Kafka, logLevel, type Message } from 'kafkajs';
-import { allowance } from './testing/allowance';
+import { allowance } from '@drawdown/adapters/testing/allowance';
 import { type CliEnd, startCli, startNpx } from './testing/cli-process';
 import { KafkaService, messageOf, type ReadRecord } from './testing/forms/kafka-service';
 import {

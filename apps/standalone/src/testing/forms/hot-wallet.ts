@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { allowance } from '../allowance';
+import { allowance } from '@drawdown/adapters/testing/allowance';
 import { type Reply, send } from '../api';
 import { leftAfter, makeOrganizations, untilLeft, usageOf } from './organizations';
 

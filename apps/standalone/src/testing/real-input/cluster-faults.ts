@@ -1,7 +1,7 @@
 import type { AppProcess } from '@drawdown/adapters/cluster/testing/app-process';
 import type { Cluster } from '@drawdown/adapters/cluster/testing/cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { allowance } from '../allowance';
+import { allowance } from '@drawdown/adapters/testing/allowance';
 import type { Seeded } from '../seeded';
 import { until } from '../until';
 import { say } from './say';

@@ -1,1 +1,0 @@
-export { allowance } from '@drawdown/adapters/testing/allowance';
