@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { insist } from './testing/api';
-import { makeOrganizations, walletOf } from './testing/forms/organizations';
+import { makeOrganizations, usageOf, walletOf } from './testing/forms/organizations';
 import { parts } from './testing/load/audit';
 import { EVENTS, Flood, MILLIONTH, MILLIONTH_NANOS } from './testing/load/flood';
 import { residentBytes } from './testing/metrics';
@@ -17,6 +17,7 @@ const OVERLOAD_S = Number(process.env['OVERLOAD_S'] ?? 3);
 const CONNECTIONS = 40;
 /** What a role has. */
 const MEMORY_MAX_MIB = 512;
+const USAGE_TYPE = { 'content-type': 'application/cloudevents+json' };
 const GRANTED = parts('1000');
 
 const say = (line: string): void => {
@@ -69,8 +70,11 @@ test(
     say(`${String(taken + refused)} requests of ${String(EVENTS)} offered, ${String(taken)} taken`);
     say(`MiB at most: ${JSON.stringify(Object.fromEntries(memory.most))}`);
     expect([...flooding.refused.keys()]).toEqual(['503, Retry-After 1']);
-    const wallet = await walletOf(cluster.url, organization);
-    const events = EVENTS * flooding.taken;
+    const last = { ...usageOf(organization, 'last', 0), data: MILLIONTH };
+    // Decided after all of them, so that what is shown with it has them, and whatever was charged twice.
+    const { position } = await insist(`${cluster.url}/v1/events?wait=charged`, 'POST', last, USAGE_TYPE);
+    const wallet = await walletOf(cluster.url, organization, insist, String(position));
+    const events = EVENTS * flooding.taken + 1;
     expect(GRANTED - parts(wallet.settled)).toBe(MILLIONTH_NANOS * BigInt(events));
     const query = `by=workspace&period=all&after=${wallet.position}`;
     const { total } = await insist(`${cluster.url}/v1/organizations/${organization}/breakdown?${query}`, 'GET');

@@ -122,7 +122,7 @@ test(
     expect(memoryMost - memoryBefore).toBeLessThan(MEMORY_MAX_BYTES);
 
     const events = EVENTS * (sustained.taken + flooding.taken) + caller.charged;
-    const wallet = await walletOf(url, organization);
+    const wallet = await walletOf(url, organization, insist);
     expect(GRANTED - parts(wallet.settled)).toBe(MILLIONTH_NANOS * BigInt(events));
     const query = `by=workspace&period=all&after=${wallet.position}`;
     // Read models have a backlog to write first, and a read that waits too long for its turn is told to come again.

@@ -65,8 +65,10 @@ interface Wallet {
   readonly position: string;
 }
 
-export const walletOf = async (url: string, organization: string, ask = must): Promise<Wallet> => {
-  const body = await ask(`${url}/v1/organizations/${organization}/wallets/credits`, 'GET');
+/** With a position, as of that one or a later one: an api of its own shows what its projector has come to. */
+export const walletOf = async (url: string, organization: string, ask = must, after?: string): Promise<Wallet> => {
+  const query = after === undefined ? '' : `?after=${after}`;
+  const body = await ask(`${url}/v1/organizations/${organization}/wallets/credits${query}`, 'GET');
   const { settled } = body['balance'] as { readonly settled: string };
   const { position } = body['as_of'] as { readonly position: string };
   return { settled, position };
