@@ -212,9 +212,7 @@ export class RemoteLedger implements Ledger {
 
   private async keepOn(shard: number, usages: readonly UsageEvent[], sender: Sender): Promise<Position | null> {
     const send = (addressOf: AddressOf | null): Promise<void> => {
-      const records = this.recordsOf(usages, sender, addressOf);
-      const kept = records.map((record) => ({ ...record, headers: { ...record.headers, ...KEPT } }));
-      return this.send(USAGE_TOPIC, shard, kept);
+      return this.send(USAGE_TOPIC, shard, this.recordsOf(usages, sender, addressOf, KEPT));
     };
     let sending: Promise<void> | undefined;
     const told = this.replies
@@ -314,8 +312,13 @@ export class RemoteLedger implements Ledger {
     );
   }
 
-  private recordsOf(usages: readonly UsageEvent[], sender: Sender, addressOf: AddressOf | null): StreamRecord[] {
-    const shared = { ...writeSender(sender), ...writeCatalogueSeen(this.ports.catalogue.seen) };
+  private recordsOf(
+    usages: readonly UsageEvent[],
+    sender: Sender,
+    addressOf: AddressOf | null,
+    marks: StreamRecord['headers'] = {},
+  ): StreamRecord[] {
+    const shared = { ...writeSender(sender), ...writeCatalogueSeen(this.ports.catalogue.seen), ...marks };
     return usages.map((usage, place) => {
       const { key, value, headers } = writeUsageRecord(usage);
       const reply = addressOf === null ? {} : writeReplyAddress(addressOf(place));
@@ -340,6 +343,7 @@ const collecting = (count: number): ((reply: Reply) => UsageResult | undefined) 
     if (reply.kind !== 'usage') return undefined;
     for (const [place, outcome] of reply.outcomes) found.set(place, outcome);
     position = coverBoth(position, reply.position);
+    if (found.size < count) return undefined;
     const outcomes = Array.from({ length: count }, (_, place) => found.get(place)).flatMap((outcome) => outcome ?? []);
     return outcomes.length === count ? { outcomes, position } : undefined;
   };

@@ -131,6 +131,7 @@ test('a command goes to the partition of its organization by key, too', () => {
 describe('what is no command is recognised as such', () => {
   const good = writeCommandRecord(carried({ kind: 'settle', clock: '' }));
   const withValue = (text: string | null) => ({ ...good, value: text === null ? null : Buffer.from(text) });
+  const addressed = (to: string) => ({ ...good, headers: { ...good.headers, 'drawdown-reply-to': to } });
   const unknown = {
     kind: 'run',
     organizationId: 'acme',
@@ -145,7 +146,9 @@ describe('what is no command is recognised as such', () => {
     ['a command of a newer version', withValue(JSON.stringify(unknown))],
     ['a kind of a newer version', withValue('{"kind":"later"}')],
     ['nobody to answer', { ...good, headers: {} }],
-    ['a place that is none', { ...good, headers: { ...good.headers, 'drawdown-place': '-1' } }],
-    ['a deadline that is none', { ...good, headers: { ...good.headers, 'drawdown-deadline': 'soon' } }],
+    ['a place that is none', addressed(`-1 0 ${START} call api`)],
+    ['a deadline that is none', addressed('0 0 soon call api')],
+    ['no place at all', addressed('0')],
+    ['nobody in particular', addressed(`0 0 ${START} call `)],
   ])('%s', (_, record) => expect(readCommandRecord(record)).toBeNull());
 });

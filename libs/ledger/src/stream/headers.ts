@@ -8,13 +8,18 @@ type Headers = StreamRecord['headers'];
 const NAMES = {
   sender: 'drawdown-sender',
   replyTo: 'drawdown-reply-to',
-  instance: 'drawdown-instance',
-  call: 'drawdown-call',
-  place: 'drawdown-place',
-  deadline: 'drawdown-deadline',
   kept: 'drawdown-kept',
   catalogue: 'drawdown-catalogue',
 } as const;
+
+/** The records of a request lie one after the other, and share what is long in their headers: it is read once. */
+const rememberingLast = <T>(read: (text: string) => T): ((text: string) => T) => {
+  let last: { readonly text: string; readonly value: T } | undefined;
+  return (text) => {
+    if (last?.text !== text) last = { text, value: read(text) };
+    return last.value;
+  };
+};
 
 /** Where somebody waits for what becomes of a record. */
 export interface ReplyAddress {
@@ -29,23 +34,28 @@ export interface ReplyAddress {
   readonly deadline: Instant;
 }
 
+/** One header, since each costs as much as the rest of a small record: the place, then what the records of a call share. */
 export const writeReplyAddress = ({ partition, instance, call, place, deadline }: ReplyAddress): Headers => ({
-  [NAMES.replyTo]: String(partition),
-  [NAMES.instance]: instance,
-  [NAMES.call]: call,
-  [NAMES.place]: String(place),
-  [NAMES.deadline]: deadline,
+  [NAMES.replyTo]: `${String(place)} ${String(partition)} ${deadline} ${call} ${instance}`,
 });
 
-/** Null where nobody waits, or where the headers do not make sense. */
+/** Null where nobody waits, or where the header does not make sense. */
 export const readReplyAddress = (headers: Headers): ReplyAddress | null => {
-  const { [NAMES.replyTo]: to, [NAMES.instance]: instance, [NAMES.call]: call } = headers;
-  if (to === undefined) return null;
-  const [partition, place] = [numberIn(to), numberIn(headers[NAMES.place])];
-  const deadline = parseInstant(headers[NAMES.deadline] ?? '');
-  if (partition === null || place === null || deadline === undefined) return null;
-  return instance === undefined || call === undefined ? null : { partition, instance, call, place, deadline };
+  const text = headers[NAMES.replyTo] ?? '';
+  const end = text.indexOf(' ');
+  const place = numberIn(text.slice(0, Math.max(end, 0)));
+  const shared = readShared(text.slice(end + 1));
+  return place === null || shared === null ? null : { ...shared, place };
 };
+
+const SHARED = /^(\d{1,9}) (\S+) (\S+) (\S+)$/;
+
+const readShared = rememberingLast((text: string): Omit<ReplyAddress, 'place'> | null => {
+  const [, to, until, call, instance] = SHARED.exec(text) ?? [];
+  const deadline = parseInstant(until ?? '');
+  if (to === undefined || deadline === undefined || call === undefined || instance === undefined) return null;
+  return { partition: Number(to), instance, call, deadline };
+});
 
 /**
  * Marks usage whose sender has its answer once the stream has it: the reply only tells how far the log went with it, and
@@ -54,8 +64,7 @@ export const readReplyAddress = (headers: Headers): ReplyAddress | null => {
 export const KEPT: Headers = { [NAMES.kept]: '1' };
 export const isKept = (headers: Headers): boolean => headers[NAMES.kept] === '1';
 
-const numberIn = (text: string | undefined): number | null =>
-  text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : null;
+const numberIn = (text: string): number | null => (/^\d{1,9}$/.test(text) ? Number(text) : null);
 
 export const writeSender = ({ actor, requestId }: Sender): Headers => ({
   [NAMES.sender]: JSON.stringify({ ...actor, request_id: requestId }),
@@ -69,16 +78,19 @@ const TYPES: readonly Actor['type'][] = ['key', 'user', 'system'];
  */
 export const readSender = (headers: Headers, otherwise: Sender): Sender => {
   const text = headers[NAMES.sender];
-  if (text === undefined) return otherwise;
+  return (text === undefined ? null : readSenderText(text)) ?? otherwise;
+};
+
+const readSenderText = rememberingLast((text: string): Sender | null => {
   try {
     const { type, id, role, request_id: requestId } = JSON.parse(text) as Record<string, unknown>;
     const known = TYPES.find((one) => one === type);
-    if (known === undefined || typeof id !== 'string' || typeof requestId !== 'string') return otherwise;
+    if (known === undefined || typeof id !== 'string' || typeof requestId !== 'string') return null;
     return { actor: { type: known, id, role: typeof role === 'string' ? role : null }, requestId };
   } catch {
-    return otherwise; // no JSON: a header of somebody else
+    return null; // no JSON: a header of somebody else
   }
-};
+});
 
 /** Usage that a service put on the topic itself: what authenticated it is the broker's access control. */
 export const PRODUCER: Sender = { actor: { ...SYSTEM, type: 'key', id: 'kafka' }, requestId: 'kafka' };

@@ -42,7 +42,9 @@ test('outcomes of usage come over exactly: charged, duplicate, conflict, quarant
     ...{ outcome, transactionId, wallet, debited, uncovered, balanceAfter },
   });
   type Charged = Extract<(typeof outcomes)[number], { debited: bigint }>;
-  expect([...reply.outcomes]).toEqual(outcomes.map((outcome, place) => [place, fields(outcome)]));
+  const expected = new Map(outcomes.map((outcome, place) => [place, fields(outcome)]));
+  expect(reply.outcomes).toEqual(expected);
+  expect(reply.outcomes.size).toBe(kinds.length);
 });
 
 test.each<Reply>([
@@ -58,6 +60,8 @@ test('what is no reply is recognised as such', () => {
   for (const record of [
     { ...good, value: null },
     { ...good, value: Buffer.from('{') },
+    { ...good, value: Buffer.from('[') },
+    { ...good, value: Buffer.from('[[[0,"charged","txn","credits","1.5","0","0"]],[],[]]') },
     { ...good, headers: {} },
   ]) {
     expect(readReplyRecord(record)).toBeNull();

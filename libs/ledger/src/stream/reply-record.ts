@@ -16,7 +16,7 @@ export type Reply =
 
 export const writeReplyRecord = (to: ReplyAddress, reply: Reply): StreamRecord => ({
   key: to.instance,
-  value: Buffer.from(writeExact(flat(reply)), 'utf8'),
+  value: Buffer.from(reply.kind === 'usage' ? writeOutcomes(reply) : writeExact(flat(reply)), 'utf8'),
   headers: writeReplyAddress(to),
 });
 
@@ -24,51 +24,66 @@ export const writeReplyRecord = (to: ReplyAddress, reply: Reply): StreamRecord =
 export const readReplyRecord = ({ value, headers }: StreamRecord): { to: ReplyAddress; reply: Reply } | null => {
   const to = readReplyAddress(headers);
   if (value === null || to === null) return null;
+  const text = value.toString('utf8');
   try {
-    return { to, reply: unflat(readExact(value.toString('utf8')) as Flat) };
+    return { to, reply: text.startsWith('[') ? readOutcomes(text) : unflat(readExact(text) as Flat) };
   } catch {
     return null;
   }
 };
 
+type Outcomes = Extract<Reply, { readonly kind: 'usage' }>;
 type FlatPosition = readonly (readonly [string, number])[];
+type Charged = Extract<UsageOutcome, { readonly outcome: 'charged' | 'duplicate' }>;
+
+/** Place, outcome, transaction, wallet; debited, uncovered and balance after in 10⁻⁹ credits. */
+type FlatCharge = readonly [number, Charged['outcome'], string, string, string, string, string];
+/** The outcomes of a call are many, and nearly all of them charges: as rows, without names, and without a tag for each number. */
+type FlatOutcomes = readonly [
+  charges: readonly FlatCharge[],
+  others: readonly (readonly [number, Exclude<UsageOutcome, Charged>])[],
+  position: FlatPosition,
+];
+
+const writeOutcomes = ({ outcomes, position }: Outcomes): string => {
+  const charges: FlatCharge[] = [];
+  const others: [number, Exclude<UsageOutcome, Charged>][] = [];
+  for (const [place, outcome] of outcomes) {
+    if (!('debited' in outcome)) {
+      others.push([place, outcome]);
+      continue;
+    }
+    const { transactionId, wallet, debited, uncovered, balanceAfter } = outcome;
+    const amounts = [String(debited), String(uncovered), String(balanceAfter)] as const;
+    charges.push([place, outcome.outcome, transactionId, wallet, ...amounts]);
+  }
+  return JSON.stringify([charges, others, [...position]] satisfies FlatOutcomes);
+};
+
+const readOutcomes = (text: string): Outcomes => {
+  const [charges, others, position] = JSON.parse(text) as FlatOutcomes;
+  const outcomes = new Map<number, UsageOutcome>(others);
+  for (const [place, outcome, transactionId, wallet, debited, uncovered, balanceAfter] of charges) {
+    const amounts = { debited: BigInt(debited), uncovered: BigInt(uncovered), balanceAfter: BigInt(balanceAfter) };
+    outcomes.set(place, { outcome, transactionId, wallet, ...amounts });
+  }
+  return { kind: 'usage', outcomes, position: new Map(position) };
+};
+
 type Flat =
   | { readonly kind: 'run'; readonly result: unknown; readonly position: FlatPosition }
-  | {
-      readonly kind: 'usage';
-      readonly outcomes: readonly (readonly [number, UsageOutcome])[];
-      readonly position: FlatPosition;
-    }
   | Exclude<Reply, { readonly kind: 'run' | 'usage' }>;
 
-const flat = (reply: Reply): Flat => {
-  if (reply.kind === 'usage') {
-    const outcomes = [...reply.outcomes].map(([place, outcome]) => [place, flatOutcome(outcome)] as const);
-    return { kind: 'usage', outcomes, position: [...reply.position] };
-  }
+const flat = (reply: Exclude<Reply, Outcomes>): Flat => {
   if (reply.kind !== 'run') return reply;
   const { result } = reply;
   if (!result.accepted) return { kind: 'run', result, position: [] };
   return { kind: 'run', result: { ...result, position: null }, position: [...result.position] };
 };
 
-/** What a charge's outcome works out when it is asked, written out. */
-const flatOutcome = (outcome: UsageOutcome): UsageOutcome => {
-  if (outcome.outcome !== 'charged' && outcome.outcome !== 'duplicate') return outcome;
-  const { transactionId, wallet, debited, uncovered, balanceAfter } = outcome;
-  return { outcome: outcome.outcome, transactionId, wallet, debited, uncovered, balanceAfter };
-};
-
 const unflat = (written: Flat): Reply => {
-  switch (written.kind) {
-    case 'run': {
-      const result = written.result as CommandResult;
-      if (!result.accepted) return { kind: 'run', result };
-      return { kind: 'run', result: { ...result, position: new Map(written.position) } };
-    }
-    case 'usage':
-      return { kind: 'usage', outcomes: new Map(written.outcomes), position: new Map(written.position) };
-    default:
-      return written;
-  }
+  if (written.kind !== 'run') return written;
+  const result = written.result as CommandResult;
+  if (!result.accepted) return { kind: 'run', result };
+  return { kind: 'run', result: { ...result, position: new Map(written.position) } };
 };

@@ -103,23 +103,35 @@ export const writeUsageRecord = (usage: UsageEvent): StreamRecord => ({
 });
 
 const cloudEventOf = (usage: UsageEvent): JsonObject => ({
-  ...{ specversion: '1.0', id: usage.id, source: usage.source, type: usage.type, time: usage.time },
+  specversion: '1.0',
+  id: usage.id,
+  source: usage.source,
+  type: usage.type,
+  time: usage.time,
   subject: usage.organizationId,
-  data: {
-    ...{ workspace_id: usage.workspaceId, user_id: usage.userId, service_type: usage.serviceType },
-    resource:
-      usage.resourceType === null || usage.resourceId === null
-        ? null
-        : { type: usage.resourceType, id: usage.resourceId },
-    model: usage.model,
-    ...measuredOf(usage),
-    provider_cost:
-      usage.providerCost === null
-        ? null
-        : { amount: format(usage.providerCost.amount), currency: usage.providerCost.currency },
-    ...{ parent_transaction_id: usage.parentTransactionId, task_id: usage.taskId, latency_ms: usage.latencyMs },
-    ...{ dimensions: usage.dimensions, enforce: usage.enforce },
-  },
+  data: dataOf(usage),
+});
+
+/** Made for each usage event that comes over HTTP: each field after a spread would cost half a microsecond. */
+const dataOf = (usage: UsageEvent): JsonObject => ({
+  workspace_id: usage.workspaceId,
+  user_id: usage.userId,
+  service_type: usage.serviceType,
+  resource:
+    usage.resourceType === null || usage.resourceId === null
+      ? null
+      : { type: usage.resourceType, id: usage.resourceId },
+  model: usage.model,
+  provider_cost:
+    usage.providerCost === null
+      ? null
+      : { amount: format(usage.providerCost.amount), currency: usage.providerCost.currency },
+  parent_transaction_id: usage.parentTransactionId,
+  task_id: usage.taskId,
+  latency_ms: usage.latencyMs,
+  dimensions: usage.dimensions,
+  enforce: usage.enforce,
+  ...measuredOf(usage),
 });
 
 const measuredOf = ({ quantities, unit, raw }: UsageEvent): JsonObject => {

@@ -125,7 +125,12 @@ export const lotIn = ({ lots }: OrganizationDeltas, id: string): LotDelta => {
   let lot = lots.get(id);
   if (lot === undefined) {
     lot = {
-      ...{ returned: 0n, remaining: 0n, held: 0n, expired: 0n, voided: 0n, forfeited: 0n },
+      returned: 0n,
+      remaining: 0n,
+      held: 0n,
+      expired: 0n,
+      voided: 0n,
+      forfeited: 0n,
       activated: false,
       expiresAt: null,
       draws: [],
