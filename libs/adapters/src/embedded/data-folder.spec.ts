@@ -50,6 +50,15 @@ test.each([[], ['below']])(
   },
 );
 
+test('a folder that cannot be made where it should be is refused, not waited for', async () => {
+  const folder = '/proc/nothing/below';
+  const refused: unknown = await claimDataFolder(folder).catch((error: unknown) => error);
+  expect(refused).toBeInstanceOf(DataFolderUnusable);
+  expect(String(refused)).toMatch(
+    /the data folder \/proc\/nothing\/below (cannot be written|is not for).*DRAWDOWN_DATA$/,
+  );
+});
+
 test('a folder is free as soon as its process is gone, however it ended', async () => {
   const folder = freshFolder();
   for (const signal of ['SIGKILL', 'SIGTERM', 'SIGKILL'] as const) {

@@ -1,7 +1,8 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import Database from 'libsql';
+import { makeFolder } from './make-folder';
 
 /** Who holds a data folder; for people, the lock itself is another file. */
 export interface FolderHolder {
@@ -86,7 +87,7 @@ export const claimDataFolder = async (folder: string): Promise<DataFolderClaim> 
 
 const openLock = async (folder: string): Promise<Database.Database> => {
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     return new Database(path.join(folder, 'folder.lock'));
   } catch (error) {
     throw new DataFolderUnusable(folder, { cause: error });

@@ -2,6 +2,7 @@ import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type Log, NO_LOG, savingInTurn, type Snapshot, SNAPSHOTS_KEPT, type SnapshotStore } from '@drawdown/ports';
 import { snapshotChecksum } from '../snapshot-checksum';
+import { makeFolder } from './make-folder';
 
 /** First bytes of a snapshot file; another form of file gets another. Then SHA-256, then the bytes. */
 const MAGIC = Buffer.from('drawdown snapshot 1\n');
@@ -10,7 +11,7 @@ const FILE = /^(\d{16})\.snapshot$/;
 
 /** Snapshots as files, `<folder>/<name>/<revision>.snapshot`. One that does not fit its checksum counts as missing. */
 export const openFileSnapshots = async (folder: string, log: Log = NO_LOG): Promise<SnapshotStore> => {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   return new FileSnapshots(folder, log);
 };
 
