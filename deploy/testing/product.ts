@@ -68,9 +68,9 @@ export const reportedMetrics = (): ReadonlyMap<string, string> =>
       .map(([, call, name]) => [name ?? '', call ?? '']),
   );
 
-/** Metrics with the names that Prometheus' own clients use. */
+/** Metrics of the process itself, which no call of the port reports. */
 export const processMetrics = (): readonly string[] =>
-  [...textOf('libs/http/src/server/process-metrics.ts').matchAll(/name: '(process_[a-z_]+)'/g)].map(
+  [...textOf('libs/http/src/server/process-metrics.ts').matchAll(/name: '((?:process|drawdown)_[a-z_]+)'/g)].map(
     ([, name]) => name ?? '',
   );
 
