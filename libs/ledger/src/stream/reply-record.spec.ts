@@ -34,7 +34,9 @@ test('outcomes of usage come over exactly: charged, duplicate, conflict, quarant
   );
   const kinds = ['charged', 'duplicate', 'conflict', 'quarantined', 'refused', 'refused'];
   expect(outcomes.map(({ outcome }) => outcome)).toEqual(kinds);
-  const reply = received({ kind: 'usage', outcomes: new Map(outcomes.entries()), position });
+  // A reply has the outcomes of some places, in any order.
+  const placed = <T>(all: readonly T[]) => new Map(all.map((one, i): [number, T] => [((i * 5) % 7) + 3, one]));
+  const reply = received({ kind: 'usage', outcomes: placed(outcomes), position });
   if (reply?.kind !== 'usage') throw new Error('another kind came back');
   expect(reply.position).toEqual(position);
   const fields = (outcome: (typeof outcomes)[number]) => ('debited' in outcome ? { ...charged(outcome) } : outcome);
@@ -42,9 +44,14 @@ test('outcomes of usage come over exactly: charged, duplicate, conflict, quarant
     ...{ outcome, transactionId, wallet, debited, uncovered, balanceAfter },
   });
   type Charged = Extract<(typeof outcomes)[number], { debited: bigint }>;
-  const expected = new Map(outcomes.map((outcome, place) => [place, fields(outcome)]));
-  expect(reply.outcomes).toEqual(expected);
-  expect(reply.outcomes.size).toBe(kinds.length);
+  expect(reply.outcomes).toEqual(placed(outcomes.map(fields)));
+});
+
+test('amounts come over to the last digit, below nothing and past what a number can hold', () => {
+  const amounts = { debited: 10n ** 18n + 1n, uncovered: 0n, balanceAfter: -(10n ** 18n) - 1n };
+  const outcome = { outcome: 'charged', transactionId: 'txn_1', wallet: 'credits', ...amounts } as const;
+  const reply: Reply = { kind: 'usage', outcomes: new Map([[7, outcome]]), position: positionOf(3, 9) };
+  expect(received(reply)).toEqual(reply);
 });
 
 test.each<Reply>([
@@ -61,7 +68,11 @@ test('what is no reply is recognised as such', () => {
     { ...good, value: null },
     { ...good, value: Buffer.from('{') },
     { ...good, value: Buffer.from('[') },
-    { ...good, value: Buffer.from('[[[0,"charged","txn","credits","1.5","0","0"]],[],[]]') },
+    { ...good, value: Buffer.from('[[]]') },
+    ...['"1.5"', '""', '"0x10"', '1'].map((amount) => ({
+      ...good,
+      value: Buffer.from(`[[[0,"charged","txn","credits",${amount},"0","0"]],[],[]]`),
+    })),
     { ...good, headers: {} },
   ]) {
     expect(readReplyRecord(record)).toBeNull();

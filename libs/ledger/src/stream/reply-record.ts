@@ -1,7 +1,7 @@
 import type { Instant, Position } from '@drawdown/kernel';
 import type { StreamRecord } from '@drawdown/ports';
 import type { CommandResult, UsageOutcome } from '../ledger';
-import { readExact, writeExact } from './exact-json';
+import { readExact, readInteger, writeExact } from './exact-json';
 import { readReplyAddress, type ReplyAddress, writeReplyAddress } from './headers';
 
 /** What became of something that was asked. */
@@ -61,11 +61,20 @@ const writeOutcomes = ({ outcomes, position }: Outcomes): string => {
 };
 
 const readOutcomes = (text: string): Outcomes => {
-  const [charges, others, position] = JSON.parse(text) as FlatOutcomes;
+  const read = JSON.parse(text) as FlatOutcomes;
+  if (read.length !== 3 || !read.every(Array.isArray)) throw new SyntaxError('no outcomes');
+  const [charges, others, position] = read;
   const outcomes = new Map<number, UsageOutcome>(others);
-  for (const [place, outcome, transactionId, wallet, debited, uncovered, balanceAfter] of charges) {
-    const amounts = { debited: BigInt(debited), uncovered: BigInt(uncovered), balanceAfter: BigInt(balanceAfter) };
-    outcomes.set(place, { outcome, transactionId, wallet, ...amounts });
+  for (const [place, outcome, transactionId, wallet, ...amounts] of charges) {
+    const [debited, uncovered, balanceAfter] = amounts;
+    outcomes.set(place, {
+      outcome,
+      transactionId,
+      wallet,
+      debited: readInteger(debited),
+      uncovered: readInteger(uncovered),
+      balanceAfter: readInteger(balanceAfter),
+    });
   }
   return { kind: 'usage', outcomes, position: new Map(position) };
 };
