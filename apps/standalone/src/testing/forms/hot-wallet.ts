@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { allowance } from '@drawdown/adapters/testing/allowance';
 import { type Reply, send } from '../api';
 import { leftAfter, makeOrganizations, untilLeft, usageOf } from './organizations';
@@ -9,12 +10,28 @@ const ROUNDS = 8;
 /** From the catalogue of faults (FLT-23). */
 const P99_MS = 2_000;
 const LONGEST_MS = 5_000;
+/** For a machine that others use. */
+const GIVEN_UP_MS = 60_000;
+const AGAIN_MS = 200;
 const USAGE_TYPE = { 'content-type': 'application/cloudevents+json' };
 
-const timed = async (asked: () => Promise<Reply>): Promise<{ readonly status: number; readonly ms: number }> => {
+interface Answered {
+  readonly status: number;
+  /** From the first time that it was asked. */
+  readonly ms: number;
+  /** Answers before, each that it cannot be done now. */
+  readonly refusals: number;
+}
+
+/** Told that it cannot be done now, a client asks the same again. */
+const timed = async (asked: () => Promise<Reply>): Promise<Answered> => {
   const from = performance.now();
-  const { status } = await asked();
-  return { status, ms: performance.now() - from };
+  for (let refusals = 0; ; refusals++) {
+    const { status } = await asked();
+    const ms = performance.now() - from;
+    if (status !== 503 || ms > GIVEN_UP_MS) return { status, ms, refusals };
+    await pause(AGAIN_MS);
+  }
 };
 
 /** FLT-23: so many clients on one wallet, each waiting for its answer before it goes on; answers what to print. */
@@ -38,6 +55,8 @@ export const crowdOneWallet = async (url: string): Promise<string> => {
   const [p99 = Infinity, longest = Infinity] = [times[Math.floor(times.length * 0.99)], times.at(-1)];
   expect(p99).toBeLessThanOrEqual(P99_MS * allowance());
   expect(longest).toBeLessThanOrEqual(LONGEST_MS * allowance());
+  // Refused is only what would have been too late.
+  if (longest <= LONGEST_MS) expect(answers.filter(({ refusals }) => refusals > 0)).toEqual([]);
   await untilLeft(url, organization, leftAfter(0)); // each usage cost what each grant gave
   return `${String(answers.length)} answers to ${String(CLIENTS)} clients on one wallet: p99 ${p99.toFixed(0)} ms, the longest ${longest.toFixed(0)} ms`;
 };
