@@ -10,7 +10,14 @@ import {
   Start,
   StoppedBefore,
 } from '@drawdown/http';
-import { COMMANDS_TOPIC, FollowedCatalogue, LedgerUnavailable, RemoteLedger, shardOf } from '@drawdown/ledger';
+import {
+  COMMANDS_TOPIC,
+  FollowedCatalogue,
+  LedgerUnavailable,
+  RemoteLedger,
+  type RemoteReads,
+  shardOf,
+} from '@drawdown/ledger';
 import { askStore, type Clock, type EventStore, type Sql, type Stream } from '@drawdown/ports';
 import { projectors, type ReadModels, readModels } from '@drawdown/projections';
 import type { Logger } from 'pino';
@@ -68,7 +75,7 @@ export class Parts {
     });
     this.ledger = new RemoteLedger({
       ...{ store, stream, clock, log, metrics, catalogue: this.catalogue, read },
-      takesUsage: takesUsageOf(this.readModels, log),
+      takingUsage: takingUsageOf(this.readModels, log),
       get shards() {
         return count();
       },
@@ -152,15 +159,14 @@ export class Parts {
   }
 }
 
-/** What the read model cannot say for certain, the organization's owner is asked about. */
-const takesUsageOf =
-  (models: ReadModels, log: Logger) =>
-  async (organizationId: string): Promise<boolean> => {
+/** What the read model cannot say for certain, the organizations' owners are asked about. */
+const takingUsageOf =
+  (models: ReadModels, log: Logger): RemoteReads['takingUsage'] =>
+  async (organizationIds) => {
     try {
-      const read = await models.organizationFigures({ organizationId });
-      return read?.value.status === 'active';
+      return await models.activeOrganizations(organizationIds);
     } catch (error) {
       log.info({ error: String(error) }, 'organizations cannot be read; the owners of their shards are asked');
-      return false;
+      return new Set();
     }
   };

@@ -62,6 +62,9 @@ export interface ReadModels extends PersonModels {
     reading: Omit<Reading, 'now'>,
   ): Promise<{ readonly value: OrganizationFigures; readonly position: Position } | undefined>;
 
+  /** Those of these organizations that there are and that are active. */
+  activeOrganizations(ids: readonly string[]): Promise<ReadonlySet<string>>;
+
   /** The organizations a person is a member of, by id. `asOf.position` covers all shards. */
   memberships(query: {
     readonly userId: string;

@@ -280,7 +280,7 @@ describe('where nobody answers', () => {
 
   test('a database that hangs does not hold up usage: its owners are asked', async () => {
     const { world } = await running();
-    const api = await world.api({ takesUsage: () => new Promise(() => undefined) });
+    const api = await world.api({ takingUsage: () => new Promise(() => undefined) });
     const usages = ORGANIZATIONS.map((organizationId) => used('1', '2', { organizationId }));
     const { outcomes } = await api.ledger.take(usages, SENDER);
     expect(outcomes).toMatchObject(usages.map(() => ({ outcome: 'charged' })));

@@ -55,8 +55,8 @@ const ASKING: Sender = { actor: SYSTEM, requestId: 'ledger' };
 /** How this process reads organizations whose shards live elsewhere: from its read models. */
 export interface RemoteReads {
   readonly read: Ledger['read'];
-  /** True where an organization is known to exist and to be open: its usage needs no answer. */
-  readonly takesUsage: (organizationId: string) => Promise<boolean>;
+  /** Those of these organizations that are known to exist and to be open: their usage needs no answer. */
+  readonly takingUsage: (organizationIds: readonly string[]) => Promise<ReadonlySet<string>>;
 }
 
 export interface RemotePorts extends RepliesPorts, RemoteReads {
@@ -183,18 +183,16 @@ export class RemoteLedger implements Ledger {
 
   /** Those that are known to be open within a moment. */
   private async openOf(ids: ReadonlySet<string>): Promise<ReadonlySet<string>> {
-    const open = new Set<string>();
-    let isOver = false;
+    let open: ReadonlySet<string> = new Set();
     const look = async (): Promise<void> => {
-      for (const id of ids) if (!isOver && (await this.ports.takesUsage(id))) open.add(id);
+      open = await this.ports.takingUsage([...ids]);
     };
     try {
       await this.replies.inTime(KNOWN_MS, look());
     } catch (error) {
       if (!(error instanceof LedgerUnavailable)) throw error;
     }
-    isOver = true;
-    return new Set(open); // what comes later must not change it
+    return open;
   }
 
   /** Resolves once the stream has acknowledged the usage, with the position that covers it where that is known by then. */

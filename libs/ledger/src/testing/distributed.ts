@@ -5,7 +5,7 @@ import { inMemoryEventStore, inMemorySnapshots, type ManualClock, manualClock } 
 import { viewAsOf } from '../as-of';
 import type { CommandResult } from '../ledger';
 import { LocalCatalogue } from '../local-catalogue';
-import { RemoteLedger } from '../remote/remote-ledger';
+import { RemoteLedger, type RemoteReads } from '../remote/remote-ledger';
 import { shardOf } from '../shard-of';
 import { realSleep, type Sleep } from '../sleep';
 import { owningShards, Worker } from '../worker/worker';
@@ -46,7 +46,7 @@ export interface DistributedWorld {
   api(options?: {
     readonly stream?: Stream;
     readonly sleep?: Sleep;
-    readonly takesUsage?: (organizationId: string) => Promise<boolean>;
+    readonly takingUsage?: RemoteReads['takingUsage'];
   }): Promise<ApiProcess>;
   /** Everything that a partition of a topic holds. */
   recordsOf(topic: string): Promise<readonly StreamRecord[]>;
@@ -104,7 +104,7 @@ export const openDistributed = (given: Given = {}): DistributedWorld => {
       closers.push(() => worker.stop());
       return { worker, catalogue, metrics, stop: () => worker.stop() };
     },
-    api: async ({ stream: own = stream, sleep = realSleep, takesUsage: given } = {}) => {
+    api: async ({ stream: own = stream, sleep = realSleep, takingUsage: given } = {}) => {
       let ledger: RemoteLedger | null = null;
       const metrics = new CountedMetrics();
       const catalogue = await catalogueOf(store, () => ledger);
@@ -112,9 +112,13 @@ export const openDistributed = (given: Given = {}): DistributedWorld => {
         viewAsOf(store, world.shardOf(id), id, { instant: clock.now() }, view);
       const isActive = async (id: string): Promise<boolean> =>
         (await read(id, null, ({ status }) => status === 'active'))?.value ?? false;
-      const takesUsage = given ?? isActive;
+      const allActive = async (ids: readonly string[]): Promise<ReadonlySet<string>> => {
+        const active = await Promise.all(ids.map(isActive));
+        return new Set(ids.filter((_, i) => active[i]));
+      };
+      const takingUsage = given ?? allActive;
       const asking = new RemoteLedger({
-        ...{ stream: own, store, catalogue, clock, log: NO_LOG, metrics, shards, sleep, read, takesUsage },
+        ...{ stream: own, store, catalogue, clock, log: NO_LOG, metrics, shards, sleep, read, takingUsage },
       });
       ledger = asking;
       await asking.start();

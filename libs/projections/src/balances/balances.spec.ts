@@ -215,10 +215,13 @@ test('forgets who was removed, in the same batch as later, and takes whoever com
 test('shows an organization that was frozen as suspended, for decisions about access, too', async () => {
   const made = ledger();
   await log.write(draftsOf(made));
+  await read.level();
+  expect(await read.models.activeOrganizations(['org_0', 'nobody'])).toEqual(new Set(['org_0']));
   const event: LedgerEvent = { type: 'OrganizationFrozen', data: { invariant: 'INV-WAL-1', violations: ['x'] } };
   await log.write([{ event, organizationId: 'org_0', at: later(START, { days: 1 }) }]);
   await read.level();
   expect((await read.models.organization(READING))?.value).toMatchObject({ status: 'suspended' });
+  expect(await read.models.activeOrganizations(['org_0', 'nobody'])).toEqual(new Set());
   const figures = await read.models.organizationFigures({ organizationId: 'org_0' });
   if (figures === undefined) throw new Error('the organization is not there');
   const built = organizationOf(figures.value);

@@ -88,6 +88,10 @@ test('the organization of the balance read model is the ledger’s own, and show
             expect(shownOf(built, now)).toEqual(shownOf(organization, now));
           }
         }
+        const ids = world.ledgers.map(({ organization }) => organization.id);
+        const active = world.ledgers.filter(({ organization }) => organization.status === 'active');
+        const expected = new Set(active.map(({ organization }) => organization.id));
+        expect(await models.activeOrganizations([...ids, 'nobody'])).toEqual(expected);
         await runner.stop();
       }),
     ),
@@ -100,5 +104,6 @@ test('an organization that was never created is not there', async () => {
   const { runner, models, level } = await projected(inMemoryEventStore(), database, { projectors: [balances] });
   await level();
   expect(await models.organizationFigures({ organizationId: 'nobody' })).toBeUndefined();
+  expect(await models.activeOrganizations(['nobody'])).toEqual(new Set());
   await runner.stop();
 });

@@ -100,6 +100,22 @@ export const organizationFigures =
       : { value: figuresOf(reading.organizationId, rows[0]), position: asOf.position };
   };
 
+export const activeOrganizations =
+  (reader: ModelReader): ReadModels['activeOrganizations'] =>
+  async (ids) => {
+    const { rows } = await reader.askAll<Row & { readonly organization_id: string }>(
+      'balances',
+      null,
+      NEVER,
+      (suffix) => ({
+        sql: `SELECT organization_id FROM organizations${suffix}
+            WHERE organization_id = ANY ($3::text[]) AND status = 'active'`,
+        parameters: [ids],
+      }),
+    );
+    return new Set(rows.map((row) => row.organization_id));
+  };
+
 const figuresOf = (id: string, row: OrganizationRow): OrganizationFigures => ({
   id,
   name: row.name,

@@ -11,7 +11,7 @@ import type { Row } from '@drawdown/ports';
 import { formatCursor, parseCursor } from '../cursor';
 import { Bindings, limitOf, type ModelReader, pageOf } from '../model-reader';
 import type { Answer, Membership, OrganizationDocument, Reading, ReadModels } from '../read-models';
-import { organizationFigures } from './organization';
+import { activeOrganizations, organizationFigures } from './organization';
 import { byDrawOrder, capsJoin, LOT_COLUMNS, lotFigures, type LotRow, lotStateSql } from './lot-rows';
 
 const MODEL = 'balances';
@@ -34,7 +34,15 @@ type WalletLotRow = WalletRow & (LotRow | { readonly lot_id: null });
 
 type BalanceQueries = Pick<
   ReadModels,
-  'organizationFigures' | 'organization' | 'wallets' | 'wallet' | 'lots' | 'holds' | 'hold' | 'memberships'
+  | 'organizationFigures'
+  | 'activeOrganizations'
+  | 'organization'
+  | 'wallets'
+  | 'wallet'
+  | 'lots'
+  | 'holds'
+  | 'hold'
+  | 'memberships'
 > & {
   /** What {@link ReadModels.wallet} shows, before it is made a document. */
   readonly walletFigures: (reading: Reading, wallet: string) => Promise<Answer<WalletFigures> | undefined>;
@@ -56,6 +64,7 @@ export const balanceQueries = (reader: ModelReader): BalanceQueries => {
   return {
     walletFigures,
     organizationFigures: organizationFigures(reader),
+    activeOrganizations: activeOrganizations(reader),
     organization: (reading) => organization(reader, reading),
     wallets: async (reading) => {
       const { value, asOf } = await figures(reading, null);
