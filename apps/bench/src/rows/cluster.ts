@@ -2,6 +2,7 @@ import type { AppProcess } from '@drawdown/adapters/cluster/testing/app-process'
 import { checkBooks, chargesInLog } from '../cluster/books';
 import { type ClusterWorld, fillWorld, openWorld, startFurther } from '../cluster/cluster-world';
 import { AMOUNTS, EVERYTHING, headsOf, untilCommitted } from '../cluster/commits';
+import { httpIntake } from '../cluster/http-intake';
 import { measureR1, writeSmallEvents } from '../cluster/read-rate';
 import { rebuildRate } from '../cluster/rebuild';
 import { replayRate, takeOverRate } from '../cluster/replay';
@@ -23,11 +24,11 @@ const setting = (variable: string, otherwise: number): number => Number(process.
 const atLeast = (value: number): Bound => ({ at: 'least', value });
 const atMost = (value: number): Bound => ({ at: 'most', value });
 
-/** Usage events of a round, rounds, small events of R1, seconds under half load. */
+/** Usage events of a round, rounds, small events of R1, seconds under half load, HTTP requests of a round. */
 const sizesOf = ({ quick }: RunOptions) =>
   quick
-    ? { warm: 30_000, measured: 90_000, rounds: 1, others: 1, small: 20_000, lagSeconds: 6 }
-    : { warm: 100_000, measured: 400_000, rounds: 5, others: 3, small: 100_000, lagSeconds: 30 };
+    ? { warm: 30_000, measured: 90_000, rounds: 1, others: 1, small: 20_000, lagSeconds: 6, requests: 200 }
+    : { warm: 100_000, measured: 400_000, rounds: 5, others: 3, small: 100_000, lagSeconds: 30, requests: 600 };
 
 /** One run of the row: the cluster, what loads it, and how large everything is. */
 interface Run {
@@ -189,6 +190,13 @@ const everything = async (run: Run): Promise<{ result: RowResult; live: number }
   return { result: { ...result, context }, live: rateOf(rounds) };
 };
 
+const overHttp = async ({ world, load, size, said }: Run): Promise<RowResult> => {
+  const row = await httpIntake(world, load, size.requests, size.others + 1);
+  said(`over HTTP: ${Number(row.context['events_per_second']).toLocaleString('en-US')} events/s`);
+  await untilCommitted(world, EVERYTHING);
+  return row;
+};
+
 const halfLoad = async ({ world, load, size, said }: Run, live: number): Promise<RowResult> => {
   await visibleLag(world, load, live / 4, size.lagSeconds / 2);
   const { p50, p99, offered, batches } = await visibleLag(world, load, live / 2, size.lagSeconds);
@@ -284,6 +292,7 @@ export const cluster: Row = {
       const measured = [
         ...results,
         all.result,
+        await overHttp(run),
         await halfLoad(run, all.live),
         await replay(run),
         await rebuild(run, all.live),

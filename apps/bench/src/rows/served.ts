@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { measureJ, valueOf } from '../denominators';
+import { EVENTS_PER_REQUEST, intakeRequests } from '../intake-requests';
 import { sendAll, type PreparedRequest } from '../load';
 import { measureS, type Stored } from '../raw-log';
 import { quantile, spreadOf } from '../rounds';
 import type { Row, RowResult, RunOptions } from '../row';
 import { fillServer, metricOf, type Server, startServer } from '../server';
 import { measureH } from '../plain-http';
-import { ORGANIZATIONS, organizationName, usageJson } from '../usage-sample';
+import { ORGANIZATIONS, organizationName } from '../usage-sample';
 
-const EVENTS_PER_REQUEST = 100;
 const CONNECTIONS = 16;
 const COMMIT_WAIT_MS = 120_000;
 
@@ -16,23 +16,6 @@ const COMMIT_WAIT_MS = 120_000;
 const AMOUNTS = ['holds', 'breakdown?by=workspace', 'burn-rate?wallet=credits'];
 const EVERYTHING = [...AMOUNTS, 'burndown?wallet=credits', 'transactions'];
 const ASK_EVERY_MS = 20;
-
-/** Distinct events, 100 a request, spread uniformly; made before the clock runs. */
-const intakeRequests = (server: Server, count: number, first: number): PreparedRequest[] => {
-  const time = new Date().toISOString();
-  return Array.from({ length: count }, (_, request) => {
-    const events = Array.from({ length: EVENTS_PER_REQUEST }, (__, i) => {
-      const n = first + request * EVENTS_PER_REQUEST + i;
-      return usageJson(n, organizationName((n * 7919) % ORGANIZATIONS), time);
-    });
-    return {
-      method: 'POST',
-      path: '/v1/events',
-      headers: { ...server.headers, 'content-type': 'application/cloudevents-batch+json' },
-      body: Buffer.from(`[${events.join(',')}]`),
-    };
-  });
-};
 
 /** What every read says. */
 interface Document {
@@ -111,7 +94,7 @@ const intake = async (server: Server, { quick, progress }: RunOptions): Promise<
   const perRound = quick ? 200 : 600;
   let first = 0;
   const next = (): PreparedRequest[] => {
-    const requests = intakeRequests(server, perRound, first);
+    const requests = intakeRequests(server.headers, perRound, first);
     first += perRound * EVENTS_PER_REQUEST;
     return requests;
   };
