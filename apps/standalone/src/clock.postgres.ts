@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PostgresServer } from '@drawdown/adapters/postgres/testing/postgres-server';
-import { all, must, send } from './testing/api';
+import { all, insist, must, send } from './testing/api';
 import { checkBooks, endLoads, startLoad } from './testing/load/scene';
 import { ROOT, ServerProcess } from './testing/server-process';
 import { until } from './testing/until';
@@ -72,7 +72,7 @@ test('FLT-70: the clock steps +3 days and −2 hours under load: it turns red, n
   }
   await generator.stop();
   await checkBooks(url, journal.read());
-  const transactions = await all(`${url}/v1/organizations/rich-1/transactions?order=asc&period=all`);
+  const transactions = await all(`${url}/v1/organizations/rich-1/transactions?order=asc&period=all`, insist);
   const booked = transactions.map(({ booked_at: at }) => String(at));
   expect(booked).toEqual([...booked].sort());
   const [first = 0, last = 0] = [booked[0], booked.at(-1)].map((at) => Date.parse(at ?? ''));
@@ -97,5 +97,5 @@ test('FLT-70: a lot is not ended by the timer of a clock that is wrong, and is t
   const wallet = await must(`${base}/wallets/credits`, 'GET');
   expect(wallet['balance']).toMatchObject({ available: '5', settled: '5' });
   const { position } = wallet['as_of'] as { readonly position: string };
-  expect((await must(`${base}/transactions?kind=expiry&after=${position}`, 'GET'))['data']).toEqual([]);
+  expect((await insist(`${base}/transactions?kind=expiry&after=${position}`, 'GET'))['data']).toEqual([]);
 }, 300_000);

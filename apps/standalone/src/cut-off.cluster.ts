@@ -8,7 +8,7 @@ import { openTcpProxy, type TcpProxy } from '@drawdown/adapters/kafka/testing/tc
 import { recorded } from '@drawdown/ledger/testing';
 import type { EventStore } from '@drawdown/ports';
 import { allowance } from '@drawdown/adapters/testing/allowance';
-import { insist, must } from './testing/api';
+import { insist } from './testing/api';
 import { KafkaService, messageOf } from './testing/forms/kafka-service';
 import { leftAfter, makeOneInEachShard, untilLeft, usageOf } from './testing/forms/organizations';
 import { ADMIN_KEY } from './testing/server-process';
@@ -152,7 +152,7 @@ test('FLT-30, INV-TIM-6: where Kafka is silent for all, what falls due waits, an
     expect(await expired()).toHaveLength(booked);
     for (const organization of organizations) {
       // INV-TIM-3
-      const { balance } = await must(`${cluster.url}/v1/organizations/${organization}/wallets/credits`, 'GET');
+      const { balance } = await insist(`${cluster.url}/v1/organizations/${organization}/wallets/credits`, 'GET');
       expect(balance).toMatchObject({ available: leftAfter(0) });
     }
   } finally {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { PostgresServer } from '@drawdown/adapters/postgres/testing/postgres-server';
 import { Client } from 'pg';
 import { allowance } from '@drawdown/adapters/testing/allowance';
-import { headOf, must, type Reply, send } from './testing/api';
+import { headOf, insist, type Reply, send } from './testing/api';
 import { checkBooks, endLoads, outcomes, startLoad } from './testing/load/scene';
 import { ServerProcess } from './testing/server-process';
 import { until } from './testing/until';
@@ -118,7 +118,7 @@ test(`FLT-40: the postmaster killed ${String(KILLS)} times under load, usage is 
       BACK_MAX_MS,
       async () => (await send(`${server.url}/readyz`, 'GET')).status === 200,
     );
-    await must(`${server.url}${TRANSACTIONS}&after=${await headOf(server.url, 'rich-1')}`, 'GET');
+    await insist(`${server.url}${TRANSACTIONS}&after=${await headOf(server.url, 'rich-1')}`, 'GET');
     say(`ready ${backMs.toFixed(0)} ms after the database`);
   }
   await generator.stop();

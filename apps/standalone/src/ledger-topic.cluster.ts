@@ -11,7 +11,7 @@ import { formatPosition, positionOf } from '@drawdown/kernel';
 import type { EventStore, StoredEvent } from '@drawdown/ports';
 import { type Admin, Kafka, logLevel, type Message } from 'kafkajs';
 import { allowance } from '@drawdown/adapters/testing/allowance';
-import { must } from './testing/api';
+import { insist } from './testing/api';
 import { charge } from './testing/forms/charge';
 import { KafkaService } from './testing/forms/kafka-service';
 import { chargesIn, leftAfter, makeOrganizations, untilLeft, usageOf } from './testing/forms/organizations';
@@ -83,7 +83,7 @@ class Customer {
     const wallet = await untilLeft(cluster.url, this.name, leftAfter(this.used));
     expect(await chargesIn(cluster.url, this.name, wallet)).toBe(this.used);
     const query = `by=user&period=all&after=${wallet.position}`;
-    const { total } = await must(`${cluster.url}/v1/organizations/${this.name}/breakdown?${query}`, 'GET');
+    const { total } = await insist(`${cluster.url}/v1/organizations/${this.name}/breakdown?${query}`, 'GET');
     expect(total).toBe(String((2 * this.used) / 1_000));
     for (const process of [relay(), ...readers()]) {
       await process.ready();

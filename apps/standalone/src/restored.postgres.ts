@@ -7,7 +7,7 @@ import { programsFolder } from '@drawdown/adapters/postgres/testing/postgres-pro
 import { PostgresServer } from '@drawdown/adapters/postgres/testing/postgres-server';
 import { assertBooks, checksums } from '@drawdown/projections/testing';
 import { Client } from 'pg';
-import { all, headOf, must, send } from './testing/api';
+import { all, headOf, insist, must, send } from './testing/api';
 import type { Journal } from './testing/load/journal';
 import { checkBooks, endLoads, outcomes, startLoad } from './testing/load/scene';
 import { metricSum } from './testing/metrics';
@@ -86,8 +86,8 @@ const rowsAt = (position: string, database: string): Promise<Readonly<Record<str
 
 /** What a client that has seen more is told while the transactions stand where the backup has them. */
 const expectNothingLess = async (url: string, seen: string, backup: number): Promise<void> => {
-  const { body } = await read(url, 'rich-1/transactions?limit=1');
-  expect(revisionOf((body['as_of'] as { readonly position: string }).position)).toBe(backup);
+  const shown = await insist(`${url}/v1/organizations/rich-1/transactions?limit=1`, 'GET');
+  expect(revisionOf((shown['as_of'] as { readonly position: string }).position)).toBe(backup);
   const asked = ['rich-1', 'late'].map((name) => read(url, `${name}/transactions?after=${seen}`));
   for (const answer of await Promise.all(asked)) {
     expect(answer).toMatchObject({ status: 503, body: { code: 'read_model_behind' } });
@@ -132,7 +132,7 @@ test('FLT-85: read models restored from a backup catch up to the head, to the ro
   const seen = await headOf(before.url, 'late');
   const live = await rowsAt(seen, database);
   expect(Number.parseInt(live['transactions'] ?? '')).toBeGreaterThan(LOAD);
-  const shown = (url: string) => all(`${url}${LATE}/transactions?period=all&after=${seen}`);
+  const shown = (url: string) => all(`${url}${LATE}/transactions?period=all&after=${seen}`, insist);
   const late = await shown(before.url);
   expect(late).toHaveLength(3);
   expect((await before.stop()).code).toBe(0);

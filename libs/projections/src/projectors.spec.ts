@@ -93,7 +93,7 @@ describe('any batches, restarts and breakdowns of the same events give the same 
       ),
       { numRuns: 8 },
     );
-  }, 60_000);
+  }, 120_000);
 
   /** Appends the streams of one store to another in so many parts, and does something after each. */
   const copyInParts = async (
@@ -141,7 +141,7 @@ test('shows what the ledger has in memory, at any time (INV-LOT-2, INV-TIM-3)', 
     ),
     { numRuns: 8 },
   );
-}, 60_000);
+}, 120_000);
 
 const expectAsInMemory = async (models: ReadModels, organization: Organization, now: Instant): Promise<void> => {
   const reading = { organizationId: organization.id, now };

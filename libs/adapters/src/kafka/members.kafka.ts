@@ -1,13 +1,17 @@
 import { type Metrics, type Offsets, type RecordBatch, type Stream } from '@drawdown/ports';
+import { type Admin, Kafka, logLevel } from 'kafkajs';
+import { allowance } from '../testing/allowance';
 import { openKafkaStream } from './kafka-stream';
-import { startMember } from './testing/member-process';
+import { MEMBER_CLIENT_ID, startMember } from './testing/member-process';
 import { newName, record, until } from './testing/reading';
 import { sharedBroker } from './testing/shared-broker';
 
 const PARTITIONS = 4;
 /** Session timeout of our members. */
 const SESSION_MS = 6_000;
-/** FLT-09: so long a process that is asked to stop may take. */
+/** FLT-32, on a machine that does nothing else. */
+const MOVED_MAX_MS = SESSION_MS + 5_000;
+/** FLT-09: so long a process that is asked to stop may take, on such a machine. */
 const STOP_MAX_MS = 10_000;
 
 class Counts implements Metrics {
@@ -47,7 +51,13 @@ describe('members of a group', () => {
   let metrics: Counts;
   let topic: string;
   let group: string;
+  let admin: Admin;
 
+  beforeAll(async () => {
+    admin = new Kafka({ brokers: [sharedBroker()], clientId: 'operator', logLevel: logLevel.NOTHING }).admin();
+    await admin.connect();
+  });
+  afterAll(() => admin.disconnect());
   beforeEach(async () => {
     metrics = new Counts();
     stream = openKafkaStream({ brokers: [sharedBroker()], clientId: 'members', metrics });
@@ -56,6 +66,10 @@ describe('members of a group', () => {
     await stream.ensureTopic(topic, PARTITIONS);
   });
   afterEach(() => stream.close());
+
+  /** The clients whom the broker counts among the group. */
+  const clientsInGroup = async (): Promise<readonly string[]> =>
+    (await admin.describeGroups([group])).groups.flatMap(({ members }) => members.map(({ clientId }) => clientId));
 
   const sendToAll = async (text: string): Promise<void> => {
     for (let p = 0; p < PARTITIONS; p++) await stream.send(topic, p, [record(`${text}/${String(p)}`)]);
@@ -68,12 +82,12 @@ describe('members of a group', () => {
     const there = startMember(sharedBroker(), group, [topic]);
     await until('they share', () => there.owned() === 2 && here.owned.size === 2);
     await sendToAll('before');
-    const killed = performance.now();
     const rebalances = metrics.counts.get('kafka_rebalances_total') ?? 0;
     await there.kill('SIGKILL');
-    await sendToAll('after');
-    await until('it has all again', () => here.owned.size === PARTITIONS, SESSION_MS + 5_000);
-    expect(performance.now() - killed).toBeLessThan(SESSION_MS + 5_000);
+    await Promise.all([
+      sendToAll('after'),
+      until('it has all again', () => here.owned.size === PARTITIONS, MOVED_MAX_MS * allowance()),
+    ]);
     expect(metrics.counts.get('kafka_rebalances_total')).toBeGreaterThan(rebalances);
     await until('all has arrived', () => here.got.filter((text) => text.startsWith('after')).length === PARTITIONS);
     const handled = new Set(there.lines.filter((line) => line.startsWith('got')).map((line) => line.split(' ')[2]));
@@ -88,11 +102,13 @@ describe('members of a group', () => {
     await until('it has all', () => here.owned.size === PARTITIONS);
     const there = startMember(sharedBroker(), group, [topic]);
     await until('they share', () => there.owned() === 2 && here.owned.size === 2);
+    expect(await clientsInGroup()).toContain(MEMBER_CLIENT_ID);
     const { code, tookMs } = await there.kill('SIGTERM');
+    // One that does not say that it leaves is counted for a session.
+    expect(await clientsInGroup()).not.toContain(MEMBER_CLIENT_ID);
     expect([code, there.owned()]).toEqual([0, 0]);
-    expect(tookMs).toBeLessThan(STOP_MAX_MS);
-    // Where nothing is handed over, that takes a session.
-    await until('it has all again', () => here.owned.size === PARTITIONS, SESSION_MS - 1_000);
+    expect(tookMs).toBeLessThan(STOP_MAX_MS * allowance());
+    await until('it has all again', () => here.owned.size === PARTITIONS);
   });
 
   test('FLT-36: a slow consumer is not expelled, holds one batch, and its other partitions go on', async () => {

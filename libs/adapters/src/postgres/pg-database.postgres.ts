@@ -2,11 +2,12 @@ import { NEVER } from '@drawdown/kernel';
 import { DatabaseUnavailable, type ReadDatabase, type Sql } from '@drawdown/ports';
 import { readDatabaseConformance } from '@drawdown/ports/testing';
 import { Client } from 'pg';
+import { allowance } from '../testing/allowance';
 import { openPgDatabase } from './pg-database';
 import { dropDatabase, newDatabase, testServer } from './testing/postgres-server';
 
-/** FLT-44 says 2 s, which is for a machine that does nothing else; the connections are held for 3 s. */
-const TOLD_MAX_MS = 3_000;
+/** FLT-44, on a machine that does nothing else. */
+const TOLD_MAX_MS = 2_000;
 
 /** Resolves once it holds; the test's own limit ends it otherwise. */
 const until = async (condition: () => Promise<boolean>): Promise<void> => {
@@ -79,11 +80,17 @@ describe('on a real PostgreSQL', () => {
   );
 
   test('FLT-44: with all connections taken a query is unavailable, and afterwards all are back', async () => {
-    const held = [0, 1].map(() => db.transaction((tx) => tx.query('SELECT pg_sleep(3)')));
-    const from = performance.now();
-    await expect(db.query('SELECT 1')).rejects.toBeInstanceOf(DatabaseUnavailable);
-    expect(performance.now() - from).toBeLessThan(TOLD_MAX_MS);
-    expect(Math.max(...pooled)).toBe(1);
+    let letGo: () => void = () => undefined;
+    const isLetGo = new Promise<void>((resolve) => (letGo = resolve));
+    const held = [0, 1].map(() => db.transaction(() => isLetGo));
+    try {
+      const from = performance.now();
+      await expect(db.query('SELECT 1')).rejects.toBeInstanceOf(DatabaseUnavailable);
+      expect(performance.now() - from).toBeLessThan(TOLD_MAX_MS * allowance());
+      expect(Math.max(...pooled)).toBe(1);
+    } finally {
+      letGo();
+    }
     await Promise.all(held);
     const both = [0, 1].map(() =>
       db.transaction(async (tx) => tx.query('SELECT pg_backend_pid() AS pid, pg_sleep(0.1)')),

@@ -1,9 +1,10 @@
 import { DatabaseUnavailable, type ReadDatabase } from '@drawdown/ports';
 import { Client } from 'pg';
+import { allowance } from '../testing/allowance';
 import { openPgDatabase } from './pg-database';
 import { PostgresServer } from './testing/postgres-server';
 
-/** What is asked is told after five seconds that there is no answer; for a machine that is busy as well. */
+/** Told after five seconds, on a machine that does nothing else: halved, the allowance leaves this there as it is. */
 const TOLD_MAX_MS = 9_000;
 /** Longer than a question is waited for. */
 const LONG = 'SELECT 7 AS n, pg_sleep(7)';
@@ -43,7 +44,7 @@ test('FLT-41: a server that hangs makes questions unavailable within seconds; a 
     frozen();
     // On the connection that is there, and on one that has to be made.
     for (const ms of await Promise.all([1, 2].map(() => timed(db.query('SELECT 1'))))) {
-      expect(ms).toBeLessThan(TOLD_MAX_MS);
+      expect(ms).toBeLessThan((TOLD_MAX_MS * allowance()) / 2);
     }
   } finally {
     server.thaw();
@@ -54,7 +55,7 @@ test('FLT-41: a server that hangs makes questions unavailable within seconds; a 
 
 test('a question that takes too long is ended on the server, too; a statement of a transaction may take longer', async () => {
   const slow = db.transaction((tx) => tx.query(LONG));
-  expect(await timed(db.query(ENDLESS))).toBeLessThan(TOLD_MAX_MS);
+  expect(await timed(db.query(ENDLESS))).toBeLessThan((TOLD_MAX_MS * allowance()) / 2);
   const operator = new Client({ connectionString: server.url() });
   await operator.connect();
   try {

@@ -9,6 +9,9 @@ export interface MemberProcess {
   kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<{ readonly code: number | null; readonly tookMs: number }>;
 }
 
+/** By which the broker knows `member.ts`. */
+export const MEMBER_CLIENT_ID = 'member';
+
 /** Starts `member.ts`. */
 export const startMember = (broker: string, group: string, topics: readonly string[]): MemberProcess => {
   const file = threadFile(__dirname, 'member');

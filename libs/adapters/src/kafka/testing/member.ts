@@ -4,9 +4,10 @@
  */
 import { type Offsets, type RecordBatch } from '@drawdown/ports';
 import { openKafkaStream } from '../kafka-stream';
+import { MEMBER_CLIENT_ID } from './member-process';
 
 const [broker = '', group = '', ...topics] = process.argv.slice(2);
-const stream = openKafkaStream({ brokers: [broker], clientId: 'member' });
+const stream = openKafkaStream({ brokers: [broker], clientId: MEMBER_CLIENT_ID });
 const say = (...words: readonly unknown[]): void => void process.stdout.write(`${words.join(' ')}\n`);
 
 const consumer = {
