@@ -12,7 +12,7 @@ import type { EventStore, StoredEvent } from '@drawdown/ports';
 import { type Admin, Kafka, logLevel, type Message } from 'kafkajs';
 import { allowance } from '@drawdown/adapters/testing/allowance';
 import { insist } from './testing/api';
-import { charge } from './testing/forms/charge';
+import { insistOnCharge } from './testing/forms/charge';
 import { KafkaService } from './testing/forms/kafka-service';
 import { chargesIn, leftAfter, makeOrganizations, untilLeft, usageOf } from './testing/forms/organizations';
 import { inReadDatabase, untilAllCameTo } from './testing/read-database';
@@ -74,7 +74,7 @@ class Customer {
   async use(times: number): Promise<void> {
     for (let n = 0; n < times; n++) {
       const usage = usageOf(this.name, `u${String((this.used += 1))}`, 1);
-      expect(await charge(cluster.url, usage)).toMatchObject({ outcome: 'charged' });
+      expect(await insistOnCharge(cluster.url, usage)).toMatchObject({ outcome: 'charged' });
     }
   }
 

@@ -14,7 +14,7 @@ import { ledgerStream } from '@drawdown/domain';
 import { checksums } from '@drawdown/projections/testing';
 import { Kafka, logLevel } from 'kafkajs';
 import { insist } from './testing/api';
-import { charge } from './testing/forms/charge';
+import { insistOnCharge } from './testing/forms/charge';
 import { KafkaService, messageOf } from './testing/forms/kafka-service';
 import { leftAfter, makeOneInEachShard, untilLeft, usageOf } from './testing/forms/organizations';
 import { inReadDatabase } from './testing/read-database';
@@ -66,7 +66,7 @@ const use = async (organization: string, times: number): Promise<void> => {
   const usages = Array.from({ length: 2 * times }, () => usageOf(organization, `u${String((used += 1))}`, 1));
   await new KafkaService(cluster.addresses.KAFKA_BROKERS).send('drawdown.usage.v1', usages.slice(times).map(messageOf));
   for (const usage of usages.slice(0, times))
-    expect(await charge(cluster.url, usage)).toMatchObject({ outcome: 'charged' });
+    expect(await insistOnCharge(cluster.url, usage)).toMatchObject({ outcome: 'charged' });
 };
 
 /** An organization on a clock of its own with credits that expire on it. */

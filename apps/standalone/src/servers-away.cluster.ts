@@ -13,7 +13,7 @@ import { Client } from 'pg';
 import { allowance } from '@drawdown/adapters/testing/allowance';
 import { insist, type Reply, send } from './testing/api';
 import { callingAt } from './testing/calling';
-import { charge } from './testing/forms/charge';
+import { charge, insistOnCharge } from './testing/forms/charge';
 import { messageOf } from './testing/forms/kafka-service';
 import { leftAfter, makeOrganizations, untilLeft, usageOf, walletOf } from './testing/forms/organizations';
 import { ADMIN_KEY } from './testing/server-process';
@@ -69,10 +69,15 @@ const refusalsOf = async (organization: string): Promise<readonly string[]> => {
     return [format(event.data.required)];
   });
 };
-const chargeOne = async (organization: string): Promise<number> => {
-  const [usage] = usages(organization, 1);
+const chargeOne = async (organization: string): Promise<void> => {
+  const [usage = {}] = usages(organization, 1);
+  expect(await insistOnCharge(cluster.url, usage)).toMatchObject({ outcome: 'charged' });
+};
+/** By the first try; resolves to how long that took. */
+const chargeAtOnce = async (organization: string): Promise<number> => {
+  const [usage = {}] = usages(organization, 1);
   const from = performance.now();
-  expect(await charge(cluster.url, usage ?? {})).toMatchObject({ outcome: 'charged' });
+  expect(await charge(cluster.url, usage)).toMatchObject({ outcome: 'charged' });
   return performance.now() - from;
 };
 const base = (organization: string): string => `${cluster.url}/v1/organizations/${organization}`;
@@ -102,7 +107,7 @@ describe('FLT-41: the read database', () => {
       const reads = ['/wallets/credits', '/transactions', '/transactions?kind=grant', `/holds?after=${position}`];
       const answers = Promise.all(reads.map((read) => timed(send(base(organization) + read, 'GET'))));
       for (let n = 0; n < MEANWHILE; n++)
-        expect(await chargeOne(organization)).toBeLessThan(CHARGED_MAX_MS * allowance());
+        expect(await chargeAtOnce(organization)).toBeLessThan(CHARGED_MAX_MS * allowance());
       for (const { status, body, ms } of await answers) {
         expect({ status, code: body['code'] }).toEqual({ status: 503, code: 'unavailable' });
         expect(ms).toBeLessThan(TOLD_MAX_MS * allowance());
@@ -126,7 +131,7 @@ describe('FLT-41: the read database', () => {
     try {
       for (let n = 0; n < BACKLOG; n += CHUNK) await producer.send(usages(organization, CHUNK));
       await until('all of it is charged', WAIT_MAX_MS, async () => (await charges()) >= chargedBefore + BACKLOG);
-      expect(await chargeOne(organization)).toBeLessThan(CHARGED_MAX_MS * allowance());
+      expect(await chargeAtOnce(organization)).toBeLessThan(CHARGED_MAX_MS * allowance());
       const read = await timed(send(`${base(organization)}/wallets/credits`, 'GET'));
       expect(read).toMatchObject({ status: 503, body: { code: 'unavailable' } });
       expect(read.ms).toBeLessThan(TOLD_MAX_MS * allowance());

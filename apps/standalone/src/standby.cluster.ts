@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { allowance } from '@drawdown/adapters/testing/allowance';
 import { send } from './testing/api';
-import { charge } from './testing/forms/charge';
+import { insistOnCharge } from './testing/forms/charge';
 import { crowdOneWallet } from './testing/forms/hot-wallet';
 import {
   chargesIn,
@@ -64,7 +64,7 @@ let usages = 0;
 const usage = (organization: string): Record<string, unknown> => usageOf(organization, `u${String((usages += 1))}`, 1);
 const chargeEach = async (organizations: readonly string[]): Promise<void> => {
   for (const each of organizations)
-    expect(await charge(cluster.url, usage(each))).toMatchObject({ outcome: 'charged' });
+    expect(await insistOnCharge(cluster.url, usage(each))).toMatchObject({ outcome: 'charged' });
 };
 /** One usage; told as unavailable it is sent again, until its shard has an owner. */
 const untilCharged = async (organization: string): Promise<void> => {

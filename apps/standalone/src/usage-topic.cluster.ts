@@ -10,6 +10,7 @@ import type { EventStore } from '@drawdown/ports';
 import { Kafka, logLevel, type Message } from 'kafkajs';
 import { allowance } from '@drawdown/adapters/testing/allowance';
 import { type CliEnd, startCli, startNpx } from './testing/cli-process';
+import { growing, type Growth, REBALANCES, untilGrown } from './testing/forms/growth';
 import { KafkaService, messageOf, type ReadRecord } from './testing/forms/kafka-service';
 import {
   makeNamed,
@@ -66,21 +67,8 @@ const untilCharged = async (organization: string, ids: readonly string[]): Promi
   });
   expect(found).toEqual(wanted);
 };
-/** What some counters have grown by since they were looked at, by name. */
-const growthOf = async (...names: readonly string[]): Promise<() => Promise<Readonly<Record<string, number>>>> => {
-  const read = (): Promise<number[]> => Promise.all(names.map((name) => metric(name)));
-  const before = await read();
-  return async () => {
-    const now = await read();
-    return Object.fromEntries(names.map((name, n) => [name, (now[n] ?? 0) - (before[n] ?? 0)]));
-  };
-};
-/** Counted after the acknowledgement, which comes later than the record itself. */
-const untilGrown = async (growth: () => Promise<unknown>, wanted: Readonly<Record<string, number>>): Promise<void> => {
-  let found: unknown = null;
-  const isWanted = async (): Promise<boolean> => JSON.stringify((found = await growth())) === JSON.stringify(wanted);
-  await until('the counters have grown', WAIT_MAX_MS, isWanted).catch(() => expect(found).toEqual(wanted));
-};
+/** What some counters of both have grown by since they were looked at. */
+const growthOf = (...counters: readonly string[]): Promise<() => Promise<Growth>> => growing(metric, counters);
 /** What the command line needs of its environment. */
 const brokers = () => ({ KAFKA_BROKERS: cluster.addresses.KAFKA_BROKERS });
 const cli = (...words: readonly string[]) => startCli(['dead-letters', ...words], brokers()).ended;
@@ -90,6 +78,11 @@ const atHome = (message: Message): Message => ({ ...message, partition: shardOf(
 const sentUnder = async (key: string, count: number): Promise<readonly ReadRecord[]> => {
   const own = (records: readonly ReadRecord[]) => records.filter((record) => record.key === key);
   return own(await service.read(USAGE, (records) => own(records).length >= count));
+};
+/** The records of a key that letters are of: one that is delivered again is buried again. */
+const buriedOf = (key: string, letters: readonly ReadRecord[]): ReadonlySet<string> => {
+  const own = letters.filter((letter) => letter.key === key);
+  return new Set(own.map(({ headers }) => `${String(headers['partition'])}.${String(headers['offset'])}`));
 };
 const letterOf = (letters: readonly ReadRecord[], { partition, offset }: ReadRecord): ReadRecord | undefined =>
   letters.find(({ headers }) => headers['partition'] === String(partition) && headers['offset'] === String(offset));
@@ -135,10 +128,10 @@ describe('FLT-35: records that cannot be read, among good ones', () => {
       Array.from({ length: bad.length + 1 }, (_, n) => good(n)),
     );
 
-    const letters = await service.read(LETTERS, (records) => records.filter((r) => r.key === key).length >= bad.length);
+    const letters = await service.read(LETTERS, (records) => buriedOf(key, records).size >= bad.length);
     const own = letters.filter((letter) => letter.key === key);
     const sent = await sentUnder(key, messages.length + 1);
-    expect(own).toHaveLength(bad.length);
+    expect(buriedOf(key, letters).size).toBe(bad.length);
     for (const [n, [reason, { value, headers = {} }]] of bad.entries()) {
       const at = sent[2 * n + 1];
       const letter = at === undefined ? undefined : letterOf(own, at);
@@ -217,11 +210,13 @@ describe('the command line on dead letters', () => {
   const listed = async (key: string): Promise<readonly Letter[]> => {
     const { code, out } = await cli('list', '--json', '--topic', USAGE, '--limit', '1000');
     expect(code).toBe(0);
-    return (JSON.parse(out) as { readonly dead_letters: readonly Letter[] }).dead_letters.filter((l) => l.key === key);
+    const all = (JSON.parse(out) as { readonly dead_letters: readonly Letter[] }).dead_letters;
+    const own = all.filter((letter) => letter.key === key);
+    return [...new Map(own.map((letter) => [`${String(letter.partition)}.${String(letter.offset)}`, letter])).values()];
   };
-  /** Those of an organization, once there are so many. */
+  /** Those of an organization, one for each record, once there are so many. */
   const letters = async (key: string, count: number): Promise<readonly Letter[]> => {
-    await service.read(LETTERS, (records) => records.filter((record) => record.key === key).length >= count);
+    await service.read(LETTERS, (records) => buriedOf(key, records).size >= count);
     return listed(key);
   };
 
@@ -279,7 +274,7 @@ describe('the command line on dead letters', () => {
       code: 3,
       err: expect.stringContaining('brokers do not answer') as string,
     });
-  }, 60_000);
+  }, 180_000);
 });
 
 test('FLT-39: usage on wrong partitions, and without a key, is forwarded to its organization’s partition and charged once, there', async () => {
@@ -308,16 +303,17 @@ test('FLT-39: usage on wrong partitions, and without a key, is forwarded to its 
   const own = (await charges()).filter(({ organization }) => organizations.includes(organization));
   expect(own.filter(({ shard, organization }) => shard !== home.get(organization))).toEqual([]);
   const wrong = organizations.length * 2 * (SHARDS - 1);
-  await untilGrown(growth, { forwarded_records_total: wrong, dead_letters_total: 0 });
+  const { isMoved } = await untilGrown(growth, { forwarded_records_total: wrong, dead_letters_total: 0 });
   // As they were, in the right place: each copy has key, bytes and headers of what was sent.
   const isOurs = ({ headers: { trace } }: ReadRecord): boolean => organizations.includes(trace?.split('/')[0] ?? '');
   const records = (await service.read(USAGE, (all) => all.filter(isOurs).length >= astray.length + wrong)) //
     .filter(isOurs);
-  expect(records).toHaveLength(astray.length + wrong);
+  if (!isMoved) expect(records).toHaveLength(astray.length + wrong);
   for (const { key, value, partition, headers: given } of astray) {
     const copies = records.filter((record) => record.headers['trace'] === given.trace);
     const to = home.get(given.trace.split('/')[0] ?? '');
-    expect(copies.map((copy) => copy.partition).sort()).toEqual(partition === to ? [to] : [partition, to ?? -1].sort());
+    const partitions = [...new Set(copies.map((copy) => copy.partition))].sort();
+    expect(partitions).toEqual(partition === to ? [to] : [partition, to ?? -1].sort());
     for (const copy of copies) expect(copy).toMatchObject({ key, value, headers: given });
   }
 }, 180_000);
@@ -343,7 +339,7 @@ test(`FLT-32: the usage of a worker that is killed is charged again by the other
   await until('all are charged', WAIT_MAX_MS, () => isCharged(before));
   const shards = new Set((await charges()).flatMap((one) => (one.id === before ? [one.shard] : [])));
   expect(shards.size).toBe(SHARDS);
-  const rebalances = 'drawdown_kafka_rebalances_total{group="drawdown.workers"}';
+  const rebalances = `drawdown_${REBALANCES}`;
   const seen = await survivor.metric(rebalances);
   const orphaned = await victim.metric('drawdown_shards_owned');
   expect(orphaned).toBeGreaterThan(0);

@@ -67,6 +67,16 @@ export const insist: typeof must = async (url, method, body, headers = {}) => {
   }
 };
 
+/** The first answer that is not 503, with how many tries it took: for what is known by its content, without a key. */
+export const untilAvailable = async (ask: () => Promise<Reply>): Promise<Reply & { readonly tries: number }> => {
+  const end = performance.now() + ANSWER_MAX_MS;
+  for (let tries = 1; ; tries++) {
+    const reply = await ask();
+    if (reply.status !== 503 || performance.now() > end) return { ...reply, tries };
+    await pause(200);
+  }
+};
+
 /** Where an organization stands in the log, as the memory of its owner has it. */
 export const headOf = async (url: string, organization: string): Promise<string> => {
   const wallet = await must(`${url}/v1/organizations/${organization}/wallets/credits`, 'GET');

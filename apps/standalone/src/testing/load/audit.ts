@@ -1,5 +1,5 @@
 /** Compares what clients were told with what the server shows: nothing missing, nothing doubled, nothing else. */
-import { all, insist, type Reply } from '../api';
+import { all, insist, type Reply, untilAvailable } from '../api';
 import { perform } from './generator';
 import type { Journaled, Operation } from './journal';
 import { ORGANIZATIONS } from './operations';
@@ -171,18 +171,18 @@ const forgotten = async (base: string, position: string): Promise<string[]> => {
 
 /** What a repetition of an operation must leave as it is. */
 const memorable = (operation: Operation, reply: Reply): unknown =>
-  operation.kind === 'usage'
+  operation.kind === 'usage' && reply.status === 200
     ? (reply.body['results'] as { readonly outcome: string; readonly transaction_id: string }[]).map(
         ({ outcome, transaction_id }) => [outcome === 'duplicate' ? 'charged' : outcome, transaction_id],
       )
     : [reply.status, reply.body['code'] ?? null, reply.body['id'] ?? null, reply.body['transaction_id'] ?? null];
 
-/** Repeats operations; answers those whose repetition was answered differently. */
+/** Repeats operations, each until what became of it is known; answers those whose repetition was answered differently. */
 export const repeated = async (url: string, journal: readonly Journaled[]): Promise<readonly object[]> => {
   const different: object[] = [];
   for (const { operation, reply } of journal) {
     if (reply === null) continue;
-    const again = await perform(url, operation);
+    const again = await untilAvailable(() => perform(url, operation));
     const [first, second] = [memorable(operation, reply), memorable(operation, again)];
     if (JSON.stringify(first) !== JSON.stringify(second)) different.push({ operation, first, second });
   }

@@ -1,5 +1,5 @@
 /** What surrounds the load: the organizations it is for, and the checks that end every row of faults. */
-import { must } from '../api';
+import { insist } from '../api';
 import { expectedBooks, foundBooks } from './audit';
 import path from 'node:path';
 import { Seeded } from '../seeded';
@@ -9,12 +9,12 @@ import { Operations, ORGANIZATIONS, RATES } from './operations';
 
 /** Organizations with a card and a few credits: most come from the load's own grants. */
 export const prepare = async (url: string): Promise<void> => {
-  await must(`${url}/v1/rate-cards`, 'POST', { key: 'load', name: 'Load', unit: 'credit' });
-  await must(`${url}/v1/rate-cards/load/versions`, 'POST', { rates: RATES });
-  await must(`${url}/v1/rate-cards/load/versions/1/activate`, 'POST', { effective_from: '2023-01-01T00:00:00Z' });
+  await insist(`${url}/v1/rate-cards`, 'POST', { key: 'load', name: 'Load', unit: 'credit' });
+  await insist(`${url}/v1/rate-cards/load/versions`, 'POST', { rates: RATES });
+  await insist(`${url}/v1/rate-cards/load/versions/1/activate`, 'POST', { effective_from: '2023-01-01T00:00:00Z' });
   for (const id of ORGANIZATIONS) {
-    await must(`${url}/v1/organizations`, 'POST', { id, name: id, preset: 'enterprise' });
-    await must(`${url}/v1/organizations/${id}/rate-card`, 'PUT', { key: 'load' });
+    await insist(`${url}/v1/organizations`, 'POST', { id, name: id, preset: 'enterprise' });
+    await insist(`${url}/v1/organizations/${id}/rate-card`, 'PUT', { key: 'load' });
   }
 };
 
