@@ -1,6 +1,6 @@
 import { walletNamed } from '@drawdown/domain';
 import { instant, preset } from '@drawdown/domain/testing';
-import { format, positionOf } from '@drawdown/kernel';
+import { format, type Position, positionOf } from '@drawdown/kernel';
 import { type EventStore, inProcessStream, type Stream, type StreamRecord, StreamUnavailable } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import { LedgerUnavailable, type UsageOutcome } from '../ledger';
@@ -159,6 +159,24 @@ describe('usage', () => {
     });
     await world.worker();
     for (const id of ORGANIZATIONS) await eventually(async () => (await availableOf(api, id)) === '98');
+  });
+
+  test('that nobody waits for is taken at once while its shard is behind: one request at a time waits for a position', async () => {
+    const { world, workers } = await running();
+    const time = new VirtualTime();
+    const api = await world.api({ sleep: time.sleep });
+    for (const { stop } of workers) await stop();
+    let made = 0;
+    const take = async (): Promise<Position | null> =>
+      (await api.ledger.take([used(`taken-${String((made += 1))}`)], SENDER)).position;
+    const first = [take(), take()];
+    expect(await time.until(Promise.all(first))).toEqual([null, null]);
+    const asking = take();
+    expect([await take(), await take()]).toEqual([null, null]); // no time has passed
+    expect(await time.until(asking)).toBeNull();
+    await world.worker();
+    await eventually(async () => !(await Promise.all([take(), take(), take()])).includes(null));
+    await eventually(async () => (await availableOf(api, ACME)) === String(100 - made));
   });
 
   test('of an organization that is not known to be open is asked about, and nothing becomes a dead letter', async () => {

@@ -11,7 +11,6 @@ import {
   LedgerUnavailable,
   type Sender,
   type TakenResult,
-  type UsageOutcome,
   type UsageResult,
 } from '../ledger';
 import type { LocalCatalogue } from '../local-catalogue';
@@ -22,6 +21,7 @@ import { KEPT, writeCatalogueSeen, writeReplyAddress, writeSender } from '../str
 import type { Reply } from '../stream/reply-record';
 import { COMMANDS_TOPIC, USAGE_TOPIC } from '../stream/topics';
 import { writeUsageRecord } from '../stream/usage-record';
+import { collecting } from './collecting';
 import { type AddressOf, Replies, type RepliesPorts, unavailable } from './replies';
 import { ShardFlight } from './shard-flight';
 
@@ -72,8 +72,9 @@ type Calls = ReadonlyMap<number, number>;
 /** The ledger of a process that owns no shard: asks their owners over the stream. */
 export class RemoteLedger implements Ledger {
   private readonly replies: Replies;
-  /** By shard. */
-  private readonly flights = new Map<number, ShardFlight>();
+  /** By shard: of calls whose usage somebody waits for, and of those that only ask how far the log went with it. */
+  private readonly charging = new Map<number, ShardFlight>();
+  private readonly keeping = new Map<number, ShardFlight>();
   /** By test clock. */
   private readonly settled = new Map<string, Position>();
   readonly read: Ledger['read'];
@@ -125,7 +126,7 @@ export class RemoteLedger implements Ledger {
     usages: readonly UsageEvent[],
     sender: Sender,
   ): Promise<UsageResult> {
-    const flight = this.flightTo(shard);
+    const flight = flightIn(this.charging, shard);
     try {
       const result = await this.replies.call(
         ANSWER_MS,
@@ -142,26 +143,13 @@ export class RemoteLedger implements Ledger {
 
   /** A call to each shard of this usage, or to none: what one shard refuses must not be on its way to others, again and again. */
   private reserve(usages: readonly UsageEvent[]): Calls {
-    const calls = new Map<number, number>();
-    try {
-      for (const { organizationId } of usages) {
-        const shard = this.shardOf(organizationId);
-        if (!calls.has(shard)) calls.set(shard, this.flightTo(shard).begin());
-      }
-    } catch (error) {
-      for (const [shard, call] of calls) this.flightTo(shard).end(call);
-      throw error;
+    const shards = new Set(usages.map(({ organizationId }) => this.shardOf(organizationId)));
+    const flights = [...shards].map((shard) => [shard, flightIn(this.charging, shard)] as const);
+    if (!flights.every(([, flight]) => flight.isOpen)) {
+      this.ports.metrics.count('ledger_overloaded_total');
+      throw new LedgerUnavailable('the ledger is behind with what it was sent before; send it again in a moment');
     }
-    return calls;
-  }
-
-  private flightTo(shard: number): ShardFlight {
-    let flight = this.flights.get(shard);
-    if (flight === undefined) {
-      flight = new ShardFlight(this.ports.metrics);
-      this.flights.set(shard, flight);
-    }
-    return flight;
+    return new Map(flights.map(([shard, flight]) => [shard, flight.begin()]));
   }
 
   /** Usage of an organization that is known to be open is only made durable; about the rest its owner is asked. */
@@ -208,17 +196,32 @@ export class RemoteLedger implements Ledger {
     return kept.reduce((all, one) => (all === null || one === null ? null : coverBoth(all, one)), none);
   }
 
+  /** While a shard is behind one request at a time waits to be told a position: usage is taken as fast as the stream takes it. */
   private async keepOn(shard: number, usages: readonly UsageEvent[], sender: Sender): Promise<Position | null> {
-    const send = (addressOf: AddressOf | null): Promise<void> => {
-      return this.send(USAGE_TOPIC, shard, this.recordsOf(usages, sender, addressOf, KEPT));
-    };
+    const send = (addressOf: AddressOf | null): Promise<void> =>
+      this.send(USAGE_TOPIC, shard, this.recordsOf(usages, sender, addressOf, KEPT));
+    const flight = flightIn(this.keeping, shard);
+    if (!flight.isOpen) {
+      await this.replies.inTime(ANSWER_MS, send(null));
+      return null;
+    }
+    const call = flight.begin();
     let sending: Promise<void> | undefined;
     const told = this.replies
-      .call(POSITION_MS, (addressOf) => (sending = send(addressOf)), collecting(usages.length))
+      .call(
+        POSITION_MS,
+        (addressOf) => (sending = send(addressOf)),
+        collecting(usages.length),
+        () => flight.overdue(call),
+      )
       .then(
-        ({ position }) => position,
+        ({ position }) => {
+          flight.answered(call);
+          return position;
+        },
         () => null, // it is durable all the same, or `sending` says why not
-      );
+      )
+      .finally(() => flight.end(call));
     // Where too many calls wait nothing was sent yet.
     await this.replies.inTime(ANSWER_MS, sending ?? send(null));
     return told;
@@ -333,18 +336,10 @@ export class RemoteLedger implements Ledger {
   }
 }
 
-/** Puts the outcomes of a call's usage together, which may come in several replies; complete with so many. */
-const collecting = (count: number): ((reply: Reply) => UsageResult | undefined) => {
-  const found = new Map<number, UsageOutcome>();
-  let position: Position = new Map();
-  return (reply) => {
-    if (reply.kind !== 'usage') return undefined;
-    for (const [place, outcome] of reply.outcomes) found.set(place, outcome);
-    position = coverBoth(position, reply.position);
-    if (found.size < count) return undefined;
-    const outcomes = Array.from({ length: count }, (_, place) => found.get(place)).flatMap((outcome) => outcome ?? []);
-    return outcomes.length === count ? { outcomes, position } : undefined;
-  };
+const flightIn = (flights: Map<number, ShardFlight>, shard: number): ShardFlight => {
+  const flight = flights.get(shard) ?? new ShardFlight();
+  flights.set(shard, flight);
+  return flight;
 };
 
 /** Cuts usage into parts that fit into a record each. */

@@ -1,6 +1,3 @@
-import type { Metrics } from '@drawdown/ports';
-import { LedgerUnavailable } from '../ledger';
-
 /**
  * Calls for usage that are on their way to one shard and back. Usage that was not answered in time is decided all the same,
  * and its sender sends it again: were everything sent on, what is in hand would be more each time, until no answer came in
@@ -11,14 +8,13 @@ export class ShardFlight {
   private readonly waiting = new Set<number>();
   private readonly late = new Set<number>();
 
-  constructor(private readonly metrics: Metrics) {}
+  /** Whether one call more may be sent. */
+  get isOpen(): boolean {
+    return this.late.size === 0 || this.waiting.size === 0;
+  }
 
-  /** The number of a call that may be sent. */
+  /** The number of a call that is sent. */
   begin(): number {
-    if (this.late.size > 0 && this.waiting.size > 0) {
-      this.metrics.count('ledger_overloaded_total');
-      throw new LedgerUnavailable('the ledger is behind with what it was sent before; send it again in a moment');
-    }
     this.last += 1;
     this.waiting.add(this.last);
     return this.last;
