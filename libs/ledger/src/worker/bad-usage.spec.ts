@@ -68,6 +68,7 @@ test('INV-INT-12: a record of the usage topic is a dead letter for the reason th
     await mustBeAccepted(api.run({ type: 'CloseOrganization', reason: 'over' }, CLOSED));
     const before = (await recorded(world.store, SHARD)).length;
 
+    const sent = jest.spyOn(world.stream, 'send');
     const records = vectors.map(badRecord);
     await world.stream.send(USAGE_TOPIC, SHARD, [
       ...records,
@@ -80,6 +81,8 @@ test('INV-INT-12: a record of the usage topic is a dead letter for the reason th
     const found = vectors.map(({ id }, place) => [id, reasons.get(String(records[place]?.value))]);
     expect(found).toEqual(vectors.map(({ id, expect: { rejected } }) => [id, rejected]));
     expect(await letters()).toHaveLength(vectors.length);
+    // Each takes a moment of what everybody waits for who sends to the shard.
+    expect(sent.mock.calls.filter(([topic]) => topic === DEAD_LETTER_TOPIC).length).toBeLessThan(5);
 
     // Nothing of them is in the ledger, and what comes behind them is decided.
     const decided = async () => (await recorded(world.store, SHARD)).slice(before);

@@ -62,8 +62,8 @@ export class Outbox {
       writeDeadLetter(plain(record), { topic, partition, offset: record.offset }, rejection),
     );
     const to = partition % (await stream.partitionsOf(DEAD_LETTER_TOPIC));
-    // One at a time: each may be as large as one send may be.
-    for (const letter of letters) await stream.send(DEAD_LETTER_TOPIC, to, [letter]);
+    // At once: what one service sends in vain must not hold up what others send to the same shard.
+    await stream.send(DEAD_LETTER_TOPIC, to, letters);
     for (const { record, rejection } of refused) {
       metrics.count('dead_letters_total', { reason: rejection.rejected });
       log.warn(
