@@ -75,7 +75,7 @@ export class Parts {
     });
     this.ledger = new RemoteLedger({
       ...{ store, stream, clock, log, metrics, catalogue: this.catalogue, read },
-      takingUsage: takingUsageOf(this.readModels, log),
+      activeOrganizations: activeOrganizationsOf(this.readModels, log),
       get shards() {
         return count();
       },
@@ -160,8 +160,8 @@ export class Parts {
 }
 
 /** What the read model cannot say for certain, the organizations' owners are asked about. */
-const takingUsageOf =
-  (models: ReadModels, log: Logger): RemoteReads['takingUsage'] =>
+const activeOrganizationsOf =
+  (models: ReadModels, log: Logger): RemoteReads['activeOrganizations'] =>
   async (organizationIds) => {
     try {
       return await models.activeOrganizations(organizationIds);

@@ -107,8 +107,7 @@ const begin = (): void => {
 const end = async (): Promise<void> => {
   stopping.abort();
   const letting = setInterval(() => database.letGo(), 1); // what it has in hand it commits first
-  await follower.stop();
-  clearInterval(letting);
+  await follower.stop().finally(() => clearInterval(letting));
 };
 beforeEach(begin);
 afterEach(end);

@@ -92,6 +92,7 @@ const contextOf = ({ world, size }: Run, rounds: readonly Round[]): Record<strin
   bytes_per_charge: Math.round(median(rounds.map(({ bytesPerCharge }) => bytesPerCharge))),
   seconds_stored: median(rounds.map(({ seconds }) => seconds.stored)),
   seconds_committed: median(rounds.map(({ seconds }) => seconds.committed)),
+  usages_per_send: RECORDS_PER_SEND,
   lag_when_stored: median(rounds.map(({ lag }) => lag.whenStored)),
   lag_at_the_end: Math.max(...rounds.map(({ lag }) => lag.end)),
   usages_measured: size.measured,
@@ -301,7 +302,6 @@ export const cluster: Row = {
       const shared = {
         broker: 'Apache Kafka (KRaft)',
         store: 'double of EventStoreDB',
-        usages_per_send: RECORDS_PER_SEND,
       };
       return measured.map((row) => ({ ...row, context: { ...row.context, ...shared, J: Math.round(J) } }));
     } finally {

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { mkdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -8,13 +7,21 @@ import path from 'node:path';
  */
 export const makeFolder = async (folder: string): Promise<void> => {
   try {
-    await mkdir(folder);
+    await makeOne(folder);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST' && (await stat(folder)).isDirectory()) return;
-    const above = path.dirname(folder);
-    if (code !== 'ENOENT' || existsSync(above)) throw error;
-    await makeFolder(above);
-    await makeFolder(folder);
+    if (codeOf(error) !== 'ENOENT') throw error;
+    await makeFolder(path.dirname(folder));
+    await makeOne(folder);
   }
 };
+
+const makeOne = async (folder: string): Promise<void> => {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    const isThere = codeOf(error) === 'EEXIST' && (await stat(folder)).isDirectory();
+    if (!isThere) throw error;
+  }
+};
+
+const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;

@@ -161,22 +161,61 @@ describe('usage', () => {
     for (const id of ORGANIZATIONS) await eventually(async () => (await availableOf(api, id)) === '98');
   });
 
-  test('that nobody waits for is taken at once while its shard is behind: one request at a time waits for a position', async () => {
-    const { world, workers } = await running();
-    const time = new VirtualTime();
-    const api = await world.api({ sleep: time.sleep });
-    for (const { stop } of workers) await stop();
-    let made = 0;
-    const take = async (): Promise<Position | null> =>
-      (await api.ledger.take([used(`taken-${String((made += 1))}`)], SENDER)).position;
-    const first = [take(), take()];
-    expect(await time.until(Promise.all(first))).toEqual([null, null]);
-    const asking = take();
-    expect([await take(), await take()]).toEqual([null, null]); // no time has passed
-    expect(await time.until(asking)).toBeNull();
-    await world.worker();
-    await eventually(async () => !(await Promise.all([take(), take(), take()])).includes(null));
-    await eventually(async () => (await availableOf(api, ACME)) === String(100 - made));
+  describe('that nobody waits for, while its shard is behind', () => {
+    /** Takes one usage event after the other; with its position, where that is told in time. */
+    const taking = (api: Awaited<ReturnType<DistributedWorld['api']>>) => {
+      const made = { count: 0 };
+      const take = async (): Promise<Position | null> =>
+        (await api.ledger.take([used(`taken-${String((made.count += 1))}`)], SENDER)).position;
+      return { made, take };
+    };
+
+    test('is taken at once, but for one request at a time, which waits for its position', async () => {
+      const { world, workers } = await running();
+      const time = new VirtualTime();
+      const api = await world.api({ sleep: time.sleep });
+      const { made, take } = taking(api);
+      const behind = async (): Promise<void> => {
+        expect(await time.until(Promise.all([take(), take()]))).toEqual([null, null]);
+        let isTold = false;
+        const asking = take().finally(() => (isTold = true));
+        const before = api.metrics.of('usage_unpositioned_total');
+        expect([await take(), await take()]).toEqual([null, null]); // no time has passed
+        expect(isTold).toBe(false);
+        expect(api.metrics.of('usage_unpositioned_total')).toBe(before + 2);
+        expect(await time.until(asking)).toBeNull();
+      };
+      for (const { stop } of workers) await stop();
+      await behind();
+      const { stop } = await world.worker();
+      await eventually(async () => !(await Promise.all([take(), take(), take()])).includes(null));
+      await stop();
+      await behind();
+      await world.worker();
+      await eventually(async () => (await availableOf(api, ACME)) === String(100 - made.count));
+    });
+
+    test('waits for its position again as soon as a later one was told: the answers before it were lost', async () => {
+      const inner = inProcessStream();
+      let isLost = false;
+      const losing = streamLike(inner, {
+        send: async (topic, partition, records) => {
+          if (topic !== REPLIES_TOPIC || !isLost) await inner.send(topic, partition, records);
+        },
+      });
+      const world = open({ stream: losing });
+      await world.worker();
+      const time = new VirtualTime();
+      const api = await world.api({ sleep: time.sleep });
+      await furnish(api);
+      const { made, take } = taking(api);
+      isLost = true;
+      expect(await time.until(Promise.all([take(), take()]))).toEqual([null, null]);
+      await eventually(async () => (await availableOf(api, ACME)) === String(100 - made.count));
+      isLost = false;
+      expect(await take()).not.toBeNull();
+      expect(await Promise.all([take(), take(), take()])).not.toContain(null);
+    });
   });
 
   test('of an organization that is not known to be open is asked about, and nothing becomes a dead letter', async () => {
@@ -298,7 +337,7 @@ describe('where nobody answers', () => {
 
   test('a database that hangs does not hold up usage: its owners are asked', async () => {
     const { world } = await running();
-    const api = await world.api({ takingUsage: () => new Promise(() => undefined) });
+    const api = await world.api({ activeOrganizations: () => new Promise(() => undefined) });
     const usages = ORGANIZATIONS.map((organizationId) => used('1', '2', { organizationId }));
     const { outcomes } = await api.ledger.take(usages, SENDER);
     expect(outcomes).toMatchObject(usages.map(() => ({ outcome: 'charged' })));

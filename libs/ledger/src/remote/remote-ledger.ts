@@ -35,7 +35,7 @@ const ANSWER_MS = 5_000;
 const POSITION_MS = 500;
 
 /**
- * So long the read models are asked which organizations of a request are open; a database that hangs must not hold up
+ * So long the read models are asked which organizations of a request are active; a database that hangs must not hold up
  * usage, about which its owners can be asked.
  */
 const KNOWN_MS = 1_000;
@@ -55,8 +55,8 @@ const ASKING: Sender = { actor: SYSTEM, requestId: 'ledger' };
 /** How this process reads organizations whose shards live elsewhere: from its read models. */
 export interface RemoteReads {
   readonly read: Ledger['read'];
-  /** Those of these organizations that are known to exist and to be open: their usage needs no answer. */
-  readonly takingUsage: (organizationIds: readonly string[]) => Promise<ReadonlySet<string>>;
+  /** Those of these organizations that are known to be active: their usage needs no answer. */
+  readonly activeOrganizations: (organizationIds: readonly string[]) => Promise<ReadonlySet<string>>;
 }
 
 export interface RemotePorts extends RepliesPorts, RemoteReads {
@@ -152,11 +152,11 @@ export class RemoteLedger implements Ledger {
     return new Map(flights.map(([shard, flight]) => [shard, flight.begin()]));
   }
 
-  /** Usage of an organization that is known to be open is only made durable; about the rest its owner is asked. */
+  /** Usage of an organization that is known to be active is only made durable; about the rest its owner is asked. */
   async take(usages: readonly UsageEvent[], sender: Sender): Promise<TakenResult> {
-    const open = await this.openOf(new Set(usages.map(({ organizationId }) => organizationId)));
-    const known = usages.filter(({ organizationId }) => open.has(organizationId));
-    const unknown = usages.filter(({ organizationId }) => !open.has(organizationId));
+    const active = await this.activeOf(new Set(usages.map(({ organizationId }) => organizationId)));
+    const known = usages.filter(({ organizationId }) => active.has(organizationId));
+    const unknown = usages.filter(({ organizationId }) => !active.has(organizationId));
     const calls = this.reserve(unknown);
     const [{ outcomes, position }, kept] = await Promise.all([
       this.chargeReserved(calls, unknown, sender),
@@ -169,18 +169,18 @@ export class RemoteLedger implements Ledger {
     };
   }
 
-  /** Those that are known to be open within a moment. */
-  private async openOf(ids: ReadonlySet<string>): Promise<ReadonlySet<string>> {
-    let open: ReadonlySet<string> = new Set();
+  /** Those that are known to be active within a moment. */
+  private async activeOf(ids: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+    let active: ReadonlySet<string> = new Set();
     const look = async (): Promise<void> => {
-      open = await this.ports.takingUsage([...ids]);
+      active = await this.ports.activeOrganizations([...ids]);
     };
     try {
       await this.replies.inTime(KNOWN_MS, look());
     } catch (error) {
       if (!(error instanceof LedgerUnavailable)) throw error;
     }
-    return open;
+    return active;
   }
 
   /** Resolves once the stream has acknowledged the usage, with the position that covers it where that is known by then. */
@@ -202,6 +202,7 @@ export class RemoteLedger implements Ledger {
       this.send(USAGE_TOPIC, shard, this.recordsOf(usages, sender, addressOf, KEPT));
     const flight = flightIn(this.keeping, shard);
     if (!flight.isOpen) {
+      this.ports.metrics.count('usage_unpositioned_total', {}, usages.length);
       await this.replies.inTime(ANSWER_MS, send(null));
       return null;
     }

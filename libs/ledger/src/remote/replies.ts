@@ -37,6 +37,8 @@ export interface RepliesPorts {
 export class Replies {
   private readonly instance = randomUUID();
   private readonly calls = new Map<string, Call>();
+  /** Those of them that somebody waits for. */
+  private waiting = 0;
   private readonly stopping = new AbortController();
   private readonly sleep: Sleep;
   private partition = 0;
@@ -72,11 +74,12 @@ export class Replies {
     collect: (reply: Reply) => T | undefined,
     late?: () => () => void,
   ): Promise<T> {
-    if (this.calls.size >= CALLS_MAX) throw new LedgerUnavailable('too many calls wait; send it again in a moment');
+    if (this.waiting >= CALLS_MAX) throw new LedgerUnavailable('too many calls wait; send it again in a moment');
     const call = randomUUID();
     const deadline = shift(this.ports.clock.now(), BigInt(ms) * 1000n);
     const done = new AbortController();
     const stop = AbortSignal.any([done.signal, this.stopping.signal]);
+    this.waiting += 1;
     try {
       return await new Promise<T>((resolve, reject) => {
         const answered = (reply: Reply): void => {
@@ -94,6 +97,7 @@ export class Replies {
         send(this.addressOf(call, deadline)).catch((error: unknown) => reject(unavailable(error)));
       });
     } finally {
+      this.waiting -= 1;
       if (this.calls.get(call)?.isLate !== true) this.calls.delete(call);
       done.abort();
     }

@@ -1,19 +1,19 @@
 /**
  * Calls for usage that are on their way to one shard and back. Usage that was not answered in time is decided all the same,
  * and its sender sends it again: were everything sent on, what is in hand would be more each time, until no answer came in
- * time any more (FLT-80). So while a call is late only one other is let through, which finds out how the shard is.
+ * time any more (FLT-80). So while a call is late only one other waits for its answer, and finds out how the shard is.
  */
 export class ShardFlight {
   private last = 0;
   private readonly waiting = new Set<number>();
   private readonly late = new Set<number>();
 
-  /** Whether one call more may be sent. */
+  /** Whether one call more may wait. */
   get isOpen(): boolean {
     return this.late.size === 0 || this.waiting.size === 0;
   }
 
-  /** The number of a call that is sent. */
+  /** The number of a call that waits. */
   begin(): number {
     this.last += 1;
     this.waiting.add(this.last);

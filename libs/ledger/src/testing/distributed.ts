@@ -46,7 +46,7 @@ export interface DistributedWorld {
   api(options?: {
     readonly stream?: Stream;
     readonly sleep?: Sleep;
-    readonly takingUsage?: RemoteReads['takingUsage'];
+    readonly activeOrganizations?: RemoteReads['activeOrganizations'];
   }): Promise<ApiProcess>;
   /** Everything that a partition of a topic holds. */
   recordsOf(topic: string): Promise<readonly StreamRecord[]>;
@@ -104,7 +104,7 @@ export const openDistributed = (given: Given = {}): DistributedWorld => {
       closers.push(() => worker.stop());
       return { worker, catalogue, metrics, stop: () => worker.stop() };
     },
-    api: async ({ stream: own = stream, sleep = realSleep, takingUsage: given } = {}) => {
+    api: async ({ stream: own = stream, sleep = realSleep, activeOrganizations: given } = {}) => {
       let ledger: RemoteLedger | null = null;
       const metrics = new CountedMetrics();
       const catalogue = await catalogueOf(store, () => ledger);
@@ -116,9 +116,9 @@ export const openDistributed = (given: Given = {}): DistributedWorld => {
         const active = await Promise.all(ids.map(isActive));
         return new Set(ids.filter((_, i) => active[i]));
       };
-      const takingUsage = given ?? allActive;
+      const activeOrganizations = given ?? allActive;
       const asking = new RemoteLedger({
-        ...{ stream: own, store, catalogue, clock, log: NO_LOG, metrics, shards, sleep, read, takingUsage },
+        ...{ stream: own, store, catalogue, clock, log: NO_LOG, metrics, shards, sleep, read, activeOrganizations },
       });
       ledger = asking;
       await asking.start();

@@ -103,17 +103,18 @@ export const organizationFigures =
 export const activeOrganizations =
   (reader: ModelReader): ReadModels['activeOrganizations'] =>
   async (ids) => {
-    const { rows } = await reader.askAll<Row & { readonly organization_id: string }>(
+    // One row: with each comes how far every shard was read.
+    const { rows } = await reader.askAll<Row & { readonly ids: readonly string[] }>(
       'balances',
       null,
       NEVER,
       (suffix) => ({
-        sql: `SELECT organization_id FROM organizations${suffix}
+        sql: `SELECT coalesce(array_agg(organization_id), '{}') AS ids FROM organizations${suffix}
             WHERE organization_id = ANY ($3::text[]) AND status = 'active'`,
         parameters: [ids],
       }),
     );
-    return new Set(rows.map((row) => row.organization_id));
+    return new Set(rows[0]?.ids);
   };
 
 const figuresOf = (id: string, row: OrganizationRow): OrganizationFigures => ({
