@@ -205,7 +205,8 @@ test('INV-INT-6: the processes charge real usage from Kafka to the last nano-cre
     const countedCharged = 'drawdown_intake_events_total{outcome="charged",channel="kafka"}';
     expect(await workersMetric(running, countedCharged)).toBe(charged);
     // One that is late to a heartbeat on a busy machine is given records again, of which some count again.
-    if ((await rebalances()) === before) expect(counted).toBe(sent);
+    const isMoved = (await rebalances()) > before;
+    if (!isMoved) expect(counted).toBe(sent);
     else {
       say(`the group moved meanwhile: ${String(counted)} records counted of ${String(sent)} that were sent`);
       expect(counted).toBeGreaterThanOrEqual(sent);

@@ -144,7 +144,7 @@ describe('FLT-41: the read database', () => {
     const ms = await until('the backlog is shown', WAIT_MAX_MS, () => isCommitted(heads));
     const times = ((BACKLOG / ms) * 1_000) / (await live.stop());
     say(`${String(BACKLOG)} charges in ${(ms / 1_000).toFixed(1)} s, ${times.toFixed(1)} times the live rate`);
-    expect(times).toBeGreaterThanOrEqual(TIMES_LIVE / (allowance() / 2));
+    expect(times).toBeGreaterThanOrEqual(Math.max(2, TIMES_LIVE / (allowance() / 2)));
     await producer.close();
     await untilLeft(cluster.url, organization, leftAfter(sent - before));
     await until('it is level', WAIT_MAX_MS, async () => (await lag()) === 0);

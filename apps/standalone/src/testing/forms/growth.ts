@@ -21,7 +21,7 @@ export const growing = async (
   return async () => {
     const [rebalances, ...grown] = (await read()).map((count, n) => count - (before[n] ?? NaN));
     const counts = Object.fromEntries(counters.map((name, n) => [name, grown[n] ?? NaN]));
-    return { counts, isMoved: rebalances !== 0 };
+    return { counts, isMoved: (rebalances ?? NaN) > 0 };
   };
 };
 
