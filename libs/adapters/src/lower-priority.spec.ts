@@ -14,8 +14,9 @@ const INSIDE = `
 test('on Linux a thread goes behind the others, which keep their priority; elsewhere nothing changes', async () => {
   const before = os.getPriority();
   const worker = new Worker(INSIDE, { eval: true });
+  const exit = once(worker, 'exit'); // it may come together with the message
   const [inside] = (await once(worker, 'message')) as [{ readonly done: boolean; readonly own: number }];
-  await once(worker, 'exit');
+  await exit;
   expect(inside).toEqual(process.platform === 'linux' ? { done: true, own: 5 } : { done: false, own: before });
   expect(os.getPriority()).toBe(before);
 });
