@@ -218,7 +218,7 @@ describe('usage', () => {
     });
   });
 
-  test('of an organization that is not known to be open is asked about, and nothing becomes a dead letter', async () => {
+  test('of an organization that is not known to be active is asked about, and nothing becomes a dead letter', async () => {
     const { world, workers, api } = await running();
     const usages = [used('1'), used('1', '1', { organizationId: 'nobody' }), used('2')];
     const { outcomes, position } = await api.ledger.take(usages, SENDER);

@@ -15,7 +15,7 @@ import {
 } from '../ledger';
 import type { LocalCatalogue } from '../local-catalogue';
 import { scatter } from '../scatter';
-import { shardOf } from '../shard-of';
+import { rememberingShards } from '../shard-of';
 import { type Asked, writeCommandRecord } from '../stream/command-record';
 import { KEPT, writeCatalogueSeen, writeReplyAddress, writeSender } from '../stream/headers';
 import type { Reply } from '../stream/reply-record';
@@ -78,10 +78,12 @@ export class RemoteLedger implements Ledger {
   /** By test clock. */
   private readonly settled = new Map<string, Position>();
   readonly read: Ledger['read'];
+  readonly shardOf: Ledger['shardOf'];
 
   constructor(private readonly ports: RemotePorts) {
     this.replies = new Replies(ports);
     this.read = ports.read;
+    this.shardOf = rememberingShards(() => ports.shards);
   }
 
   start(): Promise<void> {
@@ -90,10 +92,6 @@ export class RemoteLedger implements Ledger {
 
   stop(): Promise<void> {
     return this.replies.stop();
-  }
-
-  shardOf(organizationId: string): number {
-    return shardOf(organizationId, this.ports.shards);
   }
 
   run(
@@ -113,11 +111,7 @@ export class RemoteLedger implements Ledger {
   }
 
   private chargeReserved(calls: Calls, usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {
-    return scatter(
-      usages,
-      (organizationId) => this.shardOf(organizationId),
-      (shard, own) => this.chargeOn(shard, calls.get(shard) ?? 0, own, sender),
-    );
+    return scatter(usages, this.shardOf, (shard, own) => this.chargeOn(shard, calls.get(shard) ?? 0, own, sender));
   }
 
   private async chargeOn(
@@ -171,16 +165,12 @@ export class RemoteLedger implements Ledger {
 
   /** Those that are known to be active within a moment. */
   private async activeOf(ids: ReadonlySet<string>): Promise<ReadonlySet<string>> {
-    let active: ReadonlySet<string> = new Set();
-    const look = async (): Promise<void> => {
-      active = await this.ports.activeOrganizations([...ids]);
-    };
     try {
-      await this.replies.inTime(KNOWN_MS, look());
+      return await this.replies.inTime(KNOWN_MS, this.ports.activeOrganizations([...ids]));
     } catch (error) {
-      if (!(error instanceof LedgerUnavailable)) throw error;
+      if (error instanceof LedgerUnavailable) return new Set();
+      throw error;
     }
-    return active;
   }
 
   /** Resolves once the stream has acknowledged the usage, with the position that covers it where that is known by then. */
@@ -229,19 +219,15 @@ export class RemoteLedger implements Ledger {
   }
 
   redrive(usages: readonly UsageEvent[], sender: Sender): Promise<UsageResult> {
-    return scatter(
-      usages,
-      (organizationId) => this.shardOf(organizationId),
-      async (shard, own) => {
-        const parts = await Promise.all(
-          inParts(own).map((part) =>
-            this.ask(shard, { kind: 'redrive', usages: part }, sender, SETTLE_MS, collecting(part.length)),
-          ),
-        );
-        const position = parts.map((part) => part.position).reduce(coverBoth);
-        return { outcomes: parts.flatMap(({ outcomes }) => outcomes), position };
-      },
-    );
+    return scatter(usages, this.shardOf, async (shard, own) => {
+      const parts = await Promise.all(
+        inParts(own).map((part) =>
+          this.ask(shard, { kind: 'redrive', usages: part }, sender, SETTLE_MS, collecting(part.length)),
+        ),
+      );
+      const position = parts.map((part) => part.position).reduce(coverBoth);
+      return { outcomes: parts.flatMap(({ outcomes }) => outcomes), position };
+    });
   }
 
   asOf: Ledger['asOf'] = (organizationId, when, view) =>

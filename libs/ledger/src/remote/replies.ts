@@ -21,10 +21,7 @@ export type AddressOf = (place: number) => ReplyAddress;
 /** So long the answer to a call is still heard of that nobody waits for: then it is lost, with its worker perhaps. */
 const LATE_MS = 15_000;
 
-interface Call {
-  readonly answered: (reply: Reply) => void;
-  readonly isLate?: true;
-}
+type Answered = (reply: Reply) => void;
 
 export interface RepliesPorts {
   readonly stream: Stream;
@@ -36,9 +33,9 @@ export interface RepliesPorts {
 /** Calls that wait for replies: follows one partition of the reply topic and picks out what is for this process. */
 export class Replies {
   private readonly instance = randomUUID();
-  private readonly calls = new Map<string, Call>();
-  /** Those of them that somebody waits for. */
-  private waiting = 0;
+  /** By call, of those that somebody waits for, and of those that are late. */
+  private readonly waiting = new Map<string, Answered>();
+  private readonly late = new Map<string, Answered>();
   private readonly stopping = new AbortController();
   private readonly sleep: Sleep;
   private partition = 0;
@@ -74,12 +71,11 @@ export class Replies {
     collect: (reply: Reply) => T | undefined,
     late?: () => () => void,
   ): Promise<T> {
-    if (this.waiting >= CALLS_MAX) throw new LedgerUnavailable('too many calls wait; send it again in a moment');
+    if (this.waiting.size >= CALLS_MAX) throw new LedgerUnavailable('too many calls wait; send it again in a moment');
     const call = randomUUID();
     const deadline = shift(this.ports.clock.now(), BigInt(ms) * 1000n);
     const done = new AbortController();
     const stop = AbortSignal.any([done.signal, this.stopping.signal]);
-    this.waiting += 1;
     try {
       return await new Promise<T>((resolve, reject) => {
         const answered = (reply: Reply): void => {
@@ -87,7 +83,7 @@ export class Replies {
           if (result instanceof LedgerUnavailable) reject(result);
           else if (result !== undefined) resolve(result);
         };
-        this.calls.set(call, { answered });
+        this.waiting.set(call, answered);
         const unknown = (): void => reject(new LedgerUnavailable(UNKNOWN));
         const overdue = (): void => {
           unknown();
@@ -97,8 +93,7 @@ export class Replies {
         send(this.addressOf(call, deadline)).catch((error: unknown) => reject(unavailable(error)));
       });
     } finally {
-      this.waiting -= 1;
-      if (this.calls.get(call)?.isLate !== true) this.calls.delete(call);
+      this.waiting.delete(call);
       done.abort();
     }
   }
@@ -111,23 +106,21 @@ export class Replies {
       if (reply.kind === 'unavailable' || collect(reply) !== undefined) done.abort();
     };
     const end = (): void => {
-      this.calls.delete(call);
+      this.late.delete(call);
       over();
     };
-    this.calls.set(call, { answered, isLate: true });
+    this.late.set(call, answered);
     this.sleep(LATE_MS, { signal: stop, ref: false }).then(end, end);
   }
 
   /** Rejects with `LedgerUnavailable` where something takes longer than `ms`; it may happen all the same. */
-  async inTime(ms: number, something: Promise<void>): Promise<void> {
+  inTime<T>(ms: number, something: Promise<T>): Promise<T> {
     const done = new AbortController();
-    const late = this.sleep(ms, { signal: done.signal, ref: false }).then(
-      () => {
-        throw new LedgerUnavailable(UNKNOWN);
-      },
-      () => undefined,
-    );
-    await Promise.race([something, late]).finally(() => done.abort());
+    const late = new Promise<never>((_, reject) => {
+      const over = (): void => reject(new LedgerUnavailable(UNKNOWN));
+      this.sleep(ms, { signal: done.signal, ref: false }).then(over, () => undefined);
+    });
+    return Promise.race([something, late]).finally(() => done.abort());
   }
 
   private addressOf(call: string, deadline: Instant): AddressOf {
@@ -161,7 +154,8 @@ export class Replies {
 
   private deliver(received: ReturnType<typeof readReplyRecord>): void {
     if (received?.to.instance !== this.instance) return;
-    this.calls.get(received.to.call)?.answered(received.reply);
+    const { to, reply } = received;
+    (this.late.get(to.call) ?? this.waiting.get(to.call))?.(reply);
   }
 }
 

@@ -65,8 +65,7 @@ const readOutcomes = (text: string): Outcomes => {
   if (read.length !== 3 || !read.every(Array.isArray)) throw new SyntaxError('no outcomes');
   const [charges, others, position] = read;
   const outcomes = new Map<number, UsageOutcome>(others);
-  for (const [place, outcome, transactionId, wallet, ...amounts] of charges) {
-    const [debited, uncovered, balanceAfter] = amounts;
+  for (const [place, outcome, transactionId, wallet, debited, uncovered, balanceAfter] of charges) {
     outcomes.set(place, {
       outcome,
       transactionId,

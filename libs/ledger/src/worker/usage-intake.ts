@@ -2,7 +2,7 @@ import { isRejection, type Rejection, type UsageEvent } from '@drawdown/domain';
 import type { ConsumedRecord, Metrics, RecordBatch } from '@drawdown/ports';
 import { DecisionFailed, type Sender, type UsageOutcome, type UsageResult } from '../ledger';
 import type { LedgerShard } from '../ledger-shard';
-import { shardOf } from '../shard-of';
+import { rememberingShards } from '../shard-of';
 import {
   isKept,
   PRODUCER,
@@ -20,9 +20,6 @@ import type { SeenCatalogue } from './seen-catalogue';
 
 /** Records read in one go: more would keep the event loop from everything else for too long (a few ms). */
 const READ_AT_ONCE = 500;
-
-/** Organizations whose shards are remembered: finding one anew costs as much as reading the record does. */
-const OWNERS_KEPT = 20_000;
 
 interface Taken {
   readonly record: ConsumedRecord;
@@ -47,14 +44,16 @@ const FAILED: Rejection = { rejected: 'decision_failed', pointer: '', detail: 't
  * what left nothing in the ledger lies among the dead letters before the next batch is taken (INV-INT-5).
  */
 export class UsageIntake {
-  private readonly owners = new Map<string, number>();
+  private readonly ownerOf: (organizationId: string) => number;
 
   constructor(
-    private readonly shards: number,
+    shards: number,
     private readonly outbox: Outbox,
     private readonly catalogue: SeenCatalogue,
     private readonly metrics: Metrics,
-  ) {}
+  ) {
+    this.ownerOf = rememberingShards(() => shards);
+  }
 
   /**
    * Resolves when all records of the batch are decided and kept, so that they count as consumed. `source` is what the
@@ -95,16 +94,6 @@ export class UsageIntake {
       sorted.taken.push({ record, usage, sender, reply, isAnswered });
     }
     return sorted;
-  }
-
-  private ownerOf(organizationId: string): number {
-    let owner = this.owners.get(organizationId);
-    if (owner === undefined) {
-      owner = shardOf(organizationId, this.shards);
-      if (this.owners.size >= OWNERS_KEPT) this.owners.clear();
-      this.owners.set(organizationId, owner);
-    }
-    return owner;
   }
 
   /** The program fails on one of the records: the others are decided, and that one is kept for whoever corrects it. */
