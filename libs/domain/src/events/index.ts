@@ -65,7 +65,15 @@ export {
 export type { AccessRefusal, AccessRequest, RefusalEvent } from './refusal-events';
 export { type Charged, countOf, organizationsOf } from './stored-charges';
 export { type ChargeText, type SliceText, type TransactionVisitor, walkTransactions } from './transaction-walk';
-export { type AppliedRate, canonicalContent, type Charge, readUsage, type UsageEvent, writeUsage } from './usage';
+export {
+  type AppliedRate,
+  canonicalContent,
+  type Charge,
+  readUsage,
+  type UsageEvent,
+  writeProviderCost,
+  writeUsage,
+} from './usage';
 export { QUARANTINE_CODES, type QuarantineCode, type UsageLedgerEvent } from './usage-events';
 export { type CaptureUsage, type LotTerms, type WalletEvent } from './wallet-events';
 export {

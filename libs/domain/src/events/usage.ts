@@ -88,6 +88,11 @@ export const readUsage = (wire: Static<typeof WireUsage>): UsageEvent => ({
   raw: wire.raw,
 });
 
+export const writeProviderCost = (
+  cost: UsageEvent['providerCost'],
+): { readonly amount: string; readonly currency: string } | null =>
+  cost === null ? null : { amount: format(cost.amount), currency: cost.currency };
+
 export const writeUsage = (usage: UsageEvent): Static<typeof WireUsage> => ({
   organization_id: usage.organizationId,
   source: usage.source,
@@ -102,10 +107,7 @@ export const writeUsage = (usage: UsageEvent): Static<typeof WireUsage> => ({
   model: usage.model,
   quantities: writeQuantities(usage.quantities),
   unit: usage.unit,
-  provider_cost:
-    usage.providerCost === null
-      ? null
-      : { amount: format(usage.providerCost.amount), currency: usage.providerCost.currency },
+  provider_cost: writeProviderCost(usage.providerCost),
   parent_transaction_id: usage.parentTransactionId,
   task_id: usage.taskId,
   latency_ms: usage.latencyMs,

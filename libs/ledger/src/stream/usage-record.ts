@@ -7,6 +7,7 @@ import {
   type Rejection,
   textOf,
   type UsageEvent,
+  writeProviderCost,
 } from '@drawdown/domain';
 import { format, type JsonObject } from '@drawdown/kernel';
 import type { StreamRecord } from '@drawdown/ports';
@@ -122,10 +123,7 @@ const dataOf = (usage: UsageEvent): JsonObject => ({
       ? null
       : { type: usage.resourceType, id: usage.resourceId },
   model: usage.model,
-  provider_cost:
-    usage.providerCost === null
-      ? null
-      : { amount: format(usage.providerCost.amount), currency: usage.providerCost.currency },
+  provider_cost: writeProviderCost(usage.providerCost),
   parent_transaction_id: usage.parentTransactionId,
   task_id: usage.taskId,
   latency_ms: usage.latencyMs,

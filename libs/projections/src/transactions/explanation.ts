@@ -1,4 +1,4 @@
-import { type Charge, ledgerStream } from '@drawdown/domain/events';
+import { type Charge, ledgerStream, writeProviderCost } from '@drawdown/domain/events';
 import { format } from '@drawdown/kernel';
 import type { LedgerRecord } from '../ledger-record';
 import type { Explanation, TransactionDocument, TransactionPlace } from '../read-models';
@@ -28,10 +28,7 @@ const madeFrom = ({ usage, rate, exact }: Charge): Pick<Explanation, 'usage' | '
     type: usage.type,
     quantities: Object.fromEntries(usage.quantities.map(([name, amount]) => [name, format(amount)])),
     unit: usage.unit,
-    provider_cost:
-      usage.providerCost === null
-        ? null
-        : { amount: format(usage.providerCost.amount), currency: usage.providerCost.currency },
+    provider_cost: writeProviderCost(usage.providerCost),
     dimensions: usage.dimensions,
   },
   rate: {
