@@ -6,7 +6,6 @@ import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { allowance } from '@drawdown/adapters/testing/allowance';
-import { send } from './testing/api';
 import { insistOnCharge } from './testing/forms/charge';
 import { crowdOneWallet } from './testing/forms/hot-wallet';
 import {
@@ -62,19 +61,11 @@ afterAll(async () => {
 
 let usages = 0;
 const usage = (organization: string): Record<string, unknown> => usageOf(organization, `u${String((usages += 1))}`, 1);
+/** A usage each; told as unavailable it is sent again, until its shard has an owner. */
 const chargeEach = async (organizations: readonly string[]): Promise<void> => {
   for (const each of organizations)
     expect(await insistOnCharge(cluster.url, usage(each))).toMatchObject({ outcome: 'charged' });
 };
-/** One usage; told as unavailable it is sent again, until its shard has an owner. */
-const untilCharged = async (organization: string): Promise<void> => {
-  const body = usage(organization);
-  const type = { 'content-type': 'application/cloudevents+json' };
-  await until('usage is charged again', WAIT_MAX_MS, async () => {
-    return (await send(`${cluster.url}/v1/events?wait=charged`, 'POST', body, type)).status === 200;
-  });
-};
-
 /** A second process of a kind that has one. */
 const secondOf = async (name: string): Promise<AppProcess> => {
   const [port = 0] = await freePorts(1);
@@ -129,7 +120,7 @@ test.each([
   async (_who, point, seenAs) => {
     const [organization = ''] = await makeOrganizations(cluster.url, 1);
     writeFileSync(armed, point);
-    await untilCharged(organization);
+    await chargeEach([organization]);
     await until('it died', WAIT_MAX_MS, async () => !existsSync(armed));
     await cluster.ready();
     const wallet = await untilLeft(cluster.url, organization, leftAfter(1));
@@ -201,7 +192,7 @@ test('FLT-32: who takes a shard over begins with the snapshot of its last owner,
   const since = loads.length;
   const from = performance.now();
   await cluster.app('worker-2').killForGood();
-  for (const each of organizations) await untilCharged(each);
+  await chargeEach(organizations);
   say(`all shards charged again ${secondsSince(from)} s after the kill`);
   expect(performance.now() - from).toBeLessThan(TAKEN_OVER_MS * allowance());
   await until('one has read what came after its snapshot', WAIT_MAX_MS, () =>
