@@ -2,6 +2,7 @@ import type { PreparedRequest } from './load';
 import { ORGANIZATIONS, organizationName, usageJson } from './usage-sample';
 
 export const EVENTS_PER_REQUEST = 100;
+export const INTAKE_CONNECTIONS = 16;
 
 /** Distinct events from the n-th on, a hundred a request, spread uniformly; made before the clock runs. */
 export const intakeRequests = (

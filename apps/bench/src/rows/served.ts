@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { measureJ, valueOf } from '../denominators';
-import { EVENTS_PER_REQUEST, intakeRequests } from '../intake-requests';
+import { EVENTS_PER_REQUEST, INTAKE_CONNECTIONS, intakeRequests } from '../intake-requests';
 import { sendAll, type PreparedRequest } from '../load';
 import { measureS, type Stored } from '../raw-log';
 import { quantile, spreadOf } from '../rounds';
@@ -9,7 +9,6 @@ import { fillServer, metricOf, type Server, startServer } from '../server';
 import { measureH } from '../plain-http';
 import { ORGANIZATIONS, organizationName } from '../usage-sample';
 
-const CONNECTIONS = 16;
 const COMMIT_WAIT_MS = 120_000;
 
 /** Reads that are answered from the rows of balances, breakdown and burn rate; who owns the ledger answers lots from memory. */
@@ -71,7 +70,7 @@ const intakeRound = async (server: Server, requests: readonly PreparedRequest[])
   const before = measureJ(3);
   const started = performance.now();
   const rate = (): number => (events / (performance.now() - started)) * 1000;
-  await sendAll(server.port, requests, CONNECTIONS);
+  await sendAll(server.port, requests, INTAKE_CONNECTIONS);
   const accepted = rate();
   await untilCommitted(server, AMOUNTS);
   const models = rate();
@@ -119,7 +118,7 @@ const intake = async (server: Server, { quick, progress }: RunOptions): Promise<
   const J = { name: 'J', unit: 'events/s', before, after };
   const S = { name: 'S', unit: 'appended events/s', before: rawBefore, after: rawAfter };
   const context = {
-    connections: CONNECTIONS,
+    connections: INTAKE_CONNECTIONS,
     organizations: ORGANIZATIONS,
     charges_per_event: Math.round(density),
     bytes_per_charge: Math.round(stored.bytesPerEvent / density),
