@@ -4,7 +4,7 @@ import type { Row } from '@drawdown/ports';
 import { quantile } from '../rounds';
 import type { ClusterWorld } from './cluster-world';
 import { untilCommitted, usageOffsetIn } from './commits';
-import { uniform, type UsageLoad } from './usage-load';
+import { RECORDS_PER_SEND, uniform, type UsageLoad } from './usage-load';
 
 /** Usage is sent so often, whether or not what was sent before has arrived (open loop). */
 const TICK_MS = 20;
@@ -34,6 +34,8 @@ export const visibleLag = async (
   const sent: Sent[] = []; // oldest first
   const seen: number[] = [];
   const perTick = Math.max(1, Math.round((perSecond * TICK_MS) / 1000));
+  // What has become due while nothing could be sent goes in several sends: a broker takes no request above its limit.
+  const ticksPerSend = Math.max(1, Math.floor(RECORDS_PER_SEND / perTick));
   const following = new AbortController();
   const visible = followOffsets(world, following.signal);
   let sending = true;
@@ -54,7 +56,8 @@ export const visibleLag = async (
       const early = started + tick * TICK_MS - performance.now();
       if (early > 0) await pause(early);
       // One send at a time, as a producer with a linger does it: what has become due during the one before goes with it.
-      const now = Math.min(ticks, Math.floor((performance.now() - started) / TICK_MS) + 1);
+      const due = Math.floor((performance.now() - started) / TICK_MS) + 1;
+      const now = Math.min(ticks, due, tick + ticksPerSend);
       const offsets = await load.sendOnce((now - tick) * perTick, uniform);
       for (; tick < now; tick++) sent.push({ due: started + tick * TICK_MS, offsets });
     }
