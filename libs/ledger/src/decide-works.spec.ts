@@ -14,11 +14,9 @@ const settle: SettleWork = { kind: 'settle', clock: '', ...waiting };
 
 /** A turn whose commands end like that, and that has settled more than an append holds. */
 const tooMuch = (result: CommandResult | null, isSettled = true): Deciding => ({
-  turn: {
-    command: () => result,
-    settleClock: () => isSettled,
-    usage: () => null,
-  },
+  usages: { decide: () => null },
+  commands: { decide: () => result },
+  settling: { settleClock: () => isSettled },
   state: new ShardState(),
   batch: { isFull: false, isTooLarge: true },
   taken: new TakenOffsets(new Map(), null),

@@ -3,7 +3,9 @@ import { identityFor, identityOfTransaction, type ShardState } from './fold';
 import type { MicroBatch } from './micro-batch';
 import type { TakenOffsets } from './offsets';
 import { EVENTS_KEPT } from './past-decisions';
-import type { Turn } from './turn';
+import type { CommandDecisions } from './turn/command-decisions';
+import type { Settling } from './turn/settling';
+import type { UsageDecisions } from './turn/usage-decisions';
 import { leftNothing, TAKEN_BEFORE } from './usage-outcomes';
 import type { CommandWork, SourceOffset, UsageWork, Work } from './work';
 
@@ -28,9 +30,11 @@ export interface Decided {
   readonly taken: TakenOffsets;
 }
 
-/** What a turn is made with. */
+/** What a turn is made with: a decider for each kind of work, on the same books. */
 export interface Deciding {
-  readonly turn: Pick<Turn, 'usage' | 'command' | 'settleClock'>;
+  readonly usages: Pick<UsageDecisions, 'decide'>;
+  readonly commands: Pick<CommandDecisions, 'decide'>;
+  readonly settling: Pick<Settling, 'settleClock'>;
   readonly state: ShardState;
   readonly batch: Pick<MicroBatch, 'isFull' | 'isTooLarge'>;
   readonly taken: TakenOffsets;
@@ -103,11 +107,11 @@ export const decideWorks = (deciding: Deciding, planned: readonly Work[], began:
 const decide = (deciding: Deciding, work: Work): Answer | null => {
   if (work.kind === 'usage') return decideUsages(deciding, work);
   if (work.kind === 'command') return decideCommand(deciding, work);
-  return deciding.turn.settleClock(work) ? () => work.resolve(undefined) : null;
+  return deciding.settling.settleClock(work) ? () => work.resolve(undefined) : null;
 };
 
-const decideCommand = ({ turn, taken }: Deciding, work: CommandWork): (() => void) | null => {
-  const result = turn.command(work);
+const decideCommand = ({ commands, taken }: Deciding, work: CommandWork): (() => void) | null => {
+  const result = commands.decide(work);
   if (result === null) return null;
   if (work.source !== null) taken.take(work.source);
   return () => {
@@ -117,13 +121,13 @@ const decideCommand = ({ turn, taken }: Deciding, work: CommandWork): (() => voi
 };
 
 /** Decides as many of the work's usage events as fit. */
-const decideUsages = ({ turn, state, batch, taken }: Deciding, work: UsageWork): Answer | null => {
+const decideUsages = ({ usages, state, batch, taken }: Deciding, work: UsageWork): Answer | null => {
   for (let i = work.outcomes.length; i < work.usages.length; i++) {
     if (batch.isFull) return null;
     const usage = work.usages[i];
     if (usage === undefined) continue;
     work.sender = work.senders?.[i] ?? work.sender;
-    const outcome = taken.hasUsage(work, i) ? TAKEN_BEFORE : turn.usage(work, usage, identityIn(state, work, i));
+    const outcome = taken.hasUsage(work, i) ? TAKEN_BEFORE : usages.decide(work, usage, identityIn(state, work, i));
     if (outcome === null) return null;
     work.outcomes.push(outcome);
   }

@@ -11,7 +11,7 @@ import {
   StreamConflict,
 } from '@drawdown/ports';
 import type { Catalogue } from './catalogue';
-import { type Decided, decideWorks, neededBy, plannedOf, undecide } from './decide-works';
+import { type Decided, type Deciding, decideWorks, neededBy, plannedOf, undecide } from './decide-works';
 import { foldHead, type Resident, type ShardState } from './fold';
 import { InvariantViolated } from './invariants';
 import { appendUntilKnown, encode } from './journal';
@@ -23,7 +23,10 @@ import { PastDecisions } from './past-decisions';
 import { SettleLateness } from './settle-lateness';
 import { ShardSnapshots } from './shard-snapshots';
 import { realSleep, type Sleep } from './sleep';
-import { Turn } from './turn';
+import { Books } from './turn/books';
+import { CommandDecisions } from './turn/command-decisions';
+import { Settling } from './turn/settling';
+import { UsageDecisions } from './turn/usage-decisions';
 import type { Work } from './work';
 
 export interface ShardPorts {
@@ -305,12 +308,16 @@ export class LedgerShard {
 
   private decide(state: ShardState, batch: MicroBatch, planned: readonly Work[]): Decided {
     const taken = new TakenOffsets(state.offsets, this.passed);
-    const now = this.ports.clock.now();
-    const turn = new Turn(this.shard, state, batch, this.past, this.ports.catalogue, now, this.frozen, taken);
-    for (const violation of this.frozen.values()) turn.freeze(violation);
-    const decided = decideWorks({ turn, state, batch, taken }, planned, (work) => (this.deciding = work));
+    const { catalogue, clock } = this.ports;
+    const books = new Books(state, batch, catalogue, clock.now(), this.frozen);
+    for (const violation of this.frozen.values()) books.freeze(violation);
+    const settling = new Settling(books);
+    const usages = new UsageDecisions(books, settling, this.past, catalogue);
+    const commands = new CommandDecisions(this.shard, books, settling, this.past, catalogue, taken);
+    const deciding: Deciding = { usages, commands, settling, state, batch, taken };
+    const decided = decideWorks(deciding, planned, (work) => (this.deciding = work));
     this.deciding = null;
-    turn.touched.check();
+    books.touched.check();
     this.queue.splice(0, decided.finished);
     this.queue.push(...decided.postponed);
     return decided;

@@ -79,6 +79,11 @@ export class PastDecisions {
     return this.events.has(revision) || batch.at(revision) !== undefined;
   }
 
+  /** The same of every place that an identity may stand at. */
+  hasAll(places: readonly Place[], batch: MicroBatch): boolean {
+    return places.every(({ revision }) => this.has(revision, batch));
+  }
+
   event(revision: number): PastEvent | undefined {
     return this.events.get(revision);
   }

@@ -1,0 +1,26 @@
+import type { UsageEvent } from '@drawdown/domain';
+import type { Resident } from '../fold';
+
+/** Bytes that a command may add: at least, and per live lot of its organization. A charge or the end of a hold adds so many per lot. */
+const COMMAND_BYTES = { least: 64 * 1024, perLot: 350 };
+const BYTES_PER_LOT = 100;
+
+/** Bytes that a provider's own usage object may take once it is written as text within text. */
+const RAW_BYTES = 256 * 1024;
+
+const liveLots = ({ organization }: Resident): number => {
+  let lots = 0;
+  for (const wallet of organization.wallets) lots += wallet.live.length;
+  return lots;
+};
+
+/** A command may move every live lot: release it, draw from it, and name it in its booking. */
+export const bytesOfCommand = (resident: Resident): number =>
+  COMMAND_BYTES.least + COMMAND_BYTES.perLot * liveLots(resident);
+
+/** A charge may be sliced over every live lot; what has no normalizer is kept as it came. */
+export const bytesOfUsage = (resident: Resident, usage: UsageEvent): number =>
+  usage.raw === null ? BYTES_PER_LOT * liveLots(resident) : RAW_BYTES;
+
+/** The end of a hold gives something back to each of its lots. */
+export const bytesOfSettling = (resident: Resident): number => BYTES_PER_LOT * liveLots(resident);

@@ -1,0 +1,142 @@
+import {
+  acceptedTimes,
+  type AcceptedTimes,
+  canonicalContent,
+  decideUsage,
+  type LedgerEvent,
+  type UsageEvent,
+} from '@drawdown/domain';
+import { format, type Identity, type Instant, uuidOf } from '@drawdown/kernel';
+import { hash as digest } from 'node:crypto';
+import type { Catalogue } from '../catalogue';
+import { foldCharge, foldIdentity, foldTime, type Resident } from '../fold';
+import { checkCharged } from '../invariants';
+import type { UsageOutcome } from '../ledger';
+import type { PastDecision, PastDecisions } from '../past-decisions';
+import { ChargedOutcome, conflicted, quarantined, refusedUsage } from '../usage-outcomes';
+import type { UsageWork } from '../work';
+import { type Books, FROZEN } from './books';
+import { bytesOfUsage } from './room';
+import type { Settling } from './settling';
+
+const hashOf = (usage: UsageEvent): string => digest('sha256', canonicalContent(usage));
+
+/** Decides usage events, each after what was due before it. It never waits: what it needs from the log was fetched before. */
+export class UsageDecisions {
+  private readonly times = new Map<Instant, AcceptedTimes>();
+
+  constructor(
+    private readonly books: Books,
+    private readonly settling: Settling,
+    private readonly past: PastDecisions,
+    private readonly catalogue: Pick<Catalogue, 'compiledCard'>,
+  ) {}
+
+  /** Each event stands for itself (INV-INT-9). Null where it must wait for the next turn. */
+  decide(work: UsageWork, usage: UsageEvent, identity: Identity): UsageOutcome | null {
+    const { state, batch, frozen } = this.books;
+    if (frozen.has(usage.organizationId)) return refusedUsage('unavailable', FROZEN);
+    const resident = state.residents.get(usage.organizationId);
+    if (resident === undefined) return refusedUsage('organization_not_found', 'there is no such organization');
+    const { organization } = resident;
+    if (organization.frozen) return refusedUsage('unavailable', FROZEN);
+    if (organization.status === 'closed') return refusedUsage('organization_closed', 'the organization is closed');
+    const now = this.books.nowFor(resident);
+    if (resident.due !== null && resident.due <= now && !this.settling.settle(resident, now)) return null;
+    const places = state.identities.find(identity);
+    if (places.length > 0 && !this.past.hasAll(places, batch)) return null;
+    if (!batch.hasRoomFor(bytesOfUsage(resident, usage))) return null;
+    const past = places.length === 0 ? null : this.past.about(usage, places, now, batch);
+    if (past === null) return this.fresh(work, resident, usage, identity, now, null);
+    if (work.redrive !== null && past.kind === 'quarantine') {
+      const charge = work.redrive.get(usage);
+      if (charge !== undefined) {
+        const { bookedAt } = past;
+        return this.again(work, usage, identity, { kind: 'charge', usage: charge.usage, charge, bookedAt }, now);
+      }
+      if (hashOf(past.usage) === hashOf(usage)) return this.fresh(work, resident, usage, identity, now, past);
+    }
+    return this.again(work, usage, identity, past, now);
+  }
+
+  /** A known identity: the first result stands, and other content under it is never silent (INV-INT-2). */
+  private again(
+    work: UsageWork,
+    usage: UsageEvent,
+    identity: Identity,
+    past: PastDecision,
+    now: Instant,
+  ): UsageOutcome {
+    const { state, batch } = this.books;
+    const [first, other] = [hashOf(past.usage), hashOf(usage)];
+    if (first !== other) {
+      const transactionId = past.kind === 'charge' ? `txn_${uuidOf(identity)}` : null;
+      const { source, id, organizationId } = usage;
+      const event: LedgerEvent = {
+        type: 'UsageConflicted',
+        data: { source, id, firstHash: first, otherHash: other, transactionId },
+      };
+      const { actor, requestId } = work.sender;
+      batch.addEvent(event, { organizationId, bookedAt: now, actor, requestId });
+      const resident = state.residents.get(organizationId);
+      if (resident !== undefined) foldTime(state, resident.organization, now);
+      return conflicted(transactionId);
+    }
+    if (past.kind === 'charge') return new ChargedOutcome('duplicate', past.charge, identity);
+    if (past.event.type === 'UsageQuarantined') return quarantined(past.event.data.code, past.event.data.detail, true);
+    return refusedUsage(past.event.data.code, 'refused before', past.event.data.wallet, true);
+  }
+
+  private fresh(
+    work: UsageWork,
+    resident: Resident,
+    usage: UsageEvent,
+    identity: Identity,
+    now: Instant,
+    redriven: PastDecision | null,
+  ): UsageOutcome {
+    const { state, batch, touched } = this.books;
+    const { organization } = resident;
+    const card = organization.rateCard === null ? undefined : this.catalogue.compiledCard(organization.rateCard);
+    const times = redriven === null ? this.acceptedAt(now) : null;
+    const quarantine = redriven?.kind === 'quarantine' ? redriven.place.revision : null;
+    const decision = decideUsage(organization, usage, card, work.sender.actor.id, now, times, quarantine);
+    if (decision.kind === 'charge') {
+      const place = batch.placeOfCharge(now);
+      batch.addCharge(decision.charge, now);
+      foldCharge(state, organization, decision.charge, identity, now, place);
+      checkCharged(resident, decision.charge);
+      touched.charged(organization, decision.charge.wallet);
+      return new ChargedOutcome('charged', decision.charge, identity);
+    }
+    const { actor, requestId } = work.sender;
+    const by = { organizationId: organization.id, bookedAt: now, actor, requestId };
+    if (decision.kind === 'quarantine') {
+      const { code, detail } = decision;
+      if (redriven === null) {
+        const revision = batch.addEvent({ type: 'UsageQuarantined', data: { usage, code, detail } }, by);
+        foldIdentity(state, organization, identity, now, { revision, index: 0 });
+      }
+      return quarantined(code, detail, redriven !== null);
+    }
+    const detail = `${format(decision.price)} are required, ${format(decision.available)} are available`;
+    if (redriven !== null) return refusedUsage('out_of_credits', detail, decision.wallet);
+    const { wallet, price, available, rate, policyVersion } = decision;
+    const data = {
+      ...{ usage, wallet, price, available, policyVersion, code: 'out_of_credits' },
+      ...{ rateCard: rate.applied.card, rateCardVersion: rate.applied.version },
+    };
+    const revision = batch.addEvent({ type: 'UsageRefused', data }, by);
+    foldIdentity(state, organization, identity, now, { revision, index: 0 });
+    return refusedUsage('out_of_credits', detail, wallet);
+  }
+
+  private acceptedAt(now: Instant): AcceptedTimes {
+    let times = this.times.get(now);
+    if (times === undefined) {
+      times = acceptedTimes(now);
+      this.times.set(now, times);
+    }
+    return times;
+  }
+}
