@@ -2,13 +2,12 @@ import type { Log, Metrics, ReadDatabase } from '@drawdown/ports';
 import { BackOff, pause } from './back-off';
 import { type Batch, type BatchLimits, UnreadableAt } from './batch';
 import type { Feed, FeedCursor } from './feed';
+import { type FollowerHealth, FollowerStatus, isAway, textOf } from './follower-status';
 import { type Checkpoint, checkpointOf, codeOf, moveCheckpoint, UNDEFINED_TABLE } from './models';
 import { type Halt, offTheLog } from './off-the-log';
 import { type Model, modelName, type Projector, suffixOf } from './projector';
 import { Portion } from './portion';
 import { Rest } from './rest';
-
-const STORE_AWAY = 'store_unavailable';
 
 /** Pauses while database or store are away, or a transaction fails for another reason. */
 const RETRY_MS = { first: 50, longest: 2_000 };
@@ -19,20 +18,6 @@ const CONFLICT_PAUSE_MS = 20;
 
 /** Errors that a repetition of the whole transaction cures: serialization failure, deadlock. */
 const CONFLICTS: ReadonlySet<unknown> = new Set(['40001', '40P01']);
-export interface FollowerHealth {
-  readonly projector: string;
-  readonly model: string;
-  readonly shard: number;
-  readonly stream: string;
-  /** Last revision whose rows are committed. */
-  readonly revision: number;
-  /** `halted`: stopped for good at an event; `failing`: tried again and again. */
-  readonly state: 'running' | 'failing' | 'halted';
-  readonly reason: string | null;
-  /** The event it stands before, where that is the reason. */
-  readonly at: { readonly revision: number; readonly type: string | null } | null;
-}
-
 export interface FollowerPorts {
   readonly database: ReadDatabase;
   readonly log: Log;
@@ -65,9 +50,7 @@ type Step = Applied<unknown> | { readonly halt: Halt } | undefined;
  */
 export class Follower<E> {
   private committed = -1;
-  private state: FollowerHealth['state'] = 'running';
-  private reason: string | null = null;
-  private at: FollowerHealth['at'] = null;
+  private readonly status: FollowerStatus;
   private readonly cursor: FeedCursor<E>;
   private readonly stopping = new AbortController();
   private readonly fencedBackOff = new BackOff(FENCED_MS.first, FENCED_MS.longest);
@@ -94,6 +77,7 @@ export class Follower<E> {
     this.portion = new Portion(limits);
     this.cursor = feed.cursor();
     this.labels = { projector: projector.name };
+    this.status = new FollowerStatus(ports, this.labels, model, shard);
   }
 
   get revision(): number {
@@ -101,17 +85,13 @@ export class Follower<E> {
   }
 
   health(): FollowerHealth {
-    const trouble = this.feed.trouble;
-    const waits = this.state === 'running' && trouble !== undefined;
     return {
       projector: this.projector.name,
       model: modelName(this.model),
       shard: this.shard,
       stream: this.feed.source.stream,
       revision: this.committed,
-      state: waits ? 'failing' : this.state,
-      reason: waits ? trouble : this.reason,
-      at: this.at,
+      ...this.status.health(this.feed.trouble),
     };
   }
 
@@ -162,7 +142,7 @@ export class Follower<E> {
         if (error instanceof UnreadableAt) {
           return { halt: { revision: error.revision, type: error.type, reason: error.message } };
         }
-        this.fail(error, 'events could not be read');
+        this.status.fail(error, 'events could not be read');
         await backOff.pause(this.stopping.signal);
       }
     }
@@ -222,12 +202,12 @@ export class Follower<E> {
         this.committed = revision;
         const halt = await this.offTheLog(checkpoint);
         if (halt !== undefined) return this.halt(halt);
-        if (this.portion.isWhole) this.recovered();
+        if (this.portion.isWhole) this.status.recovered();
         this.events.progressed(revision);
         return revision + 1;
       } catch (error) {
         if (codeOf(error) === UNDEFINED_TABLE) return this.gone();
-        this.fail(error, 'the checkpoint could not be read, or not be compared with the log');
+        this.status.fail(error, 'the checkpoint could not be read, or not be compared with the log');
         await backOff.pause(this.stopping.signal);
       }
     }
@@ -303,7 +283,7 @@ export class Follower<E> {
         this.commitMs = performance.now() - began;
         this.committed = applied.last;
         this.portion.saved();
-        this.recovered();
+        this.status.recovered();
         this.events.progressed(applied.last);
         return true;
       } catch (error) {
@@ -313,7 +293,7 @@ export class Follower<E> {
           await pause(Math.random() * CONFLICT_PAUSE_MS, this.stopping.signal);
           continue;
         }
-        this.fail(error, 'a batch could not be saved', applied.events === 1 ? from + 1 : undefined);
+        this.status.fail(error, 'a batch could not be saved', applied.events === 1 ? from + 1 : undefined);
         const isRefused = !isAway(error);
         if (isRefused) this.portion.failed();
         await backOff.pause(this.stopping.signal);
@@ -344,49 +324,15 @@ export class Follower<E> {
     return false;
   }
 
-  private recovered(): void {
-    this.state = 'running';
-    this.reason = null;
-    this.at = null;
-  }
-
   private gone(): undefined {
     if (!this.stopped) this.events.gone();
     return undefined;
   }
 
-  /** Something that will be tried again. Said once; the metric goes on counting. */
-  private fail(error: unknown, what: string, revision?: number): void {
-    const { log, metrics } = this.ports;
-    // A store that is away is counted as it is while its events are read: no failure of this projector.
-    if (codeOf(error) === STORE_AWAY) metrics.count('projection_store_errors_total');
-    else metrics.count('projection_errors_total', this.labels);
-    const away = isAway(error);
-    const reason = `${what}: ${textOf(error)}`;
-    if (this.state === 'running' || this.reason !== reason) {
-      const fields = { model: modelName(this.model), shard: this.shard, revision, error: textOf(error) };
-      if (away) log.warn(fields, what);
-      else log.error(fields, what);
-    }
-    this.state = 'failing';
-    this.reason = reason;
-    this.at = revision === undefined ? null : { revision, type: null };
-  }
-
   /** Stops at an event for good, loudly (INV-DEL-7). */
-  private halt({ revision, type, reason }: Halt): undefined {
-    this.state = 'halted';
-    this.reason = reason;
-    this.at = { revision, type };
+  private halt(halt: Halt): undefined {
+    this.status.halt(halt);
     this.cursor.close();
     this.events.halted();
-    this.ports.metrics.gauge('consumer_halted', 1, { ...this.labels, shard: String(this.shard) });
-    this.ports.log.error({ model: modelName(this.model), shard: this.shard, revision, type }, reason);
   }
 }
-
-/** Something is away that will be back; nothing is wrong with the events. */
-const isAway = (error: unknown): boolean =>
-  codeOf(error) === 'database_unavailable' || codeOf(error) === 'store_unavailable';
-
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -4,7 +4,7 @@ export { ClockWatch } from './clock-watch';
 export { describedLedger } from './described';
 export { eventOf, LEDGER_TOPIC, NotAnEvent, recordOf } from './event-record';
 export { type FanOutOptions, fannedOut } from './fanned-out';
-export type { FollowerHealth } from './follower';
+export type { FollowerHealth } from './follower-status';
 export { DatabaseTooNew } from './format';
 export type { Lag } from './lag-gauge';
 export { type Freshness, PROMPT, WITHIN_A_SECOND } from './freshness';

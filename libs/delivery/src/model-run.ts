@@ -1,6 +1,7 @@
 import type { BatchLimits } from './batch';
 import type { Feed } from './feed';
-import { Follower, type FollowerHealth, type FollowerPorts } from './follower';
+import { Follower, type FollowerPorts } from './follower';
+import type { FollowerHealth } from './follower-status';
 import { Reached } from './progress';
 import { type Model, modelName, type Projector, suffixOf } from './projector';
 

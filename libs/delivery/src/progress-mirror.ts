@@ -1,5 +1,5 @@
 import { DatabaseUnavailable } from '@drawdown/ports';
-import type { FollowerHealth } from './follower';
+import type { FollowerHealth } from './follower-status';
 import { DatabaseTooNew } from './format';
 import { Reached, ReadModelBehind, type ReadProgress, type Serving, untilReached } from './progress';
 import type { ProgressReport } from './progress-report';

@@ -1,4 +1,4 @@
-import type { FollowerHealth } from './follower';
+import type { FollowerHealth } from './follower-status';
 
 /** What a runner tells of itself, whole each time: plain data, which crosses threads. */
 export interface ProgressReport {

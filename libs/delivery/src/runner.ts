@@ -10,7 +10,7 @@ import { BackOff } from './back-off';
 import type { BatchLimits } from './batch';
 import { batchLimits } from './batch-limits';
 import { Feed } from './feed';
-import type { FollowerHealth } from './follower';
+import type { FollowerHealth } from './follower-status';
 import { DatabaseTooNew } from './format';
 import { type Lag, LagGauge } from './lag-gauge';
 import { makeIndexes } from './make-indexes';
