@@ -10,7 +10,7 @@ import {
   ONE,
 } from '@drawdown/kernel';
 import { withDueActivations } from './due-activations';
-import type { LotTerms } from './wallet-events';
+import type { LotTerms } from './lot-events';
 import { capWindowOf, type ConsumptionCap, type Scope } from './wire';
 
 /**

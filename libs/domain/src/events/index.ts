@@ -75,7 +75,9 @@ export {
   writeUsage,
 } from './usage';
 export { QUARANTINE_CODES, type QuarantineCode, type UsageLedgerEvent } from './usage-events';
-export { type CaptureUsage, type LotTerms, type WalletEvent } from './wallet-events';
+export type { CaptureUsage } from './hold-events';
+export type { LotTerms } from './lot-events';
+export type { WalletEvent } from './wallet-events';
 export {
   type Booking,
   capWindowOf,

@@ -13,6 +13,8 @@ import {
 } from './catalogue-events';
 import { bookedAtOf, readMetadata, type Recorded } from './envelope';
 import type { OwnEvent } from './effects';
+import { HoldAuthorized, HoldCaptured, HoldExpired, HoldExtended, HoldReleased } from './hold-events';
+import { BalanceReduced, CreditsGranted, GrantVoided, LotActivated, LotExpired } from './lot-events';
 import {
   CommandAnswered,
   MemberRemoved,
@@ -24,20 +26,7 @@ import {
 } from './organization-events';
 import { AccessRefused, HoldRefused } from './refusal-events';
 import { UsageCharged, UsageConflicted, type UsageLedgerEvent, UsageQuarantined, UsageRefused } from './usage-events';
-import {
-  BalanceReduced,
-  ChargeRefunded,
-  CreditsGranted,
-  GrantVoided,
-  HoldAuthorized,
-  HoldCaptured,
-  HoldExpired,
-  HoldExtended,
-  HoldReleased,
-  LotActivated,
-  LotExpired,
-  OrganizationClosed,
-} from './wallet-events';
+import { ChargeRefunded, OrganizationClosed } from './wallet-events';
 
 /** Everything that can stand in `ledger-<shard>`. */
 export type LedgerEvent = OwnEvent | UsageLedgerEvent;

@@ -1,0 +1,192 @@
+import { eventType, format, storedCredits, storedInstant } from '@drawdown/kernel';
+import { Type } from '@sinclair/typebox';
+import {
+  type LotMove,
+  Nullable,
+  readBooking,
+  readMove,
+  readSlice,
+  type Slice,
+  WireBooking,
+  WireCredits,
+  WireInstant,
+  WireMove,
+  WireSlice,
+  writeBooking,
+  writeMove,
+  writeSlice,
+} from './wire';
+
+const WireHold = {
+  hold_id: Type.String(),
+  wallet: Type.String(),
+};
+
+/** Credits were set aside. `overdraft` is the part that no lot covers (within the wallet's limit). */
+export const HoldAuthorized = eventType('HoldAuthorized', {
+  wire: Type.Object({
+    ...WireHold,
+    slices: Type.Array(WireSlice),
+    overdraft: WireCredits,
+    expires_at: WireInstant,
+    service_type: Nullable(Type.String()),
+    reference: Nullable(Type.String()),
+  }),
+  read: (wire) => ({
+    holdId: wire.hold_id,
+    wallet: wire.wallet,
+    slices: wire.slices.map(readSlice) as readonly Slice[],
+    overdraft: storedCredits(wire.overdraft),
+    expiresAt: storedInstant(wire.expires_at),
+    serviceType: wire.service_type,
+    reference: wire.reference,
+  }),
+  write: (data) => ({
+    hold_id: data.holdId,
+    wallet: data.wallet,
+    slices: data.slices.map(writeSlice),
+    overdraft: format(data.overdraft),
+    expires_at: data.expiresAt,
+    service_type: data.serviceType,
+    reference: data.reference,
+  }),
+});
+
+/** A hold lives longer, and sets more aside where `slices` or `overdraft` say so. */
+export const HoldExtended = eventType('HoldExtended', {
+  wire: Type.Object({
+    ...WireHold,
+    slices: Type.Array(WireSlice),
+    overdraft: WireCredits,
+    expires_at: WireInstant,
+    previous_expires_at: WireInstant,
+  }),
+  read: (wire) => ({
+    holdId: wire.hold_id,
+    wallet: wire.wallet,
+    slices: wire.slices.map(readSlice) as readonly Slice[],
+    overdraft: storedCredits(wire.overdraft),
+    expiresAt: storedInstant(wire.expires_at),
+    previousExpiresAt: storedInstant(wire.previous_expires_at),
+  }),
+  write: (data) => ({
+    hold_id: data.holdId,
+    wallet: data.wallet,
+    slices: data.slices.map(writeSlice),
+    overdraft: format(data.overdraft),
+    expires_at: data.expiresAt,
+    previous_expires_at: data.previousExpiresAt,
+  }),
+});
+
+/** What a capture was for, as its caller said. */
+const WireCaptureUsage = Type.Object({
+  service_type: Nullable(Type.String()),
+  workspace_id: Nullable(Type.String()),
+  user_id: Nullable(Type.String()),
+  resource_type: Nullable(Type.String()),
+  resource_id: Nullable(Type.String()),
+  model: Nullable(Type.String()),
+  task_id: Nullable(Type.String()),
+});
+export interface CaptureUsage {
+  readonly serviceType: string | null;
+  readonly workspaceId: string | null;
+  readonly userId: string | null;
+  readonly resourceType: string | null;
+  readonly resourceId: string | null;
+  readonly model: string | null;
+  readonly taskId: string | null;
+}
+
+/**
+ * Part of a hold, or more than it, was spent. `asked` is what the caller reported, `moves` what happened to the lots
+ * (release and consume), `excess` the part above the hold and `overCapture` the rule that dealt with it (INV-HLD-4),
+ * `overdraftReleased` how much less the hold may overdraw from now on.
+ */
+export const HoldCaptured = eventType('HoldCaptured', {
+  wire: Type.Object({
+    ...WireHold,
+    asked: WireCredits,
+    excess: WireCredits,
+    over_capture: Nullable(Type.String()),
+    uncovered: WireCredits,
+    overdraft_released: WireCredits,
+    moves: Type.Array(WireMove),
+    final: Type.Boolean(),
+    usage: WireCaptureUsage,
+    booking: WireBooking,
+  }),
+  read: (wire) => ({
+    holdId: wire.hold_id,
+    wallet: wire.wallet,
+    asked: storedCredits(wire.asked),
+    excess: storedCredits(wire.excess),
+    overCapture: wire.over_capture,
+    uncovered: storedCredits(wire.uncovered),
+    overdraftReleased: storedCredits(wire.overdraft_released),
+    moves: wire.moves.map(readMove) as readonly LotMove[],
+    final: wire.final,
+    usage: {
+      serviceType: wire.usage.service_type,
+      workspaceId: wire.usage.workspace_id,
+      userId: wire.usage.user_id,
+      resourceType: wire.usage.resource_type,
+      resourceId: wire.usage.resource_id,
+      model: wire.usage.model,
+      taskId: wire.usage.task_id,
+    } satisfies CaptureUsage as CaptureUsage,
+    booking: readBooking(wire.booking),
+  }),
+  write: (data) => ({
+    hold_id: data.holdId,
+    wallet: data.wallet,
+    asked: format(data.asked),
+    excess: format(data.excess),
+    over_capture: data.overCapture,
+    uncovered: format(data.uncovered),
+    overdraft_released: format(data.overdraftReleased),
+    moves: data.moves.map(writeMove),
+    final: data.final,
+    usage: {
+      service_type: data.usage.serviceType,
+      workspace_id: data.usage.workspaceId,
+      user_id: data.usage.userId,
+      resource_type: data.usage.resourceType,
+      resource_id: data.usage.resourceId,
+      model: data.usage.model,
+      task_id: data.usage.taskId,
+    },
+    booking: writeBooking(data.booking),
+  }),
+});
+
+const holdEnded = <Name extends string>(name: Name) =>
+  eventType(name, {
+    wire: Type.Object({
+      ...WireHold,
+      slices: Type.Array(WireSlice),
+      overdraft: WireCredits,
+      effective_at: WireInstant,
+    }),
+    read: (wire) => ({
+      holdId: wire.hold_id,
+      wallet: wire.wallet,
+      slices: wire.slices.map(readSlice) as readonly Slice[],
+      overdraft: storedCredits(wire.overdraft),
+      effectiveAt: storedInstant(wire.effective_at),
+    }),
+    write: (data) => ({
+      hold_id: data.holdId,
+      wallet: data.wallet,
+      slices: data.slices.map(writeSlice),
+      overdraft: format(data.overdraft),
+      effective_at: data.effectiveAt,
+    }),
+  });
+
+/** The open rest of a hold was given free by its owner. */
+export const HoldReleased = holdEnded('HoldReleased');
+
+/** The open rest of a hold was given free by time. */
+export const HoldExpired = holdEnded('HoldExpired');
