@@ -11,7 +11,7 @@ import {
   StreamConflict,
 } from '@drawdown/ports';
 import type { Catalogue } from './catalogue';
-import { type Decided, type Deciding, decideWorks, neededBy, plannedOf, undecide } from './decide-works';
+import { type Decided, type Deciding, decideWorks, neededBy, undecide } from './decide-works';
 import { foldHead, type Resident, type ShardState } from './fold';
 import { InvariantViolated } from './invariants';
 import { appendUntilKnown, encode } from './journal';
@@ -28,6 +28,7 @@ import { CommandDecisions } from './turn/command-decisions';
 import { Settling } from './turn/settling';
 import { UsageDecisions } from './turn/usage-decisions';
 import type { Work } from './work';
+import { WorkQueue } from './work-queue';
 
 export interface ShardPorts {
   readonly store: EventStore;
@@ -41,10 +42,6 @@ export interface ShardPorts {
   /** Whether the clock can be trusted; without it, it is. While it cannot, nothing is settled by time alone (FLT-70). */
   readonly isClockRight?: () => Promise<boolean>;
 }
-
-/** Works, and usage events within them, that may wait; what comes on top is refused with 503. */
-const QUEUED_WORKS_MAX = 20_000;
-const QUEUED_USAGES_MAX = 100_000;
 
 /** Pause after the store could not take an append, before it is tried again (no busy loop on a full disk). */
 const RECOVERY_PAUSE_MS = 1_000;
@@ -65,9 +62,7 @@ const SETTLE_EVERY_MS = 1_000;
  */
 export class LedgerShard {
   private state: ShardState | null = null;
-  private readonly queue: Work[] = [];
-  /** Usage events in the queue; counted anew after each turn. */
-  private waitingUsages = 0;
+  private readonly queue = new WorkQueue();
   private deciding: Work | null = null;
   private draining = false;
   private running: Promise<void> | null = null;
@@ -177,13 +172,12 @@ export class LedgerShard {
       work.reject(this.stalled);
       return;
     }
-    if (this.queue.length >= QUEUED_WORKS_MAX || this.waitingUsages > QUEUED_USAGES_MAX) {
+    if (this.queue.isFull) {
       this.ports.metrics.count('ledger_overloaded_total');
       work.reject(new LedgerUnavailable('too much is waiting for this shard; send it again in a moment'));
       return;
     }
     this.queue.push(work);
-    if (work.kind === 'usage') this.waitingUsages += work.usages.length;
     this.running ??= this.run();
   }
 
@@ -197,10 +191,6 @@ export class LedgerShard {
     }
     const state = this.state;
     return view(state, (resident) => this.nowFor(state, resident));
-  }
-
-  private queuedUsages(): number {
-    return this.queue.reduce((total, work) => total + (work.kind === 'usage' ? work.usages.length : 0), 0);
   }
 
   private nowFor(state: ShardState, { organization }: Resident): Instant {
@@ -229,18 +219,16 @@ export class LedgerShard {
       do {
         await Promise.resolve(); // everything submitted in this tick belongs to one batch
         if (this.state === null && !(await this.recover())) continue;
-        if (this.queue.length > 0) await this.turn();
-        this.waitingUsages = this.queuedUsages();
-      } while (this.queue.length > 0);
+        if (!this.queue.isEmpty) await this.turn();
+      } while (!this.queue.isEmpty);
     } catch (error) {
       this.ports.log.error({ stream: this.stream, error: String(error) }, 'unexpected failure of a turn');
       this.fail(error as Error);
     } finally {
       this.running = null;
-      this.waitingUsages = this.queuedUsages();
       this.letReadersGo();
     }
-    if (this.queue.length === 0) await this.snapshots.saveIfDue();
+    if (this.queue.isEmpty) await this.snapshots.saveIfDue();
   }
 
   /** Loads the state again after it was thrown away; where that fails, everything waiting is refused. */
@@ -274,14 +262,14 @@ export class LedgerShard {
     this.state = null;
     this.ahead = false;
     const refused = new LedgerUnavailable(`the event store cannot take it: ${error.message}`, { cause: error });
-    for (const work of [...works, ...this.queue.splice(0)]) work.reject(refused);
+    for (const work of [...works, ...this.queue.takeAll()]) work.reject(refused);
     this.letReadersGo();
   }
 
   private async turn(): Promise<void> {
     const state = this.state;
     if (state === null) return;
-    const planned = plannedOf(this.queue);
+    const planned = this.queue.planned();
     try {
       await this.past.fetch(neededBy(state, planned));
     } catch (error) {
@@ -318,8 +306,7 @@ export class LedgerShard {
     const decided = decideWorks(deciding, planned, (work) => (this.deciding = work));
     this.deciding = null;
     books.touched.check();
-    this.queue.splice(0, decided.finished);
-    this.queue.push(...decided.postponed);
+    this.queue.decided(decided);
     return decided;
   }
 
@@ -367,7 +354,7 @@ export class LedgerShard {
       'the event store does not answer; the outcome is unknown, send it again with the same key',
     );
     this.ports.log.error({ stream: this.stream }, 'the event store does not answer an append');
-    for (const work of [...works, ...this.queue.splice(0)]) work.reject(this.stalled);
+    for (const work of [...works, ...this.queue.takeAll()]) work.reject(this.stalled);
     this.letReadersGo();
   }
 
@@ -376,7 +363,6 @@ export class LedgerShard {
     for (const work of decided.works) if (work.kind === 'usage') work.durable = work.outcomes.length;
     this.ahead = false;
     if (this.lateness.isLate) this.reportLateness();
-    this.waitingUsages = this.queuedUsages(); // who is told may send more at once
     this.letReadersGo();
     const position = positionOf(this.shard, this.revision);
     for (const answer of decided.answers) answer(position);
@@ -385,7 +371,7 @@ export class LedgerShard {
   /** On a conflict somebody else wrote: never apply the old decision, but load what is there and decide again. */
   private afterFailedAppend(error: Error, decided: Decided): void {
     // Nobody waits any more for works that were told "unknown": they are not decided again.
-    const gone = this.stalled !== null ? [] : decided.works.filter((work) => !this.queue.includes(work));
+    const gone = this.stalled !== null ? [] : decided.works.filter((work) => !this.queue.has(work));
     if (error instanceof StreamConflict) {
       this.state = null;
       this.ahead = false;
@@ -393,7 +379,7 @@ export class LedgerShard {
       this.ports.metrics.count('shard_fenced_total');
       this.ports.log.warn({ stream: this.stream, head: error.head }, 'fenced: another writer was here; deciding again');
       undecide(decided.works);
-      this.queue.unshift(...gone);
+      this.queue.putBack(gone);
       return;
     }
     if (!(error instanceof StoreUnavailable) && !(error instanceof AppendUnknown)) {
@@ -414,7 +400,7 @@ export class LedgerShard {
     this.deciding = null;
     this.state = null;
     this.ahead = false;
-    undecide(this.queue);
+    this.queue.undecide();
     const { log, metrics } = this.ports;
     if (error instanceof InvariantViolated) {
       this.frozen.set(error.organizationId, error);
@@ -427,9 +413,9 @@ export class LedgerShard {
     }
     log.error({ stream: this.stream, error: error.stack ?? error.message }, 'a decision failed');
     metrics.count('decision_failures_total');
-    const culprit = deciding ?? this.queue[0];
+    const culprit = deciding ?? this.queue.first;
     if (culprit === undefined) return;
-    this.queue.splice(this.queue.indexOf(culprit), 1);
+    this.queue.remove(culprit);
     culprit.reject(new DecisionFailed('the ledger could not decide this; nothing happened', { cause: error }));
   }
 }
