@@ -188,6 +188,11 @@ describe('a per_token price is refused', () => {
       ['/by_request_size/0/input invalid_amount'],
     ],
     [
+      'with 1,001 sizes',
+      { input: '1', by_request_size: Array.from({ length: 1_001 }, (_, i) => ({ above_input_tokens: String(i) })) },
+      ['/by_request_size invalid_rate'],
+    ],
+    [
       'with one size twice',
       {
         input: '1',

@@ -46,7 +46,9 @@ export const matching =
 
 const textCheck = (least: number): Check =>
   matching(
-    (text) => text.length >= least && [...text].length <= TEXT_MAX && !CONTROL.test(text),
+    // A character is one or two units of a string: what is far too long is not taken apart to be counted.
+    (text) =>
+      text.length >= least && text.length <= 2 * TEXT_MAX && [...text].length <= TEXT_MAX && !CONTROL.test(text),
     'invalid_value',
     `${String(least)} to ${String(TEXT_MAX)} characters, no control characters`,
   );
