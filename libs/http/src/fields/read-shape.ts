@@ -1,9 +1,8 @@
+import { pointerPart } from '@drawdown/kernel';
 import { validateSync, type ValidationError } from 'class-validator';
 import type { ProblemCode } from '../problems/codes';
 import { type Finding, finding, findings, FINDINGS_MAX, quoted } from '../problems/problem';
 import { faultOf, fieldsOf, isObject, type Shape } from './field';
-
-const escaped = (name: string): string => name.slice(0, 64).replaceAll('~', '~0').replaceAll('/', '~1');
 
 /**
  * A parsed body as an instance of its shape, or the problem that lists what is wrong with it, in document order.
@@ -31,10 +30,10 @@ const instanceOf = <T extends object>(
     if (info === undefined) {
       if (found.length >= FINDINGS_MAX) continue;
       const detail = `there is no field ${quoted(name)} here`;
-      found.push({ pointer: `${at}/${escaped(name)}`, code: 'unknown_field', detail });
+      found.push({ pointer: `${at}/${pointerPart(name)}`, code: 'unknown_field', detail });
       continue;
     }
-    const pointer = `${at}/${escaped(name)}`;
+    const pointer = `${at}/${pointerPart(name)}`;
     const within = info.within?.();
     const value = json[name];
     Object.assign(instance, {
@@ -80,7 +79,7 @@ const inDocumentOrder = (json: Record<string, unknown>, found: readonly Finding[
     let children = known.get(value);
     if (children === undefined) {
       const entries = Object.entries(value);
-      children = new Map(entries.map(([key, inside], place) => [escaped(key), { place, value: inside }]));
+      children = new Map(entries.map(([key, inside], place) => [pointerPart(key), { place, value: inside }]));
       known.set(value, children);
     }
     return children.get(name);
@@ -132,4 +131,4 @@ export const readQuery = <T extends object>(shape: Shape<T>, query: Record<strin
 };
 
 const parameter = (code: ProblemCode, name: string, detail: string): Error =>
-  finding(code, `/${escaped(name)}`, detail);
+  finding(code, `/${pointerPart(name)}`, detail);

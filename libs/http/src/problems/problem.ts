@@ -1,5 +1,5 @@
 import type { Refusal } from '@drawdown/domain';
-import type { JsonObject } from '@drawdown/kernel';
+import { type JsonObject, SHOWN_MAX } from '@drawdown/kernel';
 import { type ProblemCode, PROBLEMS, statusOf } from './codes';
 
 /** One thing that is wrong, and where: a JSON Pointer into the body, or `/<name>` of a query parameter. */
@@ -86,4 +86,4 @@ export const refusalProblem = (refusal: Refusal, headers: Readonly<Record<string
 };
 
 /** Input as it may appear in a message: at most 64 characters, control characters escaped. */
-export const quoted = (input: string): string => JSON.stringify(input.length > 64 ? input.slice(0, 64) : input);
+export const quoted = (input: string): string => JSON.stringify(input.slice(0, SHOWN_MAX));

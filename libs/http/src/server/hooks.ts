@@ -1,3 +1,4 @@
+import { pointerPart } from '@drawdown/kernel';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Gate } from '../access/gate';
 import { type RouteRights, ROUTES } from '../access/routes';
@@ -153,7 +154,7 @@ const checkForm =
     if (rights.idempotency !== undefined) idempotencyKeyOf(request, rights.idempotency);
     const [unknown] = rights.query === true ? [] : Object.keys(request.query as object);
     if (unknown !== undefined) {
-      throw finding('unknown_parameter', `/${unknown.slice(0, 64)}`, `there is no parameter ${quoted(unknown)} here`);
+      throw finding('unknown_parameter', `/${pointerPart(unknown)}`, `there is no parameter ${quoted(unknown)} here`);
     }
     done();
   };
