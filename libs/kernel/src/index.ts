@@ -26,6 +26,7 @@ export {
   type Json,
   type JsonObject,
   UnreadableEvent,
+  UnwritableEvent,
 } from './event-type';
 export {
   CALLER_ID,
