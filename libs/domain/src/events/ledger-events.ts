@@ -22,7 +22,7 @@ import {
   RateCardAssigned,
   WalletPolicyChanged,
 } from './organization-events';
-import { AccessRefused, HoldRefused } from './refusal-events';
+import { AccessRefused, CaptureRefused, HoldRefused } from './refusal-events';
 import { UsageCharged, UsageConflicted, type UsageLedgerEvent, UsageQuarantined, UsageRefused } from './usage-events';
 import {
   BalanceReduced,
@@ -65,6 +65,7 @@ export const LEDGER_EVENT_TYPES = [
   OrganizationFrozen,
   AccessRefused,
   HoldRefused,
+  CaptureRefused,
   UsageCharged,
   UsageQuarantined,
   UsageRefused,
