@@ -133,12 +133,16 @@ const refuseUnrouted = async (request: FastifyRequest, routes: RouteList, gate: 
   throw notFound();
 };
 
+/** Whose part of the room a body takes while it comes: that of the organization, where its key is bound to one. */
+const sharerOf = ({ caller }: FastifyRequest): string =>
+  caller?.key?.organizationId ?? caller?.key?.id ?? caller?.person ?? '';
+
 const addParser = (server: FastifyInstance, room: BodyRoom): void => {
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', async (request: FastifyRequest, stream: FastifyRequest['raw']) => {
     const { rights } = request.routeOptions.config;
     const kind = rights === undefined || rights === 'public' ? undefined : rights.body;
-    const body = await readBody(stream, room);
+    const body = await readBody(stream, room, sharerOf(request));
     if (kind === undefined || (kind === 'optional' && body.length === 0)) return undefined;
     request.leaveRoom = room.take(body.length, isAwaited(request));
     request.rawBody = body;
