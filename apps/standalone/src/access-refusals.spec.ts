@@ -86,6 +86,17 @@ describe('INV-AUD-6: an access decision that refuses', () => {
     expect(before.body).toMatchObject(after);
   });
 
+  test('INV-AMT-3: a price beyond all amounts is refused with a reason, and whoever reads the log reads on', async () => {
+    const estimate = { quantity: '900000000000000000', unit: 'hours' };
+    const answer = await call('POST', `${O}/check`, { service_type: 'compute', estimate });
+    expect(answer).toMatchObject({ status: 200, body: { allowed: false, code: 'amount_out_of_range' } });
+    const [kept] = await refusals();
+    expect(kept?.data.code).toBe('amount_out_of_range');
+    const { as_of } = answer.body as { as_of: { position: string } };
+    const after = `0.${String(Number(as_of.position.split('.')[1]) + 1)}`;
+    expect(await call('GET', `${O}/transactions?after=${after}`)).toMatchObject({ status: 200 });
+  });
+
   test('is not written for an organization that is closed: its ledger says that already', async () => {
     const head = await server.store.head('ledger-0');
     const answer = await call('POST', '/v1/organizations/closed/check', { service_type: 'compute' });

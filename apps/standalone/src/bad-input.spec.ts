@@ -65,6 +65,7 @@ const GENERATED: Readonly<Record<string, (size: number) => string>> = {
   nested: (size) => '['.repeat(size) + ']'.repeat(size),
   opened: (size) => '['.repeat(size),
   keys: (size) => `{${Array.from({ length: size }, (_, i) => `"k${String(i)}":1`).join(',')}}`,
+  items: (size) => `{"rates":[${Array<string>(size).fill('{}').join(',')}]}`,
   events: (size) => JSON.stringify(Array.from({ length: size }, (_, i) => eventFor('other', `many-${String(i)}`))),
   rawNested: (size) =>
     JSON.stringify({

@@ -34,6 +34,7 @@ export {
   parseJsonBytes,
   parseJsonText,
   textOf,
+  VALUES_MAX,
 } from './metering/json-bytes';
 export { KnownForms } from './metering/known-forms';
 export { organizationOf } from './organization/from-figures';

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { type Credits, credits, format, storedCredits } from './amounts';
-import { eventType, type Json, UnreadableEvent } from './event-type';
+import { eventType, type Json, UnreadableEvent, UnwritableEvent } from './event-type';
 
 interface Granted {
   readonly lotId: string;
@@ -34,6 +34,12 @@ describe('an event type', () => {
     const stored = CreditsGranted.write(granted);
     expect(stored).toEqual({ lot_id: 'lot_1', amount: '12.5', priority: 10 });
     expect(CreditsGranted.read(JSON.parse(JSON.stringify(stored)) as Json, 3)).toEqual(granted);
+  });
+
+  test('INV-AMT-3: does not write what it could not read again', () => {
+    const tooMuch = { ...granted, amount: credits(900_000_000_000_000_000_000_000_001n) };
+    expect(() => CreditsGranted.write(tooMuch)).toThrow(UnwritableEvent);
+    expect(() => CreditsGranted.write({ ...granted, priority: -1 })).toThrow(UnwritableEvent);
   });
 
   test('has a version one above the number of its upcasts, beside the type', () => {

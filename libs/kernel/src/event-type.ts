@@ -15,6 +15,7 @@ export interface EventType<Name extends string = string, Data = unknown> {
   readonly schema: TSchema;
   /** Stored JSON of any released version to data. Throws {@link UnreadableEvent} where it does not fit. */
   readonly read: (stored: unknown, version: number) => Data;
+  /** The stored form, which can be read again. Throws {@link UnwritableEvent} where it could not. */
   readonly write: (data: Data) => Json;
 }
 
@@ -25,6 +26,11 @@ export type EventOf<T> =
 /** A stored event that this program cannot read: unknown type, newer version, or a shape that does not fit. */
 export class UnreadableEvent extends Error {
   readonly code = 'unreadable_event';
+}
+
+/** The program was about to store an event that nobody could read again: it must not be stored (INV-AMT-3). */
+export class UnwritableEvent extends Error {
+  readonly code = 'unwritable_event';
 }
 
 export interface EventDeclaration<Wire extends TSchema, Data> {
@@ -42,30 +48,34 @@ export const eventType = <Name extends string, Wire extends TSchema, Data>(
   const upcasts = declaration.upcasts ?? [];
   const version = upcasts.length + 1;
   let compiled: TypeCheck<Wire> | undefined;
-  return {
-    type,
-    version,
-    schema: declaration.wire,
-    read: (stored, storedVersion) => {
-      if (!Number.isInteger(storedVersion) || storedVersion > version || storedVersion < 1) {
-        throw new UnreadableEvent(
-          `${type} version ${String(storedVersion)} is not known here (newest: ${String(version)})`,
-        );
-      }
-      compiled ??= TypeCompiler.Compile(declaration.wire);
-      try {
-        let wire = stored;
-        for (const upcast of upcasts.slice(storedVersion - 1)) wire = upcast(wire as JsonObject);
-        if (compiled.Check(wire)) return declaration.read(wire);
-        const fault = compiled.Errors(wire).First();
-        throw new UnreadableEvent(`${type} does not fit its schema at ${fault?.path ?? '/'}: ${fault?.message ?? ''}`);
-      } catch (error) {
-        if (error instanceof UnreadableEvent) throw error;
-        // An upcast or a reader met a shape or a text that it does not know.
-        const reason = error instanceof Error ? error.message : String(error);
-        throw new UnreadableEvent(`${type} is unreadable: ${reason}`, { cause: error });
-      }
-    },
-    write: (data) => declaration.write(data) as Json,
+  const read = (stored: unknown, storedVersion: number): Data => {
+    if (!Number.isInteger(storedVersion) || storedVersion > version || storedVersion < 1) {
+      throw new UnreadableEvent(
+        `${type} version ${String(storedVersion)} is not known here (newest: ${String(version)})`,
+      );
+    }
+    compiled ??= TypeCompiler.Compile(declaration.wire);
+    try {
+      let wire = stored;
+      for (const upcast of upcasts.slice(storedVersion - 1)) wire = upcast(wire as JsonObject);
+      if (compiled.Check(wire)) return declaration.read(wire);
+      const fault = compiled.Errors(wire).First();
+      throw new UnreadableEvent(`${type} does not fit its schema at ${fault?.path ?? '/'}: ${fault?.message ?? ''}`);
+    } catch (error) {
+      if (error instanceof UnreadableEvent) throw error;
+      // An upcast or a reader met a shape or a text that it does not know.
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new UnreadableEvent(`${type} is unreadable: ${reason}`, { cause: error });
+    }
   };
+  const write = (data: Data): Json => {
+    const wire = declaration.write(data) as Json;
+    try {
+      read(wire, version);
+    } catch (error) {
+      throw new UnwritableEvent(`${type} could not be read again`, { cause: error });
+    }
+    return wire;
+  };
+  return { type, version, schema: declaration.wire, read, write };
 };

@@ -26,6 +26,7 @@ export {
   type Json,
   type JsonObject,
   UnreadableEvent,
+  UnwritableEvent,
 } from './event-type';
 export {
   CALLER_ID,
@@ -58,6 +59,7 @@ export {
   storedInstant,
   toMicros,
 } from './instant';
+export { pointerPart, SHOWN_MAX } from './json-pointer';
 export { exponentOf, formatMoney, type Money, type MoneyFault, parseMoney } from './money';
 export { CATALOGUE, coverBoth, formatPosition, parsePosition, type Position, positionOf } from './position';
 export { addExact, type ExactCredits, multiply, type Rate, ratePer, ratio, type Rounding, roundCharge } from './rate';

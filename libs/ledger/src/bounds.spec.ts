@@ -1,12 +1,23 @@
-import type { UsageEvent } from '@drawdown/domain';
+import type { AccessRefusal, UsageEvent } from '@drawdown/domain';
 import { later, START, UNITS } from '@drawdown/domain/testing';
-import { parseQuantity } from '@drawdown/kernel';
+import { credits, NO_CREDITS, parseQuantity } from '@drawdown/kernel';
 import { APPEND_BYTES_MAX } from '@drawdown/ports';
 import { faultyEventStore, inMemoryEventStore } from '@drawdown/ports/testing';
 import fc from 'fast-check';
-import { LedgerUnavailable } from './ledger';
-import { ACME, grant, hold, idIn, mustBeAccepted, openLedger, recordingStore, SENDER, used } from './testing';
-import { withOrganization } from './testing';
+import { DecisionFailed, LedgerUnavailable } from './ledger';
+import {
+  ACME,
+  grant,
+  hold,
+  idIn,
+  mustBeAccepted,
+  openLedger,
+  recorded,
+  recordingStore,
+  SENDER,
+  used,
+  withOrganization,
+} from './testing';
 
 const opened = async () => {
   const faults = faultyEventStore(inMemoryEventStore());
@@ -236,4 +247,22 @@ test('what waits is bounded: more is refused at once, and what was taken is stor
     { outcomes: {} },
   ]);
   expect(await run(grant('1'))).toMatchObject({ accepted: true });
+});
+
+test('INV-AMT-3, INV-DEL-7: what nobody could read again is not stored: its caller is told so, the others are served', async () => {
+  const { run, store, metrics } = await opened();
+  const refusal: AccessRefusal = {
+    asked: { serviceType: 'compute', model: null, workspaceId: null, userId: null, estimate: null },
+    ...{ code: 'out_of_credits', wallet: 'credits', available: NO_CREDITS, nextSteps: [] },
+    required: credits(1_800_000_000_000_000_000_000_000_000n), // 1.8·10¹⁸ credits
+    ...{ rateCard: null, rateCardVersion: null, asOf: { position: '0.0', time: START } },
+  };
+  const [unreadable, other] = await Promise.allSettled([
+    run({ type: 'RecordAccessRefusal', refusal }),
+    run(grant('1')),
+  ]);
+  expect(unreadable).toMatchObject({ status: 'rejected', reason: expect.any(DecisionFailed) as DecisionFailed });
+  expect(other).toMatchObject({ status: 'fulfilled', value: { accepted: true } });
+  expect(metrics.of('decision_failures_total')).toBe(1);
+  expect((await recorded(store)).map(({ event }) => event.type)).not.toContain('AccessRefused');
 });

@@ -29,6 +29,7 @@ export { RemoteLedger, type RemotePorts, type RemoteReads } from './remote/remot
 export { shardOf } from './shard-of';
 export { claimTopics, TopicsOfAnotherStore } from './stream/claim';
 export { type DeadLetter, readDeadLetter, type RecordPlace, writeDeadLetter } from './stream/dead-letter';
+export { withoutReplyAddress } from './stream/headers';
 export { DESCRIBED_TOPICS } from './stream/described';
 export { COMMANDS_TOPIC, DEAD_LETTER_TOPIC, REPLIES_TOPIC, USAGE_GATHER, USAGE_TOPIC } from './stream/topics';
 export { readUsageRecord, writeUsageRecord } from './stream/usage-record';

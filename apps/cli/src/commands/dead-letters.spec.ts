@@ -101,8 +101,15 @@ test('sends the untouched record to its topic and partition again, and says so (
   await bury(0, UNKNOWN, 'organization_not_found');
   const ran = await run('redrive', '0.1', '0.0');
   expect(ran.code).toBe(0);
-  expect(ran.out).toContain(`0.0: sent to ${USAGE}, partition 1, bytes and headers untouched`);
+  expect(ran.out).toContain(`0.0: sent to ${USAGE}, partition 1, bytes untouched`);
   expect(await sentTo(USAGE, 1)).toEqual([UNKNOWN, BROKEN]);
+});
+
+test('INV-INT-5: nobody waits for it any more, so that what still cannot be decided comes back as a new letter', async () => {
+  const headers = { 'drawdown-reply-to': '0 0 2026-03-01T00:00:00.000000Z call api', 'drawdown-sender': '{}' };
+  await bury(0, { ...UNKNOWN, headers }, 'decision_failed');
+  expect((await run('redrive', '0.0')).code).toBe(0);
+  expect(await sentTo(USAGE, 1)).toEqual([{ ...UNKNOWN, headers: { 'drawdown-sender': '{}' } }]);
 });
 
 test('sends all of one reason again', async () => {

@@ -1,3 +1,4 @@
+import { withoutReplyAddress } from '@drawdown/ledger';
 import { openKafkaStream } from '@drawdown/adapters/kafka/kafka-stream';
 import { BadServerSettings, readServerSettings } from '@drawdown/adapters/server-settings';
 import { RecordTooLarge, type Stream } from '@drawdown/ports';
@@ -146,7 +147,9 @@ const redrive = async (
     const { id } = letter;
     const { topic, partition } = letter.letter.place;
     try {
-      await stream.send(topic, partition, [await originalOf(stream, letter, signal)]);
+      const { key, value, headers } = await originalOf(stream, letter, signal);
+      // Else what still leaves nothing in the ledger would be told to nobody, and be gone.
+      await stream.send(topic, partition, [{ key, value, headers: withoutReplyAddress(headers) }]);
     } catch (error) {
       // The other letters are none the worse for it.
       if (!(error instanceof RecordTooLarge || error instanceof OriginalGone)) throw error;
@@ -156,7 +159,7 @@ const redrive = async (
     }
     sent.push({ id, topic, partition });
     if (options.json === true) continue;
-    terminal.out.write(`${id}: sent to ${topic}, partition ${String(partition)}, bytes and headers untouched\n`);
+    terminal.out.write(`${id}: sent to ${topic}, partition ${String(partition)}, bytes untouched\n`);
   }
   if (options.json === true) terminal.out.write(`${JSON.stringify({ redriven: sent, not_sent: notSent })}\n`);
   else

@@ -72,6 +72,14 @@ describe('an access decision', () => {
     expect(code(given())).toBe('out_of_credits');
   });
 
+  test('INV-AMT-3, INV-TEN-6: a price beyond the range of amounts is refused with a reason that can be stored', () => {
+    const largest = '900000000000000000';
+    const twice = card([flatRate('llm_call', '2')]);
+    const refusal = check(given(granted('lot', '10')), quantities(largest), twice);
+    expect(accessView(refusal)).toMatchObject({ allowed: false, code: 'amount_out_of_range', required: '0' });
+    expect(code(given(granted('lot', '10')), quantities(largest))).toBe('out_of_credits');
+  });
+
   test('with an estimate allows where all of it is available, priced as usage would be', () => {
     const scenario = given(granted('lot', '10'));
     expect(code(scenario, quantities('10'))).toBe('ok');

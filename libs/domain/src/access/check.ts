@@ -1,4 +1,13 @@
-import { type Credits, credits, earliest, format, type Instant, type JsonObject, roundCharge } from '@drawdown/kernel';
+import {
+  type Credits,
+  credits,
+  earliest,
+  format,
+  type Instant,
+  isInRange,
+  type JsonObject,
+  roundCharge,
+} from '@drawdown/kernel';
 import { type AccessRefusal, type AccessRequest, type UsageEvent, withDueActivations } from '../events';
 import { presetWallet, walletFor } from '../metering/charge';
 import type { CompiledCard, CompiledRate } from '../rating/compiled-card';
@@ -10,7 +19,15 @@ import { capWindowEnd, freeOf, isEffective, isExpired, type Organization, type W
 export interface AccessDecision {
   readonly allowed: boolean;
   readonly code:
-    'ok' | 'out_of_credits' | 'cap_reached' | 'scope_mismatch' | 'suspended' | 'closed' | 'no_rate' | 'no_rate_card';
+    | 'ok'
+    | 'out_of_credits'
+    | 'cap_reached'
+    | 'scope_mismatch'
+    | 'suspended'
+    | 'closed'
+    | 'no_rate'
+    | 'no_rate_card'
+    | 'amount_out_of_range';
   readonly wallet: string | null;
   readonly available: Credits;
   readonly required: Credits;
@@ -103,9 +120,10 @@ const judge = (
   const wallet = walletFor(organization, found, request.serviceType);
   const required = requiredFor(request, usage, found);
   // A card in another unit prices nothing for this wallet, as usage would find.
-  return wallet === undefined || wallet.unit !== card.unit || required === null
-    ? refused('no_rate')
-    : decided(organization, wallet, request, required, now);
+  if (wallet === undefined || wallet.unit !== card.unit || required === null) return refused('no_rate');
+  // Nor is a price that no amount can be, which could not even be recorded.
+  if (!isInRange(required)) return refused('amount_out_of_range');
+  return decided(organization, wallet, request, required, now);
 };
 
 const decided = (

@@ -38,6 +38,7 @@ export const effectsOf = (event: OwnEvent): Effects => {
     case 'OrganizationFrozen':
     case 'AccessRefused':
     case 'HoldRefused':
+    case 'CaptureRefused':
       return NONE;
     case 'CreditsGranted': {
       const { lot, debtPaid, booking } = event.data;

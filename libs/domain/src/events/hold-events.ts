@@ -1,5 +1,6 @@
 import { eventType, format, storedCredits, storedInstant } from '@drawdown/kernel';
 import { Type } from '@sinclair/typebox';
+import { readCaptureUsage, WireCaptureUsage, writeCaptureUsage } from './capture-usage';
 import {
   type LotMove,
   Nullable,
@@ -79,26 +80,6 @@ export const HoldExtended = eventType('HoldExtended', {
   }),
 });
 
-/** What a capture was for, as its caller said. */
-const WireCaptureUsage = Type.Object({
-  service_type: Nullable(Type.String()),
-  workspace_id: Nullable(Type.String()),
-  user_id: Nullable(Type.String()),
-  resource_type: Nullable(Type.String()),
-  resource_id: Nullable(Type.String()),
-  model: Nullable(Type.String()),
-  task_id: Nullable(Type.String()),
-});
-export interface CaptureUsage {
-  readonly serviceType: string | null;
-  readonly workspaceId: string | null;
-  readonly userId: string | null;
-  readonly resourceType: string | null;
-  readonly resourceId: string | null;
-  readonly model: string | null;
-  readonly taskId: string | null;
-}
-
 /**
  * Part of a hold, or more than it, was spent. `asked` is what the caller reported, `moves` what happened to the lots
  * (release and consume), `excess` the part above the hold and `overCapture` the rule that dealt with it (INV-HLD-4),
@@ -127,15 +108,7 @@ export const HoldCaptured = eventType('HoldCaptured', {
     overdraftReleased: storedCredits(wire.overdraft_released),
     moves: wire.moves.map(readMove) as readonly LotMove[],
     final: wire.final,
-    usage: {
-      serviceType: wire.usage.service_type,
-      workspaceId: wire.usage.workspace_id,
-      userId: wire.usage.user_id,
-      resourceType: wire.usage.resource_type,
-      resourceId: wire.usage.resource_id,
-      model: wire.usage.model,
-      taskId: wire.usage.task_id,
-    } satisfies CaptureUsage as CaptureUsage,
+    usage: readCaptureUsage(wire.usage),
     booking: readBooking(wire.booking),
   }),
   write: (data) => ({
@@ -148,15 +121,7 @@ export const HoldCaptured = eventType('HoldCaptured', {
     overdraft_released: format(data.overdraftReleased),
     moves: data.moves.map(writeMove),
     final: data.final,
-    usage: {
-      service_type: data.usage.serviceType,
-      workspace_id: data.usage.workspaceId,
-      user_id: data.usage.userId,
-      resource_type: data.usage.resourceType,
-      resource_id: data.usage.resourceId,
-      model: data.usage.model,
-      task_id: data.usage.taskId,
-    },
+    usage: writeCaptureUsage(data.usage),
     booking: writeBooking(data.booking),
   }),
 });

@@ -1,3 +1,4 @@
+export { type CaptureUsage } from './capture-usage';
 export { type ApiScope, type CatalogueEvent, type SavedRate, SCOPES } from './catalogue-events';
 export { ChargeColumns } from './charge-columns';
 export {
@@ -75,7 +76,6 @@ export {
   writeUsage,
 } from './usage';
 export { QUARANTINE_CODES, type QuarantineCode, type UsageLedgerEvent } from './usage-events';
-export type { CaptureUsage } from './hold-events';
 export type { LotTerms } from './lot-events';
 export type { WalletEvent } from './wallet-events';
 export {

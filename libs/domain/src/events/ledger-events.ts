@@ -24,7 +24,7 @@ import {
   RateCardAssigned,
   WalletPolicyChanged,
 } from './organization-events';
-import { AccessRefused, HoldRefused } from './refusal-events';
+import { AccessRefused, CaptureRefused, HoldRefused } from './refusal-events';
 import { UsageCharged, UsageConflicted, type UsageLedgerEvent, UsageQuarantined, UsageRefused } from './usage-events';
 import { ChargeRefunded, OrganizationClosed } from './wallet-events';
 
@@ -54,6 +54,7 @@ export const LEDGER_EVENT_TYPES = [
   OrganizationFrozen,
   AccessRefused,
   HoldRefused,
+  CaptureRefused,
   UsageCharged,
   UsageQuarantined,
   UsageRefused,

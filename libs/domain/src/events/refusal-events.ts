@@ -8,6 +8,7 @@ import {
   storedInstant,
 } from '@drawdown/kernel';
 import { type Static, Type } from '@sinclair/typebox';
+import { readCaptureUsage, WireCaptureUsage, writeCaptureUsage } from './capture-usage';
 import {
   Nullable,
   type Quantities,
@@ -158,4 +159,51 @@ export const HoldRefused = eventType('HoldRefused', {
   }),
 });
 
-export type RefusalEvent = EventOf<typeof AccessRefused> | EventOf<typeof HoldRefused>;
+/**
+ * A capture above its hold was refused by the wallet's rules. What was used is kept, and the rules that refused it
+ * (INV-HLD-4); `available` is what there was for the excess. Decided on the state right before this event, at the time at
+ * which it is booked (INV-AUD-6).
+ */
+export const CaptureRefused = eventType('CaptureRefused', {
+  wire: Type.Object({
+    hold_id: Type.String(),
+    wallet: Type.String(),
+    code: Type.String(),
+    asked: WireCredits,
+    held: WireCredits,
+    excess: WireCredits,
+    available: WireCredits,
+    over_capture: Type.String(),
+    on_shortfall: Type.String(),
+    usage: WireCaptureUsage,
+    policy_version: Type.Integer({ minimum: 1 }),
+  }),
+  read: (wire) => ({
+    holdId: wire.hold_id,
+    wallet: wire.wallet,
+    code: wire.code,
+    asked: storedCredits(wire.asked),
+    held: storedCredits(wire.held),
+    excess: storedCredits(wire.excess),
+    available: storedCredits(wire.available),
+    overCapture: wire.over_capture,
+    onShortfall: wire.on_shortfall,
+    usage: readCaptureUsage(wire.usage),
+    policyVersion: wire.policy_version,
+  }),
+  write: (data) => ({
+    hold_id: data.holdId,
+    wallet: data.wallet,
+    code: data.code,
+    asked: format(data.asked),
+    held: format(data.held),
+    excess: format(data.excess),
+    available: format(data.available),
+    over_capture: data.overCapture,
+    on_shortfall: data.onShortfall,
+    usage: writeCaptureUsage(data.usage),
+    policy_version: data.policyVersion,
+  }),
+});
+
+export type RefusalEvent = EventOf<typeof AccessRefused> | EventOf<typeof HoldRefused> | EventOf<typeof CaptureRefused>;

@@ -174,6 +174,18 @@ describe('a usage event is rejected', () => {
       'unknown_field',
       '/data/resource/role',
     ],
+    [
+      'an unknown field whose name is long, which is cut',
+      cloudEvent({}, { ['a/~b'.repeat(1_000)]: 1 }),
+      'unknown_field',
+      `/data/${'a~1~0b'.repeat(16)}`,
+    ],
+    [
+      'a dimension whose name is long, which is cut',
+      cloudEvent({}, { dimensions: { ['x'.repeat(1_000)]: 1 } }),
+      'invalid_type',
+      `/data/dimensions/${'x'.repeat(64)}`,
+    ],
     ['a resource without id', cloudEvent({}, { resource: { type: 'agent' } }), 'missing_field', '/data/resource/id'],
     ['BAD-042: without subject', without(cloudEvent(), 'subject'), 'missing_field', '/subject'],
     ['BAD-046: something else', { hello: 'world' }, 'missing_field', '/specversion'],

@@ -4,7 +4,9 @@ import {
   organizationNamespace,
   parseInstant,
   parseQuantity,
+  pointerPart,
   type Quantity,
+  SHOWN_MAX,
   USER_ID,
 } from '@drawdown/kernel';
 import { type Static, Type } from '@sinclair/typebox';
@@ -182,7 +184,7 @@ const readNamedQuantities = (named: Readonly<Record<string, string>>): Measured 
   const read: (readonly [string, Quantity])[] = [];
   for (const name of names) {
     if (!isName(name))
-      return reject('invalid_name', `/data/quantities/${escaped(name)}`, 'names are [a-z][a-z0-9_]{0,62}');
+      return reject('invalid_name', `/data/quantities/${pointerPart(name)}`, 'names are [a-z][a-z0-9_]{0,62}');
     const amount = parseQuantity(named[name] ?? '');
     if (typeof amount !== 'bigint') return reject(amount, `/data/quantities/${name}`, amountDetail);
     read.push([name, amount]);
@@ -206,7 +208,7 @@ const wrongDimensions = (dimensions: Readonly<Record<string, string>>): Rejectio
   const wrong = names.find((name) => !isName(name));
   return wrong === undefined
     ? null
-    : reject('invalid_name', `/data/dimensions/${escaped(wrong)}`, 'names are [a-z][a-z0-9_]{0,62}');
+    : reject('invalid_name', `/data/dimensions/${pointerPart(wrong)}`, 'names are [a-z][a-z0-9_]{0,62}');
 };
 
 /** A parent is named by its transaction, or by its event's id where both come from one source. */
@@ -216,8 +218,6 @@ const parentOf = (event: Wire): string | null => {
   if (id === undefined || id === null) return null;
   return chargeId(organizationNamespace(event.subject), event.source, id);
 };
-
-const escaped = (name: string): string => name.slice(0, 64).replaceAll('~', '~0').replaceAll('/', '~1');
 
 /** The first fault of a value that does not fit, in the words of the error codes. */
 const diagnose = (json: unknown): Rejection => {
@@ -247,26 +247,36 @@ const leafOf = (fault: ValueError): ValueError => {
   return inner === undefined ? fault : leafOf(inner);
 };
 
+/** A pointer as TypeBox makes it, its parts cut where they are long. */
+const shown = (path: string): string =>
+  path.length <= SHOWN_MAX
+    ? path
+    : path
+        .split('/')
+        .map((part) => pointerPart(part.replaceAll('~1', '/').replaceAll('~0', '~')))
+        .join('/');
+
 const rejectionOf = (fault: ValueError): Rejection => {
+  const pointer = shown(fault.path);
   const detail = fault.message.slice(0, 120);
   const schema = fault.schema as { readonly code?: string; readonly amount?: boolean; readonly instant?: boolean };
   switch (fault.type) {
     case ValueErrorType.ObjectRequiredProperty:
-      return reject('missing_field', fault.path, 'this field is missing');
+      return reject('missing_field', pointer, 'this field is missing');
     case ValueErrorType.ObjectAdditionalProperties:
-      return reject('unknown_field', fault.path, 'this field is not part of a usage event');
+      return reject('unknown_field', pointer, 'this field is not part of a usage event');
     case ValueErrorType.StringPattern:
     case ValueErrorType.IntegerMinimum:
     case ValueErrorType.IntegerMaximum:
-      return reject(schema.code ?? 'invalid_value', fault.path, detail);
+      return reject(schema.code ?? 'invalid_value', pointer, detail);
     case ValueErrorType.String:
-      if (typeof fault.value !== 'number') return reject('invalid_type', fault.path, detail);
-      if (schema.instant === true) return reject('invalid_timestamp', fault.path, timeDetail);
+      if (typeof fault.value !== 'number') return reject('invalid_type', pointer, detail);
+      if (schema.instant === true) return reject('invalid_timestamp', pointer, timeDetail);
       return schema.amount === true
-        ? reject('amount_must_be_string', fault.path, amountDetail)
-        : reject('invalid_type', fault.path, detail);
+        ? reject('amount_must_be_string', pointer, amountDetail)
+        : reject('invalid_type', pointer, detail);
     default:
-      return reject('invalid_type', fault.path, detail);
+      return reject('invalid_type', pointer, detail);
   }
 };
 

@@ -174,6 +174,11 @@ describe('a per_token price is refused', () => {
     ['per 0', { per: '0', input: '1' }, ['/per invalid_rate']],
     ['with a negative price', { input: '-1' }, ['/input invalid_rate']],
     ['with a number', { input: 1 }, ['/input amount_must_be_string']],
+    [
+      'with a class whose name is long, which is cut',
+      { input: '1', ['a/'.repeat(50)]: '1' },
+      [`/${'a~1'.repeat(32)} unknown_field`],
+    ],
     ['with a class that is none', { input: '1', thoughts: '1' }, ['/thoughts unknown_field']],
     ['with sizes that are no list', { input: '1', by_request_size: {} }, ['/by_request_size invalid_rate']],
     ['with a size that is no object', { input: '1', by_request_size: ['1'] }, ['/by_request_size/0 invalid_rate']],
@@ -186,6 +191,11 @@ describe('a per_token price is refused', () => {
       'with a fault in a size',
       { input: '1', by_request_size: [{ above_input_tokens: '1', input: 'x' }] },
       ['/by_request_size/0/input invalid_amount'],
+    ],
+    [
+      'with 1,001 sizes',
+      { input: '1', by_request_size: Array.from({ length: 1_001 }, (_, i) => ({ above_input_tokens: String(i) })) },
+      ['/by_request_size invalid_rate'],
     ],
     [
       'with one size twice',

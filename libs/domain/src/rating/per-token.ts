@@ -51,6 +51,9 @@ const readPrices = (fields: PriceFields, price: JsonObject): Map<string, bigint>
   return prices;
 };
 
+/** Tiers of one price; more would be a mistake, and each is kept in memory. */
+const SIZE_TIERS_MAX = 1_000;
+
 interface SizeTier {
   readonly above: bigint;
   readonly table: PriceTable;
@@ -66,6 +69,11 @@ const readTiers = (
   if (value === undefined) return [];
   if (!Array.isArray(value)) {
     faults.push({ pointer: '/by_request_size', code: 'invalid_rate', detail: 'by_request_size must be a list' });
+    return [];
+  }
+  if (value.length > SIZE_TIERS_MAX) {
+    const detail = `at most ${String(SIZE_TIERS_MAX)} tiers`;
+    faults.push({ pointer: '/by_request_size', code: 'invalid_rate', detail });
     return [];
   }
   const tiers = value.flatMap((tier: unknown, index): SizeTier[] => {

@@ -1,4 +1,4 @@
-import { type JsonObject, parseDecimal } from '@drawdown/kernel';
+import { type JsonObject, parseDecimal, pointerPart } from '@drawdown/kernel';
 import type { PriceFault } from './price-model';
 
 /** Reads the fields of a price object, gathering every fault on the way. */
@@ -50,13 +50,13 @@ export class PriceFields {
   /** Every field that was not asked for is unknown. */
   done(): readonly PriceFault[] {
     for (const name of Object.keys(this.price)) {
-      if (!this.seen.has(name)) this.fault(name, 'unknown_field', `${name} is not part of this price`);
+      if (!this.seen.has(name)) this.fault(pointerPart(name), 'unknown_field', 'this field is not part of the price');
     }
     return this.faults;
   }
 
-  fault(name: string, code: PriceFault['code'], detail: string): bigint {
-    this.faults.push({ pointer: `/${name}`, code, detail });
+  fault(part: string, code: PriceFault['code'], detail: string): bigint {
+    this.faults.push({ pointer: `/${part}`, code, detail });
     return 0n;
   }
 }

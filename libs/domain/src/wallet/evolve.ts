@@ -81,6 +81,7 @@ const applyOwn = (organization: Organization, event: OwnEvent): void => {
     case 'CommandAnswered':
     case 'AccessRefused':
     case 'HoldRefused':
+    case 'CaptureRefused':
     case 'LotExpired':
     case 'GrantVoided':
     case 'BalanceReduced':

@@ -124,7 +124,17 @@ describe('capturing more than a hold, INV-HLD-4, FLD-22', () => {
   test('is refused under draw_extra and refuse where the lots do not cover it, and goes through where they do', () => {
     held({ overCapture: 'draw_extra', onShortfall: 'refuse' })
       .when(captureHold('h', '3.000000001'))
-      .thenRefused('exceeds_hold', { more: { held: '1' } })
+      .thenRefusedOnRecord(
+        'exceeds_hold',
+        event('CaptureRefused', {
+          asked: amount('3.000000001'),
+          held: amount('1'),
+          excess: amount('2.000000001'),
+          available: amount('2'),
+          overCapture: 'draw_extra',
+          onShortfall: 'refuse',
+        }),
+      )
       .balance({ settled: '3', held: '1' })
       .given(captureHold('h', '3'))
       .balance({ settled: '0', held: '0' });
@@ -148,9 +158,29 @@ describe('capturing more than a hold, INV-HLD-4, FLD-22', () => {
     held({ overCapture: 'refuse' })
       .when(captureHold('h', '1.000000001'))
       .thenRefused('exceeds_hold', { pointer: '/amount', more: { held: '1' } })
+      .balance({ settled: '3', held: '1' })
       .hold('h', { state: 'open' })
       .given(captureHold('h', '1'))
       .balance({ settled: '2' });
+  });
+
+  test('INV-AUD-6: refused, it is on record with what was used, for whom, and the rules that refused it', () => {
+    held({ overCapture: 'refuse', onShortfall: 'write_off' })
+      .when(captureHold('h', '3', { usage: { serviceType: 'llm_call', userId: 'ada', model: 'm', taskId: 'task-7' } }))
+      .thenRefusedOnRecord(
+        'exceeds_hold',
+        event('CaptureRefused', {
+          code: 'exceeds_hold',
+          asked: amount('3'),
+          held: amount('1'),
+          excess: amount('2'),
+          available: amount('2'),
+          overCapture: 'refuse',
+          onShortfall: 'write_off',
+          usage: partly({ serviceType: 'llm_call', userId: 'ada', model: 'm', taskId: 'task-7' }),
+          policyVersion: 1,
+        }),
+      );
   });
 
   test('leaves alone what other holds hold', () => {

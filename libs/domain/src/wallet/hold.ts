@@ -12,7 +12,7 @@ import {
   shift,
   sum,
 } from '@drawdown/kernel';
-import { holdDocument, type LotMove, movesOf, type OwnEvent, type Slice } from '../events';
+import { type CaptureUsage, holdDocument, type LotMove, movesOf, type OwnEvent, type Slice } from '../events';
 import { book } from './booking';
 import type { CommandRule, DueRule, Outcome, Refusal } from './commands';
 import { ANY_CHARGE, availableTo, type ChargeScope, drawDown } from './draw-down';
@@ -175,6 +175,21 @@ const drawExcess = (wallet: Wallet, excess: Credits, charge: ChargeScope, now: I
   return onShortfall === 'debt' ? { ...nothing, slices, debt: rest } : { ...nothing, slices, uncovered: rest };
 };
 
+type CaptureRefused = Extract<OwnEvent, { type: 'CaptureRefused' }>['data'];
+type OverCapture = Pick<CaptureRefused, 'holdId' | 'asked' | 'held' | 'excess' | 'available' | 'usage'>;
+
+/** The refusal of a capture above its hold, on record with what was used and the rules that refuse it (INV-HLD-4, INV-AUD-6). */
+const refuseCapture = ({ key, policy, policyVersion }: Wallet, capture: OverCapture): Outcome => {
+  const [asked, held] = [format(capture.asked), format(capture.held)];
+  const detail = `${asked} is more than the ${held} still held; extend the hold first`;
+  const code = 'exceeds_hold';
+  const { overCapture, onShortfall } = policy;
+  return refuseOnRecord<OwnEvent, Refusal>(
+    { code, pointer: '/amount', detail, more: { held } },
+    { type: 'CaptureRefused', data: { ...capture, wallet: key, code, overCapture, onShortfall, policyVersion } },
+  );
+};
+
 /** Spends part of a hold, or more than it, as a transaction of kind `consumption`; `final` gives the rest free. */
 export const captureHold: CommandRule<'CaptureHold'> = {
   decide: (organization, command, { now, commandId }) => {
@@ -198,9 +213,17 @@ export const captureHold: CommandRule<'CaptureHold'> = {
       workspaceId: usage.workspaceId,
     };
     const extra = drawExcess(wallet, excess, charge, now);
+    const charged: CaptureUsage = { ...usage, serviceType: charge.serviceType };
     if (extra === null) {
-      const detail = `${format(command.amount)} is more than the ${format(rest)} still held; extend the hold first`;
-      return refuse({ code: 'exceeds_hold', pointer: '/amount', detail, more: { held: format(rest) } });
+      const available = availableTo(wallet, charge, now);
+      return refuseCapture(wallet, {
+        holdId: hold.id,
+        asked: command.amount,
+        held: rest,
+        excess,
+        available,
+        usage: charged,
+      });
     }
     const within = credits(command.amount - excess);
     const fromHold = upTo(hold.slices, within);
@@ -223,7 +246,7 @@ export const captureHold: CommandRule<'CaptureHold'> = {
         overdraftReleased: command.final ? hold.overdraft : overdraftUsed,
         moves,
         final: command.final,
-        usage: { ...usage, serviceType: charge.serviceType },
+        usage: charged,
         booking: book(wallet, 'consumption', {
           transactionId: derivedTransactionId(organization.id, commandId),
           debited: credits(sum(slices.map((slice) => slice.amount)) + debt),

@@ -68,6 +68,7 @@ export const bookingViolations = (wallet: Wallet, booking: Booking): string[] =>
   const found: string[] = [];
   const name = `INV-LED-1: ${wallet.key} transaction ${String(booking.sequence)}`;
   if (booking.sequence !== wallet.sequence + 1) found.push(`${name}: the last number was ${String(wallet.sequence)}`);
+  if (booking.sequence < 1) found.push(`${name}: the first number is 1`);
   if (booking.balanceBefore !== wallet.settled) found.push(`${name}: balance_before is not the settled balance`);
   if (booking.balanceAfter - booking.balanceBefore !== booking.credited - booking.debited) {
     found.push(`${name}: the balances differ by something else than what was credited and debited`);

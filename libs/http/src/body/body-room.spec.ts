@@ -8,6 +8,7 @@ import { readBody } from './read-body';
 const IN_WORK = 1_000;
 const AWAITED = 300;
 const COMING = 3_000;
+const OF_ONE = 2_000;
 
 let counted: number;
 let room: BodyRoom;
@@ -20,10 +21,10 @@ beforeEach(async () => {
   const metrics = {
     count: (name: string) => void (counted += name === 'http_overloaded_total' ? 1 : 0),
   };
-  room = new BodyRoom(metrics, { inWork: IN_WORK, awaited: AWAITED, coming: COMING });
+  room = new BodyRoom(metrics, { inWork: IN_WORK, awaited: AWAITED, coming: COMING, comingOfOne: OF_ONE });
   worked = [];
   server = http.createServer((request, response) => {
-    readBody(request, room)
+    readBody(request, room, callerOf(request))
       .then((body) => {
         const leave = room.take(body.length);
         worked.push({
@@ -49,9 +50,12 @@ afterEach(async () => {
   await once(server, 'close');
 });
 
-const begin = (bytes: number, sent = bytes) => {
+/** Who sends says so in a header here. */
+const callerOf = ({ headers }: http.IncomingMessage): string => String(headers['x-caller'] ?? 'one');
+
+const begin = (bytes: number, sent = bytes, caller = 'one') => {
   const { port } = server.address() as AddressInfo;
-  const headers = { 'content-length': bytes };
+  const headers = { 'content-length': bytes, 'x-caller': caller };
   const request = http.request({ host: '127.0.0.1', port, method: 'POST', agent, headers });
   const answer = new Promise<string>((resolve) => {
     request.once('error', (error) => resolve(error.message));
@@ -101,17 +105,28 @@ test('a body that is larger than all the room there is fits by itself', async ()
 });
 
 test('FLT-80: bodies that come slowly from many connections take so much memory, and no more', async () => {
-  const coming = Array.from({ length: 3 }, () => begin(1_001, 1_000));
+  const coming = ['one', 'one', 'other'].map((caller) => begin(1_001, 1_000, caller));
   await holds(() => !hasRoomToCome(1));
-  expect(await begin(1_001, 1_000).answer).toBe('503 1');
+  expect(await begin(1_001, 1_000, 'third').answer).toBe('503 1');
   for (const { request } of coming) request.destroy();
-  await holds(() => hasRoomToCome(COMING));
+  await holds(() => ['one', 'other'].every((caller) => hasRoomToCome(OF_ONE, caller)));
 });
+
+test('FLT-80: one caller that sends slowly leaves room for the others', async () => {
+  const slow = [begin(1_001, 1_000), begin(1_001, 1_000)];
+  await holds(() => !hasRoomToCome(1, 'one'));
+  expect(await begin(1_001, 1_000).answer).toBe('503 1');
+  begin(500, 500, 'other');
+  await holds(() => worked.length === 1);
+  for (const { request } of slow) request.destroy();
+  await holds(() => hasRoomToCome(OF_ONE, 'one'));
+});
+
 /** Whether so much more could come; takes it away again. */
-const hasRoomToCome = (bytes: number): boolean => {
+const hasRoomToCome = (bytes: number, caller = 'third'): boolean => {
   try {
-    room.come(bytes);
-    room.settle(bytes);
+    room.come(bytes, caller);
+    room.settle(bytes, caller);
     return true;
   } catch {
     return false;

@@ -10,9 +10,16 @@ export interface BodyLimits {
   readonly awaited: number;
   /** Of what has come of bodies that are not whole yet: from many connections at once that is memory without an end. */
   readonly coming: number;
+  /** Of that, of one caller: who sends slowly takes the room for half a minute, and others need some, too. */
+  readonly comingOfOne: number;
 }
 
-const LIMITS: BodyLimits = { inWork: 16 * MEGABYTE, awaited: 16 * MEGABYTE, coming: 128 * MEGABYTE };
+const LIMITS: BodyLimits = {
+  inWork: 16 * MEGABYTE,
+  awaited: 16 * MEGABYTE,
+  coming: 128 * MEGABYTE,
+  comingOfOne: 64 * MEGABYTE,
+};
 
 /**
  * Of a process that asks the owners of the shards: they have to answer within 5 s, and decide what was sent to them even
@@ -28,6 +35,7 @@ export class BodyRoom {
   private inWork = 0;
   private awaited = 0;
   private coming = 0;
+  private readonly comingOf = new Map<string, number>();
 
   constructor(
     private readonly metrics: Pick<PrometheusMetrics, 'count'>,
@@ -60,15 +68,20 @@ export class BodyRoom {
     };
   }
 
-  /** So much more of a body has come. Throws where that is too much in all. */
-  come(bytes: number): void {
-    if (this.coming + bytes > this.limits.coming) throw this.refusal();
+  /** So much more of a body of this caller has come. Throws where that is too much, in all or of one. */
+  come(bytes: number, caller: string): void {
+    const own = (this.comingOf.get(caller) ?? 0) + bytes;
+    if (this.coming + bytes > this.limits.coming || own > this.limits.comingOfOne) throw this.refusal();
     this.coming += bytes;
+    this.comingOf.set(caller, own);
   }
 
   /** What came of a body is whole, or given up. */
-  settle(bytes: number): void {
+  settle(bytes: number, caller: string): void {
     this.coming -= bytes;
+    const left = (this.comingOf.get(caller) ?? 0) - bytes;
+    if (left > 0) this.comingOf.set(caller, left);
+    else this.comingOf.delete(caller);
   }
 
   private refusal(): Problem {

@@ -1,4 +1,4 @@
-import { DEPTH_MAX, KEYS_MAX } from '@drawdown/domain';
+import { DEPTH_MAX, KEYS_MAX, VALUES_MAX } from '@drawdown/domain';
 import fc from 'fast-check';
 import { refuseExceeded } from './json-limits';
 import { parseBody } from './parse-body';
@@ -31,6 +31,19 @@ const wide = (keys: number): string => `{${Array.from({ length: keys }, (_, i) =
 test('the limits themselves are accepted, one more is not', () => {
   expect([nested(DEPTH_MAX), nested(DEPTH_MAX + 1)].map(scanned)).toEqual(['fine', 'too_deep']);
   expect([wide(KEYS_MAX), wide(KEYS_MAX + 1)].map(scanned)).toEqual(['fine', 'too_many_keys']);
+});
+
+test('BAD-008: nor one value more in all, wherever they lie and however they are packed', () => {
+  const list = (items: number, item: string): string => `{"a":[${Array<string>(items).fill(item).join(',')}]}`;
+  // The outer object and the list are two values, each item begins one and has a comma before the next.
+  const [inLists, plain] = [(VALUES_MAX - 1) / 2, VALUES_MAX - 1];
+  expect([list(Math.floor(inLists), '{}'), list(plain, '1')].map(scanned)).toEqual(['fine', 'fine']);
+  expect([list(Math.ceil(inLists) + 1, '[]'), list(plain + 1, '""')].map(scanned)).toEqual([
+    'payload_too_large',
+    'payload_too_large',
+  ]);
+  expect(scanned(`[${Array<string>(10_000).fill(nested(30)).join(',')}]`)).toBe('payload_too_large');
+  expect(scanned(JSON.stringify({ text: ',{['.repeat(VALUES_MAX) }))).toBe('fine');
 });
 
 test('brackets, colons and quotes within strings count for nothing', () => {

@@ -14,7 +14,7 @@ const DRAINED_BYTES_MAX = 16 * 1024 * 1024;
 const tooLarge = (): Problem => new Problem('payload_too_large', `at most ${String(BODY_BYTES_MAX)} bytes`);
 
 /** The whole body, or the problem of one that is too large, breaks off or finds no room. Never holds more than the limit. */
-export const readBody = (stream: IncomingMessage, room: BodyRoom): Promise<Buffer> =>
+export const readBody = (stream: IncomingMessage, room: BodyRoom, caller: string): Promise<Buffer> =>
   new Promise((resolve, reject) => {
     const declared = Number(stream.headers['content-length'] ?? 0);
     if (declared > DRAINED_BYTES_MAX) {
@@ -27,12 +27,12 @@ export const readBody = (stream: IncomingMessage, room: BodyRoom): Promise<Buffe
     let isRefused = false;
     const drop = (): void => {
       chunks = [];
-      room.settle(kept);
+      room.settle(kept, caller);
       kept = 0;
     };
     const keep = (chunk: Buffer): void => {
       try {
-        room.come(chunk.length);
+        room.come(chunk.length, caller);
       } catch (error) {
         isRefused = true;
         drop();

@@ -16,8 +16,8 @@ interface FieldInfo {
   readonly optional: boolean;
   /** The shape of the objects within, where there are any. */
   readonly within: (() => Shape) | null;
-  /** Whether it holds a list of them. */
-  readonly list: boolean;
+  /** How many of them it may hold where it is a list; null where it is one. */
+  readonly most: number | null;
 }
 
 const FIELDS = new WeakMap<object, Map<string, FieldInfo>>();
@@ -75,7 +75,7 @@ export const field = (
       },
     }),
     documented(schema, optional, description),
-    remember({ optional, within: null, list: false }),
+    remember({ optional, within: null, most: null }),
   ];
   return applyDecorators(...decorators);
 };
@@ -102,7 +102,7 @@ export const nested = (
     // Swagger calls functions of exactly this name, late enough for every class to be there.
     field(check, { type: () => (most === undefined ? within() : [within()]) } as ApiPropertyOptions, options),
     ValidateNested({ message: '' }),
-    remember({ optional: options.optional === true, within, list: most !== undefined }),
+    remember({ optional: options.optional === true, within, most: most ?? null }),
   );
 };
 

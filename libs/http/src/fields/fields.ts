@@ -46,7 +46,9 @@ export const matching =
 
 const textCheck = (least: number): Check =>
   matching(
-    (text) => text.length >= least && [...text].length <= TEXT_MAX && !CONTROL.test(text),
+    // A character is one or two units of a string: what is far too long is not taken apart to be counted.
+    (text) =>
+      text.length >= least && text.length <= 2 * TEXT_MAX && [...text].length <= TEXT_MAX && !CONTROL.test(text),
     'invalid_value',
     `${String(least)} to ${String(TEXT_MAX)} characters, no control characters`,
   );
@@ -161,14 +163,22 @@ export const IsTexts = ({
   return field(check, { type: 'array', items } as Parameters<typeof field>[1], options);
 };
 
-/** Amounts by name. */
-export const IsQuantities = (options?: FieldOptions): PropertyDecorator => {
-  const each = amountCheck(false);
+interface NamedValues {
+  readonly least: number;
+  readonly most: number;
+  /** What the values are, and what they are called together. */
+  readonly of: string;
+  readonly called: string;
+}
+
+/** An object of values by name, each as `each` has it. */
+const byName = (each: Check, due: NamedValues, options?: FieldOptions): PropertyDecorator => {
+  const { least, most, of, called } = due;
   const check: Check = (value) => {
-    if (!isObject(value)) return fault('invalid_type', 'an object of amounts by name is due here');
+    if (!isObject(value)) return fault('invalid_type', `an object of ${of} by name is due here`);
     const names = Object.keys(value);
-    if (names.length === 0) return fault('missing_field', 'at least one quantity');
-    if (names.length > QUANTITIES_MAX) return fault('too_many_keys', `at most ${String(QUANTITIES_MAX)} quantities`);
+    if (names.length < least) return fault('missing_field', `at least ${String(least)} of ${called}`);
+    if (names.length > most) return fault('too_many_keys', `at most ${String(most)} ${called}`);
     for (const name of names) {
       if (!KEY.test(name)) return fault('invalid_name', 'names are [a-z][a-z0-9_]{0,62}');
       const wrong = each(value[name]);
@@ -176,33 +186,17 @@ export const IsQuantities = (options?: FieldOptions): PropertyDecorator => {
     }
     return null;
   };
-  return field(
-    check,
-    { type: 'object', additionalProperties: { type: 'string' } } as Parameters<typeof field>[1],
-    options,
-  );
+  const schema = { type: 'object', additionalProperties: { type: 'string' } } as Parameters<typeof field>[1];
+  return field(check, schema, options);
 };
 
+/** Amounts by name, at least one. */
+export const IsQuantities = (options?: FieldOptions): PropertyDecorator =>
+  byName(amountCheck(false), { least: 1, most: QUANTITIES_MAX, of: 'amounts', called: 'quantities' }, options);
+
 /** Texts by name. */
-export const IsDimensions = (options?: FieldOptions): PropertyDecorator => {
-  const each = textCheck(1);
-  const check: Check = (value) => {
-    if (!isObject(value)) return fault('invalid_type', 'an object of texts by name is due here');
-    const names = Object.keys(value);
-    if (names.length > DIMENSIONS_MAX) return fault('too_many_keys', `at most ${String(DIMENSIONS_MAX)} dimensions`);
-    for (const name of names) {
-      if (!KEY.test(name)) return fault('invalid_name', 'names are [a-z][a-z0-9_]{0,62}');
-      const wrong = each(value[name]);
-      if (wrong !== null) return wrong;
-    }
-    return null;
-  };
-  return field(
-    check,
-    { type: 'object', additionalProperties: { type: 'string' } } as Parameters<typeof field>[1],
-    options,
-  );
-};
+export const IsDimensions = (options?: FieldOptions): PropertyDecorator =>
+  byName(textCheck(1), { least: 0, most: DIMENSIONS_MAX, of: 'texts', called: 'dimensions' }, options);
 
 /** JSON that a rule reads itself: an object. */
 export const IsJsonObject = (options?: FieldOptions): PropertyDecorator =>

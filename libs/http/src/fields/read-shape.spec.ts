@@ -85,6 +85,19 @@ test('lists have a shape, and an end', () => {
   ]);
 });
 
+test('of a list that is too long no more is looked at than shows that it is', () => {
+  const three = [{ amount: '1' }, { amount: '1' }, { amount: '1' }];
+  expect(outer({ name: 'n', list: [...three, { depth: 1 }, 1] })).toEqual(['/list too_many_items']);
+  expect(outer({ name: 'n', list: [{ amount: '1', depth: 1 }, ...three] })).toEqual(['/list/0/depth unknown_field']);
+});
+
+test('of a thousand findings and more, the first thousand of the document are listed', () => {
+  const names = Array.from({ length: 1_500 }, (_, i) => `k${String(i)}`);
+  const wrong = Object.fromEntries(names.map((name) => [name, 1]));
+  const due = names.slice(0, 999).map((name) => `/inner/${name} unknown_field`);
+  expect(outer({ name: 1, inner: { amount: '1', ...wrong } })).toEqual(['/name invalid_type', ...due]);
+});
+
 test('a shape has the fields of the shapes it extends', () => {
   expect(faults(() => readShape(Extended, { name: 'n', change: '-1.5' }))).toEqual([]);
   expect(faults(() => readShape(Extended, { name: 'n', change: '-0' }))).toEqual(['/change invalid_amount']);

@@ -1,12 +1,11 @@
+import { pointerPart } from '@drawdown/kernel';
 import { validateSync, type ValidationError } from 'class-validator';
 import type { ProblemCode } from '../problems/codes';
-import { type Finding, finding, findings, quoted } from '../problems/problem';
+import { type Finding, finding, findings, FINDINGS_MAX, quoted } from '../problems/problem';
 import { faultOf, fieldsOf, isObject, type Shape } from './field';
 
-const escaped = (name: string): string => name.slice(0, 64).replaceAll('~', '~0').replaceAll('/', '~1');
-
 /**
- * A parsed body as an instance of its shape, or the problem that lists everything wrong with it, in document order.
+ * A parsed body as an instance of its shape, or the problem that lists what is wrong with it, in document order.
  * Own keys are compared with the declared ones before anything is copied: `__proto__` is an unknown field like any other.
  */
 export const readShape = <T extends object>(shape: Shape<T>, json: unknown): T => {
@@ -15,8 +14,7 @@ export const readShape = <T extends object>(shape: Shape<T>, json: unknown): T =
   const instance = instanceOf(shape, json, '', found);
   collect(validateSync(instance, { forbidUnknownValues: false }), '', found);
   if (found.length === 0) return instance;
-  const place = placesOf(json);
-  throw findings(found.sort((a, b) => place(a.pointer) - place(b.pointer)));
+  throw findings(inDocumentOrder(json, found));
 };
 
 const instanceOf = <T extends object>(
@@ -29,25 +27,31 @@ const instanceOf = <T extends object>(
   const instance = new shape();
   for (const name of Object.keys(json)) {
     const info = fields.get(name);
-    const pointer = `${at}/${escaped(name)}`;
     if (info === undefined) {
-      found.push({ pointer, code: 'unknown_field', detail: `there is no field ${quoted(name)} here` });
+      if (found.length >= FINDINGS_MAX) continue;
+      const detail = `there is no field ${quoted(name)} here`;
+      found.push({ pointer: `${at}/${pointerPart(name)}`, code: 'unknown_field', detail });
       continue;
     }
+    const pointer = `${at}/${pointerPart(name)}`;
     const within = info.within?.();
     const value = json[name];
     Object.assign(instance, {
-      [name]: within === undefined ? value : inner(within, info.list, value, pointer, found),
+      [name]: within === undefined ? value : inner(within, info.most, value, pointer, found),
     });
   }
   return instance;
 };
 
-/** What a field with a shape of its own holds: one, a list of them, or something that the checks will refuse. */
-const inner = (shape: Shape, list: boolean, value: unknown, at: string, found: Finding[]): unknown => {
-  if (!list) return isObject(value) ? instanceOf(shape, value, at, found) : value;
+/**
+ * What a field with a shape of its own holds: one, a list of them, or something that the checks will refuse. Of a list
+ * that is too long no more is looked at than shows that it is.
+ */
+const inner = (shape: Shape, most: number | null, value: unknown, at: string, found: Finding[]): unknown => {
+  if (most === null) return isObject(value) ? instanceOf(shape, value, at, found) : value;
   if (!Array.isArray(value)) return value;
-  return value.map((item: unknown, i) => inner(shape, false, item, `${at}/${String(i)}`, found));
+  const looked: readonly unknown[] = value.length > most ? value.slice(0, most + 1) : value;
+  return looked.map((item, i) => inner(shape, null, item, `${at}/${String(i)}`, found));
 };
 
 const collect = (errors: readonly ValidationError[], at: string, found: Finding[]): void => {
@@ -61,18 +65,45 @@ const collect = (errors: readonly ValidationError[], at: string, found: Finding[
   }
 };
 
-/** Number of each pointer in the order of the document; what is missing in it comes after everything that is there. */
-const placesOf = (json: Record<string, unknown>): ((pointer: string) => number) => {
-  const places = new Map<string, number>();
-  const walk = (object: object, at: string): void => {
-    for (const [name, value] of Object.entries(object) as [string, unknown][]) {
-      const pointer = `${at}/${escaped(name)}`;
-      places.set(pointer, places.size);
-      if (typeof value === 'object' && value !== null) walk(value, pointer);
+interface Child {
+  readonly place: number;
+  readonly value: unknown;
+}
+
+/** Findings as their pointers lie in the document; what is missing in it comes after everything that is there. */
+const inDocumentOrder = (json: Record<string, unknown>, found: readonly Finding[]): Finding[] => {
+  const known = new Map<object, ReadonlyMap<string, Child>>();
+  const childOf = (value: unknown, name: string): Child | undefined => {
+    if (Array.isArray(value)) return { place: Number(name), value: (value as readonly unknown[])[Number(name)] };
+    if (!isObject(value)) return undefined;
+    let children = known.get(value);
+    if (children === undefined) {
+      const entries = Object.entries(value);
+      children = new Map(entries.map(([key, inside], place) => [pointerPart(key), { place, value: inside }]));
+      known.set(value, children);
     }
+    return children.get(name);
   };
-  walk(json, '');
-  return (pointer) => places.get(pointer) ?? places.size;
+  /** Places of the pointer's parts, from outside to inside; null where it points to nothing. */
+  const wayTo = (pointer: string): readonly number[] | null => {
+    const way: number[] = [];
+    let value: unknown = json;
+    for (const name of pointer.split('/').slice(1)) {
+      const child = childOf(value, name);
+      if (child === undefined) return null;
+      way.push(child.place);
+      value = child.value;
+    }
+    return way;
+  };
+  const placed = found.map((one) => ({ one, way: wayTo(one.pointer) }));
+  return placed.sort((a, b) => compareWays(a.way, b.way)).map(({ one }) => one);
+};
+
+const compareWays = (a: readonly number[] | null, b: readonly number[] | null): number => {
+  if (a === null || b === null) return Number(a === null) - Number(b === null);
+  const differs = a.findIndex((place, i) => place !== b[i]);
+  return differs === -1 ? a.length - b.length : (a[differs] ?? 0) - (b[differs] ?? -1);
 };
 
 const EMPTY = new WeakMap<Shape, boolean>();
@@ -100,4 +131,4 @@ export const readQuery = <T extends object>(shape: Shape<T>, query: Record<strin
 };
 
 const parameter = (code: ProblemCode, name: string, detail: string): Error =>
-  finding(code, `/${escaped(name)}`, detail);
+  finding(code, `/${pointerPart(name)}`, detail);

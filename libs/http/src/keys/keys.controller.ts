@@ -7,9 +7,9 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { keyOf, senderOf } from '../access/caller';
 import { IsCallerId, IsText, IsTexts } from '../fields/fields';
-import { LIMIT_DEFAULT } from '../fields/query-fields';
 import { PageQuery } from '../organizations/shapes';
-import { invalidCursor, notFound, Problem } from '../problems/problem';
+import { notFound, Problem } from '../problems/problem';
+import { endBefore, shortPage } from '../reads/short-lists';
 import { idempotencyOf } from '../server/idempotency';
 import { catalogueAnswer, catalogueAsOf, catalogueReached, repeatableAnswer } from '../server/sending';
 import { HttpSettings } from '../server/settings';
@@ -20,8 +20,6 @@ class CreateKeyBody {
   @IsCallerId({ optional: true, description: 'the only organization that the key sees; all where absent' })
   organization_id?: string | null;
 }
-
-const CURSOR = /^keys\.(.{1,128})$/;
 
 const keyDocument = ({ id, name, scopes, organizationId }: ApiKey): JsonObject => ({
   id,
@@ -71,21 +69,14 @@ export class KeysController {
   @Get()
   @ApiOperation({ summary: 'Keys that were not revoked, by id, without their secrets' })
   async list(@Req() request: FastifyRequest, @Query() { after, limit, cursor }: PageQuery) {
-    const last = cursor === undefined ? '' : CURSOR.exec(cursor)?.[1];
-    if (last === undefined) throw invalidCursor();
+    const last = endBefore('keys', cursor) ?? '';
     await catalogueReached(this.catalogue, after);
-    const size = Number(limit ?? LIMIT_DEFAULT);
     const rest = this.catalogue
       .apiKeys()
       .filter((key) => key.id > last && isVisible(key, keyOf(request)))
       .sort((a, b) => (a.id < b.id ? -1 : 1));
-    const page = rest.slice(0, size);
-    const end = page.at(-1);
-    return {
-      data: page.map(keyDocument),
-      next_cursor: end !== undefined && rest.length > size ? `keys.${end.id}` : null,
-      as_of: catalogueAsOf(this.catalogue, this.settings.now()),
-    };
+    const page = shortPage('keys', rest, limit, keyDocument, ({ id }) => id);
+    return { ...page, as_of: catalogueAsOf(this.catalogue, this.settings.now()) };
   }
 
   @Delete(':key')

@@ -1,5 +1,5 @@
 import type { Refusal } from '@drawdown/domain';
-import type { JsonObject } from '@drawdown/kernel';
+import { type JsonObject, SHOWN_MAX } from '@drawdown/kernel';
 import { type ProblemCode, PROBLEMS, statusOf } from './codes';
 
 /** One thing that is wrong, and where: a JSON Pointer into the body, or `/<name>` of a query parameter. */
@@ -62,6 +62,9 @@ export const finding = (code: ProblemCode, pointer: string, detail: string): Pro
 export const invalidCursor = (): Problem =>
   finding('invalid_cursor', '/cursor', 'no page of this list answered this cursor');
 
+/** Findings that are listed: nobody reads more, and a body of four megabytes can have hundreds of thousands. */
+export const FINDINGS_MAX = 1_000;
+
 /**
  * The problem of several findings. Those about form (400) come before those about meaning: as long as there is one of
  * the former, the latter are not looked at (bad-input order of checks).
@@ -71,7 +74,7 @@ export const findings = (all: readonly Finding[]): Problem => {
   const errors = formal.length > 0 ? formal : all;
   const [first] = errors;
   if (first === undefined) throw new Error('a problem without a finding');
-  return new Problem(first.code, first.detail, { errors });
+  return new Problem(first.code, first.detail, { errors: errors.slice(0, FINDINGS_MAX) });
 };
 
 /** What a refused command's caller is told. */
@@ -83,4 +86,4 @@ export const refusalProblem = (refusal: Refusal, headers: Readonly<Record<string
 };
 
 /** Input as it may appear in a message: at most 64 characters, control characters escaped. */
-export const quoted = (input: string): string => JSON.stringify(input.length > 64 ? input.slice(0, 64) : input);
+export const quoted = (input: string): string => JSON.stringify(input.slice(0, SHOWN_MAX));

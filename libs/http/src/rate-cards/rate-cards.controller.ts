@@ -12,18 +12,16 @@ import { CommandBus } from '@nestjs/cqrs';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { keyOf, senderOf } from '../access/caller';
-import { LIMIT_DEFAULT } from '../fields/query-fields';
 import { instantOf, optional } from '../fields/values';
 import { PageQuery, ReadQuery } from '../organizations/shapes';
-import { invalidCursor, notFound, Problem } from '../problems/problem';
+import { notFound, Problem } from '../problems/problem';
+import { endBefore, shortPage } from '../reads/short-lists';
 import { idempotencyOf } from '../server/idempotency';
 import { catalogueAsOf, catalogueReached, repeatableAnswer } from '../server/sending';
 import { HttpSettings } from '../server/settings';
 import { previewOf } from './preview';
 import { ratesOf } from './rates';
 import { ActivateBody, CreateRateCardBody, PreviewBody, VersionBody } from './shapes';
-
-const CURSOR = /^cards\.(.{1,128})$/;
 
 /** Whether a caller sees a card: shared ones, and private ones of the organization that its key is bound to. */
 const isVisible = (card: RateCard, key: ApiKey): boolean =>
@@ -53,21 +51,13 @@ export class RateCardsController {
   @Get()
   @ApiOperation({ summary: 'Rate cards, by key' })
   async list(@Req() request: FastifyRequest, @Query() { after, limit, cursor }: PageQuery) {
-    const last = cursor === undefined ? '' : CURSOR.exec(cursor)?.[1];
-    if (last === undefined) throw invalidCursor();
+    const last = endBefore('cards', cursor) ?? '';
     await catalogueReached(this.catalogue, after);
-    const size = Number(limit ?? LIMIT_DEFAULT);
     const rest = this.catalogue
       .rateCards()
       .filter((card) => card.key > last && isVisible(card, keyOf(request)))
       .sort((a, b) => (a.key < b.key ? -1 : 1));
-    const page = rest.slice(0, size);
-    const end = page.at(-1);
-    return {
-      data: page.map(rateCardView),
-      next_cursor: end !== undefined && rest.length > size ? `cards.${end.key}` : null,
-      as_of: this.asOf(),
-    };
+    return { ...shortPage('cards', rest, limit, rateCardView, ({ key }) => key), as_of: this.asOf() };
   }
 
   @Post()

@@ -1,6 +1,6 @@
 import { compilePrice, isCompiled, type SavedRate } from '@drawdown/domain';
 import type { JsonObject } from '@drawdown/kernel';
-import { type Finding, findings } from '../problems/problem';
+import { type Finding, findings, FINDINGS_MAX } from '../problems/problem';
 import type { RateBody } from './shapes';
 
 const savedRate = (body: RateBody): SavedRate => ({
@@ -21,7 +21,7 @@ export const ratesOf = (bodies: readonly RateBody[]): readonly SavedRate[] => {
   const found: Finding[] = [];
   bodies.forEach(({ price }, index) => {
     const compiled = compilePrice(price as JsonObject);
-    if (isCompiled(compiled)) return;
+    if (isCompiled(compiled) || found.length >= FINDINGS_MAX) return;
     for (const { pointer, code, detail } of compiled) {
       found.push({ pointer: `/rates/${String(index)}/price${pointer}`, code, detail });
     }

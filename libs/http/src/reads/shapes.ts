@@ -22,9 +22,8 @@ export class TransactionsQuery extends PageQuery {
   @IsOneOf(['desc', 'asc'], any) order?: string;
 }
 
-export class BreakdownQueryShape extends ReadQuery {
-  @IsOneOf(BREAKDOWN_KEYS) by!: string;
-  @IsOneOf(PERIODS, any) period?: string;
+/** Which usage a sum is of. */
+class UsageFilters extends ReadQuery {
   @IsInstant(any) from?: string;
   @IsInstant(any) to?: string;
   @IsText(any) wallet?: string;
@@ -35,17 +34,14 @@ export class BreakdownQueryShape extends ReadQuery {
   @IsText(any) model?: string;
 }
 
-export class SpendingQueryShape extends ReadQuery {
+export class BreakdownQueryShape extends UsageFilters {
+  @IsOneOf(BREAKDOWN_KEYS) by!: string;
+  @IsOneOf(PERIODS, any) period?: string;
+}
+
+export class SpendingQueryShape extends UsageFilters {
   @IsOneOf(['7d', '30d', '90d'], any) period?: string;
-  @IsInstant(any) from?: string;
-  @IsInstant(any) to?: string;
   @IsOneOf(['day', 'hour'], any) bucket?: string;
-  @IsText(any) wallet?: string;
-  @IsText(any) service_type?: string;
-  @IsText(any) workspace_id?: string;
-  @IsText(any) user_id?: string;
-  @IsText(any) resource_id?: string;
-  @IsText(any) model?: string;
 }
 
 export class BurndownQueryShape extends ReadQuery {

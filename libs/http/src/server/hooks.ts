@@ -1,3 +1,4 @@
+import { pointerPart } from '@drawdown/kernel';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Gate } from '../access/gate';
 import { type RouteRights, ROUTES } from '../access/routes';
@@ -132,12 +133,16 @@ const refuseUnrouted = async (request: FastifyRequest, routes: RouteList, gate: 
   throw notFound();
 };
 
+/** Whose part of the room a body takes while it comes: that of the organization, where its key is bound to one. */
+const sharerOf = ({ caller }: FastifyRequest): string =>
+  caller?.key?.organizationId ?? caller?.key?.id ?? caller?.person ?? '';
+
 const addParser = (server: FastifyInstance, room: BodyRoom): void => {
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', async (request: FastifyRequest, stream: FastifyRequest['raw']) => {
     const { rights } = request.routeOptions.config;
     const kind = rights === undefined || rights === 'public' ? undefined : rights.body;
-    const body = await readBody(stream, room);
+    const body = await readBody(stream, room, sharerOf(request));
     if (kind === undefined || (kind === 'optional' && body.length === 0)) return undefined;
     request.leaveRoom = room.take(body.length, isAwaited(request));
     request.rawBody = body;
@@ -153,7 +158,7 @@ const checkForm =
     if (rights.idempotency !== undefined) idempotencyKeyOf(request, rights.idempotency);
     const [unknown] = rights.query === true ? [] : Object.keys(request.query as object);
     if (unknown !== undefined) {
-      throw finding('unknown_parameter', `/${unknown.slice(0, 64)}`, `there is no parameter ${quoted(unknown)} here`);
+      throw finding('unknown_parameter', `/${pointerPart(unknown)}`, `there is no parameter ${quoted(unknown)} here`);
     }
     done();
   };

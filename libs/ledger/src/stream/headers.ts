@@ -49,6 +49,10 @@ export const readReplyAddress = (headers: Headers): ReplyAddress | null => {
   return place === null || shared === null ? null : { ...shared, place };
 };
 
+/** The headers of a record that is sent again when whoever waited for the first has gone. */
+export const withoutReplyAddress = (headers: Headers): Headers =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => name !== NAMES.replyTo));
+
 const SHARED = /^(\d{1,9}) (\S+) (\S+) (\S+)$/;
 
 const readShared = rememberingLast((text: string): Omit<ReplyAddress, 'place'> | null => {

@@ -197,6 +197,7 @@ const applyOwn = (organization: OrganizationDeltas, event: OwnEvent, { bookedAt,
     case 'CommandAnswered':
     case 'AccessRefused':
     case 'HoldRefused':
+    case 'CaptureRefused':
       return;
     default:
       unreachable(event);
