@@ -22,6 +22,8 @@ export interface EventStoreDbDouble {
   readonly faults: Faults;
   /** Nothing can be written from now on, or again. */
   diskFull(full: boolean): void;
+  /** From now on every write takes so long before anybody can read it. */
+  slowDisk(ms: number): void;
   /** Breaks all connections, as a server that ends does. What was answered is on disk. */
   stop(): Promise<void>;
 }
@@ -79,6 +81,7 @@ export const startDouble = async (folder: string, options: DoubleOptions = {}): 
     url: `esdb://127.0.0.1:${String(port)}${certificate === undefined ? '?tls=false' : ''}`,
     faults,
     diskFull: (full) => (log.diskFull = full),
+    slowDisk: (ms) => (log.writeMs = ms),
     stop: () => (stopping ??= stop()),
   };
 };
