@@ -1,5 +1,5 @@
 import { EventStoreDBClient } from '@eventstore/db-client';
-import { BadConnectionString, checkConnectionString } from './connection-string';
+import { BadConnectionString, checkConnectionString, distinct } from './connection-string';
 import { openEventStoreDb } from './event-store';
 import { checkEventStoreDb } from './start-check';
 
@@ -13,6 +13,18 @@ test.each([
 ])('%s is what the client takes it for', (text) => {
   checkConnectionString(text);
   EventStoreDBClient.connectionString(text);
+});
+
+test.each([
+  ['esdb://host', 'esdb://host?keepAliveTimeout=10007'],
+  [
+    'esdb://me:p%3F@host:2113/?tls=true&keep-alive_timeout=20000',
+    'esdb://me:p%3F@host:2113/?tls=true&keepAliveTimeout=20007',
+  ],
+  ['esdb://host?keepAliveTimeout=-1&tls=false', 'esdb://host?tls=false&keepAliveTimeout=2000000007'],
+])('%s is one of several connections as %s', (text, seventh) => {
+  expect(distinct(text, 7)).toBe(seventh);
+  EventStoreDBClient.connectionString(seventh);
 });
 
 test.each([

@@ -47,11 +47,25 @@ export const checkConnectionString = (text: string): void => {
   for (const name of FILES) checkFile(name, options.get(name));
 };
 
+const KEEP_ALIVE_TIMEOUT = { default: 10_000, never: 2_000_000_000 };
+
+/** The same server in the same way, in words that give grpc-js another connection than those with another number. */
+export const distinct = (text: string, number: number): string => {
+  const [address = '', query = ''] = text.trim().split('?');
+  const given = optionsOf(query).get('keepalivetimeout');
+  const timeout = given === '-1' ? KEEP_ALIVE_TIMEOUT.never : Number(given ?? KEEP_ALIVE_TIMEOUT.default);
+  const others = query.split('&').filter((pair) => pair !== '' && knownAs(pair.split('=')[0]) !== 'keepalivetimeout');
+  return `${address}?${[...others, `keepAliveTimeout=${String(timeout + number)}`].join('&')}`;
+};
+
+/** An option's name, as the client reads it. */
+const knownAs = (name: string | undefined): string => name?.trim().toLowerCase().replace(/[_-]/g, '') ?? '';
+
 const optionsOf = (query: string): ReadonlyMap<string, string> => {
   const pairs = query === '' ? [] : query.split('&').map((pair) => /^([^=]+)=([^?]+)$/.exec(pair) ?? []);
   const options = new Map<string, string>();
   for (const [, name, value] of pairs) {
-    const known = name?.trim().toLowerCase().replace(/[_-]/g, '') ?? '';
+    const known = knownAs(name);
     const form = OPTIONS[known];
     if (form === undefined || value === undefined) {
       throw new BadConnectionString(`has an option that is none; there are ${Object.keys(OPTIONS).join(', ')}`);

@@ -191,6 +191,18 @@ describe.each(ways)('following %s', (_, follow) => {
   });
 });
 
+test('more streams are followed than the server takes calls on a connection, and reads and appends go on', async () => {
+  const { url } = await double();
+  const store = openAt(url, { patience: { ...patience, appendMs: 20_000, readMs: 20_000, silenceMs: 15_000 } });
+  const streams = Array.from({ length: 120 }, (_, index) => `s-${String(index)}`);
+  const followed = streams.map((stream) => following(store, (of, signal) => of.follow(stream, 0, signal)));
+  await Promise.all(streams.map((stream) => store.append(stream, 0, [event()])));
+  await Promise.all(followed.map(({ until }) => until(1)));
+  expect(await store.head('s-0')).toBe(0);
+  await Promise.all(streams.map((stream) => store.append(stream, 1, [event()])));
+  await Promise.all(followed.map(({ until }) => until(2)));
+});
+
 test('a server that is not there stores nothing, and says so', async () => {
   const gone = await double();
   await gone.stop();

@@ -15,6 +15,9 @@ import { read } from './read-calls';
 /** The server takes messages of up to 17 MiB (ClusterVNodeStartup.cs, `MaxReceiveMessageSize`). */
 const MESSAGE_BYTES_MAX = 17 * 1024 * 1024;
 
+/** Calls that are open at a time on a connection: Kestrel's default, which the server leaves (KurrentDB issue 5682). */
+const CALLS_MAX = 100;
+
 export interface EventStoreDbDouble {
   readonly port: number;
   /** Connection string, without whatever a secured one asks for. */
@@ -46,6 +49,7 @@ export const startDouble = async (folder: string, options: DoubleOptions = {}): 
   const { certificate, users } = options;
   const server = new Server({
     ...{ 'grpc.max_receive_message_length': limit, 'grpc.max_send_message_length': limit },
+    'grpc.max_concurrent_streams': CALLS_MAX,
     interceptors: users === undefined ? [] : [guard(users, faults)],
   });
   const features = { version: options.version ?? '24.10.14' };
