@@ -156,7 +156,7 @@ const success = (answer: BatchAppendResp.Success | undefined): AppendSuccess => 
   };
 };
 
-/** One frame: an append is smaller than 1 MiB, a message may have 17. */
+/** One frame: an append is smaller than 1 MiB, a message may have nearly 16. */
 const request = (id: string, { name, expected, messages }: SentAppend): BatchAppendReq => {
   const options = new BatchAppendReq.Options()
     .setStreamIdentifier(new StreamIdentifier().setStreamName(Buffer.from(name)))

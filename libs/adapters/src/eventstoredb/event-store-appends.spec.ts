@@ -102,9 +102,12 @@ describe('an append', () => {
     expect(await store.append('s', 1, append)).toMatchObject({ revision: 1, repeated: false });
   });
 
-  test('that the server takes for too large will never be stored', async () => {
+  test.each([
+    ['all of it', 'too large'],
+    ['one of its events', 'event too large'],
+  ] as const)('that the server takes for too large, %s, will never be stored', async (_, refusal) => {
     const { server, store } = await open();
-    server.faults.nextAppends({ kind: 'refuse', refusal: 'too large' });
+    server.faults.nextAppends({ kind: 'refuse', refusal });
     await expect(store.append('s', 0, events(1))).rejects.toMatchObject({ code: 'append_too_large' });
   });
 

@@ -29,6 +29,7 @@ const WRONG_VERSION = `${PACKAGE}WrongExpectedVersion`;
 const REFUSALS: Readonly<Record<string, AppendFailure>> = {
   [WRONG_VERSION]: 'wrong version',
   [`${PACKAGE}MaximumAppendSizeExceeded`]: 'too large',
+  [`${PACKAGE}MaximumAppendEventSizeExceeded`]: 'too large', // since 24.10.4; the client does not know it
   [`${PACKAGE}StreamDeleted`]: 'never',
   [`${PACKAGE}AccessDenied`]: 'nothing stored',
 };
@@ -51,9 +52,10 @@ export const definite = (
     case 'nothing stored':
       return new StoreUnavailable(`${stream}: nothing was stored: ${DENIED}`, { cause });
     case 'too large':
-      return new AppendTooLarge(`${stream}: the server takes less than we send; raise its MaxAppendSize to 1 MiB`, {
-        cause,
-      });
+      return new AppendTooLarge(
+        `${stream}: the server takes less than we send; raise its MaxAppendSize and MaxAppendEventSize to 1 MiB`,
+        { cause },
+      );
     case 'never':
       return new Error(`${stream}: an append that can never be stored: the stream has been tombstoned`, { cause });
   }
