@@ -32,6 +32,8 @@ test.each([
   ['… whatever its spelling', 'esdb://me:secret@host?TLS=false', /a user and tls=false/],
   ['an authority that nobody would ask for', 'esdb://host?tls=false&tlsCAFile=/secret', /tlscafile and tls=false/],
   ['a certificate taken unseen', 'esdb://me:secret@host?tlsVerifyCert=false', /does nothing.*tlsCAFile/],
+  ['a node that may be behind', 'esdb+discover://me:secret@host?nodePreference=follower', /leader may be behind/],
+  ['… or any', 'esdb+discover://me:secret@host?node_preference=random', /leader may be behind/],
   ['a file that is not there', 'esdb://me:secret@host?tlsCAFile=/no/secret', /tlscafile that cannot be read/],
   ['a colon in the password, which ends it', 'esdb://me:secret:secret@host', /percent-encoded/],
   ['an @ in the password', 'esdb://me:se@cret@host', /percent-encode/],

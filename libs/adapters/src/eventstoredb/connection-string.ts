@@ -12,7 +12,7 @@ const FILES = ['tlscafile', 'usercertfile', 'userkeyfile'];
 const OPTIONS: Readonly<Record<string, RegExp>> = {
   ...{ tls: /^(true|false)$/, tlsverifycert: /^true$/, throwonappendfailure: /^true$/ },
   ...{ tlscafile: /./, usercertfile: /./, userkeyfile: /./, connectionname: /./ },
-  ...{ nodepreference: /^(leader|follower|random|read[_-]?only[_-]?replica)$/i },
+  ...{ nodepreference: /^leader$/i },
   ...{
     maxdiscoverattempts: /^\d+$/,
     discoveryinterval: /^\d+$/,
@@ -72,6 +72,9 @@ const optionsOf = (query: string): ReadonlyMap<string, string> => {
     }
     if (known === 'tlsverifycert' && value === 'false') {
       throw new BadConnectionString('has tlsVerifyCert=false, which does nothing: name the authority by tlsCAFile');
+    }
+    if (known === 'nodepreference' && !/^leader$/i.test(value.trim())) {
+      throw new BadConnectionString('has a nodePreference: all but the leader may be behind, so leave it out');
     }
     if (!form.test(value.trim()) || !isDecodable(value)) {
       throw new BadConnectionString(`has a value for ${known} that it cannot have`);

@@ -91,7 +91,8 @@ export class ReadClient {
   /** The stream's events after those before `from`. */
   subscribeToStream(stream: string, from: number): Source {
     const fromRevision = from === 0 ? START : BigInt(from - 1); // a subscription begins after its start
-    return this.open((client) => client.subscribeToStream(this.names.onServer(stream), { fromRevision }, AHEAD));
+    const name = this.names.onServer(stream);
+    return this.open((client) => client.subscribeToStream(name, { fromRevision, requiresLeader: true }, AHEAD));
   }
 
   subscribeToAll(after: number, prefixes: Prefixes, checkpoint: (position: number) => void): Source {
@@ -106,7 +107,7 @@ export class ReadClient {
         ? streamNameFilter({ regex: wanted, ...options })
         : streamNameFilter({ prefixes: wanted, ...options });
     const fromPosition = after < 0 ? START : serverPosition(after);
-    return this.open((client) => client.subscribeToAll({ fromPosition, filter }, AHEAD));
+    return this.open((client) => client.subscribeToAll({ fromPosition, filter, requiresLeader: true }, AHEAD));
   }
 
   /** To be told of every failure of a subscription; client objects that fail again and again are replaced. */
