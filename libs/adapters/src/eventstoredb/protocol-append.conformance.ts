@@ -6,6 +6,7 @@ import {
   STREAM_EXISTS,
 } from '@eventstore/db-client';
 import { bareEvent, bareEvents, collected } from './testing/bare-events';
+import { eventually } from './testing/eventually';
 
 type Events = ReturnType<typeof bareEvents>;
 
@@ -97,7 +98,9 @@ export const appendProtocol = (client: () => EventStoreDBClient, fresh: () => st
       await client().deleteStream(stream);
       await expect(append(stream, STREAM_EXISTS, bareEvents(1))).rejects.toMatchObject({ type: 'stream-deleted' });
       expect(await append(stream, NO_STREAM, bareEvents(1))).toMatchObject({ nextExpectedRevision: 3n });
-      expect((await collected(client().readStream(stream))).map(({ revision }) => revision)).toEqual([3n]);
+      // The server moves $tb in a write of its own, after the one that it answers (EventStore issue 1744).
+      const read = (): ReturnType<typeof collected> => collected(client().readStream(stream));
+      expect((await eventually(read)).map(({ revision }) => revision)).toEqual([3n]);
     });
 
     test('ends a name for ever where it is hard', async () => {
