@@ -1,6 +1,7 @@
 import { type Log, StoreUnavailable } from '@drawdown/ports';
-import { EventStoreDBClient } from '@eventstore/db-client';
+import type { EventStoreDBClient } from '@eventstore/db-client';
 import { type AppendSuccess, BatchStream, type SentAppend } from './batch-stream';
+import { closeChannel, newClient } from './client';
 import { AppendRefused } from './failures';
 
 /** Appends that are sent and not answered, of 1 MiB at most: what waits in memory for a server that hangs. */
@@ -18,7 +19,7 @@ class Generation {
   private stream: Promise<BatchStream> | undefined;
 
   constructor(url: string) {
-    this.client = EventStoreDBClient.connectionString(url);
+    this.client = newClient(url);
   }
 
   /** The call, opened where there is none; a call that is over is followed by a new one, perhaps to another node. */
@@ -48,17 +49,6 @@ class Generation {
     closeChannel(this.client);
   }
 }
-
-/**
- * The connection, which `dispose()` leaves open. Calls that are open live on, and fail with the next keep-alive, so they
- * are to be ended before.
- */
-export const closeChannel = (client: EventStoreDBClient): void => {
-  client['getChannel']().then(
-    (channel) => channel.close(),
-    () => undefined, // no server was found: there is nothing to close
-  );
-};
 
 const shared = new Map<string, AppendClient>();
 

@@ -8,7 +8,7 @@ import { StreamIdentifier, UUID } from '@eventstore/db-client/generated/shared_p
 import { Empty } from 'google-protobuf/google/protobuf/empty_pb';
 import { Timestamp } from 'google-protobuf/google/protobuf/timestamp_pb';
 import { metadataBytes, OCTET_STREAM } from './stored-events';
-import { AppendRefused, reason, refusal } from './failures';
+import { reason, refused } from './failures';
 
 /**
  * Sent as a point in time of our clock. Longer than the timer for an append, so that a clock that is behind by less
@@ -85,7 +85,7 @@ export class BatchStream {
   }
 
   /**
-   * Resolves when the server has stored it. Rejects with {@link AppendRefused} where the server says why not, with what
+   * Resolves when the server has stored it. Rejects with `AppendRefused` where the server says why not, with what
    * ended the call, or with {@link NoAnswer}: then it may be stored, or still will be.
    */
   append(append: SentAppend, timeoutMs: number): Promise<AppendSuccess> {
@@ -130,8 +130,8 @@ export class BatchStream {
     const waiting = this.unanswered.get(id);
     if (waiting === undefined) return; // it came too late
     this.unanswered.delete(id);
-    const refused = response.getError();
-    if (refused !== undefined) waiting.reject(new AppendRefused(refusal(refused), refused.getMessage()));
+    const error = response.getError();
+    if (error !== undefined) waiting.reject(refused(error));
     else waiting.resolve(success(response.getSuccess()));
   }
 }
@@ -156,7 +156,7 @@ const success = (answer: BatchAppendResp.Success | undefined): AppendSuccess => 
   };
 };
 
-/** One frame: an append is smaller than 1 MiB, a message may have 17. */
+/** One frame: an append is smaller than 1 MiB, a message may have nearly 16. */
 const request = (id: string, { name, expected, messages }: SentAppend): BatchAppendReq => {
   const options = new BatchAppendReq.Options()
     .setStreamIdentifier(new StreamIdentifier().setStreamName(Buffer.from(name)))

@@ -1,5 +1,5 @@
 import { EventStoreDBClient } from '@eventstore/db-client';
-import { BadConnectionString, checkConnectionString } from './connection-string';
+import { BadConnectionString, checkConnectionString, distinct } from './connection-string';
 import { openEventStoreDb } from './event-store';
 import { checkEventStoreDb } from './start-check';
 
@@ -16,10 +16,27 @@ test.each([
 });
 
 test.each([
+  ['esdb://host', 'esdb://host?keepAliveTimeout=10007'],
+  [
+    'esdb://me:p%3F@host:2113/?tls=true&keep-alive_timeout=20000',
+    'esdb://me:p%3F@host:2113/?tls=true&keepAliveTimeout=20007',
+  ],
+  // As the server's makers write it for one without TLS, where there is nothing to verify.
+  ['esdb://host?tls=false&tlsVerifyCert=false', 'esdb://host?tls=false&keepAliveTimeout=10007'],
+  ['esdb://host?keepAliveTimeout=-1&tls=false', 'esdb://host?tls=false&keepAliveTimeout=2000000007'],
+])('%s is one of several connections as %s', (text, seventh) => {
+  checkConnectionString(text);
+  expect(distinct(text, 7)).toBe(seventh);
+  EventStoreDBClient.connectionString(seventh);
+});
+
+test.each([
   ['a password that nobody would send', 'esdb://me:secret@host?tls=false', /a user and tls=false.*remove one/],
   ['… whatever its spelling', 'esdb://me:secret@host?TLS=false', /a user and tls=false/],
   ['an authority that nobody would ask for', 'esdb://host?tls=false&tlsCAFile=/secret', /tlscafile and tls=false/],
   ['a certificate taken unseen', 'esdb://me:secret@host?tlsVerifyCert=false', /does nothing.*tlsCAFile/],
+  ['a node that may be behind', 'esdb+discover://me:secret@host?nodePreference=follower', /leader may be behind/],
+  ['… or any', 'esdb+discover://me:secret@host?node_preference=random', /leader may be behind/],
   ['a file that is not there', 'esdb://me:secret@host?tlsCAFile=/no/secret', /tlscafile that cannot be read/],
   ['a colon in the password, which ends it', 'esdb://me:secret:secret@host', /percent-encoded/],
   ['an @ in the password', 'esdb://me:se@cret@host', /percent-encode/],

@@ -10,9 +10,9 @@ const FILES = ['tlscafile', 'usercertfile', 'userkeyfile'];
 
 /** The client's options (parseConnectionString.ts, 6.2.1) and what it takes for a value. */
 const OPTIONS: Readonly<Record<string, RegExp>> = {
-  ...{ tls: /^(true|false)$/, tlsverifycert: /^true$/, throwonappendfailure: /^true$/ },
+  ...{ tls: /^(true|false)$/, tlsverifycert: /^(true|false)$/, throwonappendfailure: /^true$/ },
   ...{ tlscafile: /./, usercertfile: /./, userkeyfile: /./, connectionname: /./ },
-  ...{ nodepreference: /^(leader|follower|random|read[_-]?only[_-]?replica)$/i },
+  ...{ nodepreference: /^leader$/i },
   ...{
     maxdiscoverattempts: /^\d+$/,
     discoveryinterval: /^\d+$/,
@@ -44,20 +44,40 @@ export const checkConnectionString = (text: string): void => {
   }
   const options = optionsOf(query);
   if (options.get('tls') === 'false') checkPlain(login, options);
+  else if (options.get('tlsverifycert') === 'false') {
+    throw new BadConnectionString('has tlsVerifyCert=false, which does nothing: name the authority by tlsCAFile');
+  }
   for (const name of FILES) checkFile(name, options.get(name));
 };
+
+const KEEP_ALIVE_TIMEOUT = { default: 10_000, never: 2_000_000_000 };
+
+/** What the client need not be told: it warns of the one, with all of the connection string, and gets the other anew. */
+const LEFT_OUT = ['tlsverifycert', 'keepalivetimeout'];
+
+/** The same server in the same way, in words that give grpc-js another connection than those with another number. */
+export const distinct = (text: string, number: number): string => {
+  const [address = '', query = ''] = text.trim().split('?');
+  const given = optionsOf(query).get('keepalivetimeout');
+  const timeout = given === '-1' ? KEEP_ALIVE_TIMEOUT.never : Number(given ?? KEEP_ALIVE_TIMEOUT.default);
+  const others = query.split('&').filter((pair) => pair !== '' && !LEFT_OUT.includes(knownAs(pair.split('=')[0])));
+  return `${address}?${[...others, `keepAliveTimeout=${String(timeout + number)}`].join('&')}`;
+};
+
+/** An option's name, as the client reads it. */
+const knownAs = (name: string | undefined): string => name?.trim().toLowerCase().replace(/[_-]/g, '') ?? '';
 
 const optionsOf = (query: string): ReadonlyMap<string, string> => {
   const pairs = query === '' ? [] : query.split('&').map((pair) => /^([^=]+)=([^?]+)$/.exec(pair) ?? []);
   const options = new Map<string, string>();
   for (const [, name, value] of pairs) {
-    const known = name?.trim().toLowerCase().replace(/[_-]/g, '') ?? '';
+    const known = knownAs(name);
     const form = OPTIONS[known];
     if (form === undefined || value === undefined) {
       throw new BadConnectionString(`has an option that is none; there are ${Object.keys(OPTIONS).join(', ')}`);
     }
-    if (known === 'tlsverifycert' && value === 'false') {
-      throw new BadConnectionString('has tlsVerifyCert=false, which does nothing: name the authority by tlsCAFile');
+    if (known === 'nodepreference' && !/^leader$/i.test(value.trim())) {
+      throw new BadConnectionString('has a nodePreference: all but the leader may be behind, so leave it out');
     }
     if (!form.test(value.trim()) || !isDecodable(value)) {
       throw new BadConnectionString(`has a value for ${known} that it cannot have`);

@@ -102,9 +102,12 @@ describe('an append', () => {
     expect(await store.append('s', 1, append)).toMatchObject({ revision: 1, repeated: false });
   });
 
-  test('that the server takes for too large will never be stored', async () => {
+  test.each([
+    ['all of it', 'too large'],
+    ['one of its events', 'event too large'],
+  ] as const)('that the server takes for too large, %s, will never be stored', async (_, refusal) => {
     const { server, store } = await open();
-    server.faults.nextAppends({ kind: 'refuse', refusal: 'too large' });
+    server.faults.nextAppends({ kind: 'refuse', refusal });
     await expect(store.append('s', 0, events(1))).rejects.toMatchObject({ code: 'append_too_large' });
   });
 
@@ -114,8 +117,22 @@ describe('an append', () => {
     expect(await store.append('s', 0, events(2))).toMatchObject({ revision: 1, repeated: true });
   });
 
-  test('that is refused as a wrong version for no reason conflicts, with the true head', async () => {
+  test('that loses a race conflicts once the winner can be read, though it is refused before that is stored', async () => {
     const { server, store } = await open();
+    const other = openAt(server.url, { patience: PATIENT });
+    await store.append('s', 0, events(1));
+    await other.head('s'); // so that it sends without asking before
+    server.slowDisk(300);
+    const winner = events(2);
+    const won = store.append('s', 1, winner);
+    await eventually(() => (server.faults.appends === 2 ? Promise.resolve() : Promise.reject(new Error('not yet'))));
+    await expect(other.append('s', 1, events(1))).rejects.toMatchObject({ code: 'stream_conflict', head: 2 });
+    expect(ids(await other.read('s', 1, 10))).toEqual(ids(winner));
+    expect(await won).toMatchObject({ revision: 2, repeated: false });
+  });
+
+  test('that is refused as a wrong version for no reason conflicts, with the true head', async () => {
+    const { server, store } = await open({ ...PATIENT, shownMs: 200 });
     await store.append('s', 0, events(2));
     server.faults.nextAppends({ kind: 'refuse', refusal: 'wrong version', current: 7 });
     await expect(store.append('s', 2, events(2))).rejects.toMatchObject({ code: 'stream_conflict', head: 1 });

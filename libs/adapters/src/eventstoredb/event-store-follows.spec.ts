@@ -191,6 +191,18 @@ describe.each(ways)('following %s', (_, follow) => {
   });
 });
 
+test('more streams are followed than the server takes calls on a connection, and reads and appends go on', async () => {
+  const { url } = await double();
+  const store = openAt(url, { patience: { ...patience, appendMs: 20_000, readMs: 20_000, silenceMs: 15_000 } });
+  const streams = Array.from({ length: 120 }, (_, index) => `s-${String(index)}`);
+  const followed = streams.map((stream) => following(store, (of, signal) => of.follow(stream, 0, signal)));
+  await Promise.all(streams.map((stream) => store.append(stream, 0, [event()])));
+  await Promise.all(followed.map(({ until }) => until(1)));
+  expect(await store.head('s-0')).toBe(0);
+  await Promise.all(streams.map((stream) => store.append(stream, 1, [event()])));
+  await Promise.all(followed.map(({ until }) => until(2)));
+});
+
 test('a server that is not there stores nothing, and says so', async () => {
   const gone = await double();
   await gone.stop();
@@ -199,11 +211,22 @@ test('a server that is not there stores nothing, and says so', async () => {
   await expect(store.read('s', 0, 1)).rejects.toMatchObject({ code: 'store_unavailable' });
 });
 
-test('a read goes to the leader', async () => {
+type Read = [string, (store: EventStore) => Promise<readonly StoredEvent[]>];
+test.each<Read>([
+  ['a read', (store) => store.read('s', 0, 10)],
+  ['a read of all streams', (store) => store.readAll(-1, 10, ['s'])],
+  ...ways.map(([name, follow]): Read => {
+    const firstPage = async (store: EventStore): Promise<readonly StoredEvent[]> => {
+      for await (const page of follow(store, new AbortController().signal)) return page;
+      return [];
+    };
+    return [`who follows ${name}`, firstPage];
+  }),
+])('%s goes to the leader', async (_, read) => {
   const [follower, leader] = [await double(), await double()];
   await openAt(leader.url).append('s', 0, [event(), event()]);
   follower.faults.readsNotLeader = { host: '127.0.0.1', port: leader.port };
-  expect(await openAt(follower.url).head('s')).toBe(1);
+  expect(await read(openAt(follower.url))).toHaveLength(2);
 });
 
 test('events that metadata hides are missed loudly, in a read as well as by a follower', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   type Appended,
   AppendUnknown,
@@ -44,6 +45,9 @@ export const openEventStoreDb = (url: string, options: EventStoreDbOptions = {})
 
 /** How often the age of what was heard is reported, in the time after which a silence is looked into. */
 const AGES_PER_SILENCE = 3;
+
+/** First pause between two looks at what is being stored; each is twice the one before. */
+const SHOWN_PAUSE_MS = 2;
 
 interface UnderWay {
   readonly ids: readonly string[];
@@ -118,6 +122,7 @@ class EventStoreDb implements EventStore {
     const failure = error instanceof AppendRefused ? error.failure : 'unknown';
     if (failure === 'wrong version') {
       try {
+        await this.shown(stream, error instanceof AppendRefused ? error.current : -1);
         return await this.decideByReading(stream, expected, ids);
       } catch (cause) {
         if (cause instanceof StreamConflict) throw cause;
@@ -142,6 +147,20 @@ class EventStoreDb implements EventStore {
       return { revision: last.revision, position: last.position, repeated: true };
     }
     throw new StreamConflict(stream, expected, await this.learnHead(stream));
+  }
+
+  /**
+   * Waits until the stream can be read up to a revision. The server refuses an append for one that it has only begun to
+   * write, and reads show that one once it is stored: whoever decided again before would only be refused again. Where it
+   * never comes (its write failed, or the refusal was wrong), what there is decides.
+   */
+  private async shown(stream: string, revision: number): Promise<void> {
+    const until = performance.now() + this.patience.shownMs;
+    for (let wait = SHOWN_PAUSE_MS; (await this.learnHead(stream)) < revision; wait *= 2) {
+      const left = until - performance.now();
+      if (left <= 0) return;
+      await pause(Math.min(wait, left));
+    }
   }
 
   private async learnHead(stream: string): Promise<number> {

@@ -1,4 +1,5 @@
 import { AppendTooLarge, StoreUnavailable } from '@drawdown/ports';
+import { WrongExpectedVersion } from '@eventstore/db-client/generated/shared_pb';
 import type { Status } from '@eventstore/db-client/generated/status_pb';
 import { convertToCommandError, ErrorType, isCommandError } from '@eventstore/db-client';
 
@@ -16,22 +17,30 @@ export class AppendRefused extends Error {
   constructor(
     readonly failure: AppendFailure,
     message: string,
+    /** Revision of the stream's last event, as the server says; −1 where there is none, and where it says nothing. */
+    readonly current = -1,
   ) {
     super(message);
   }
 }
 
 const PACKAGE = 'event_store.client.';
+const WRONG_VERSION = `${PACKAGE}WrongExpectedVersion`;
 const REFUSALS: Readonly<Record<string, AppendFailure>> = {
-  [`${PACKAGE}WrongExpectedVersion`]: 'wrong version',
+  [WRONG_VERSION]: 'wrong version',
   [`${PACKAGE}MaximumAppendSizeExceeded`]: 'too large',
+  [`${PACKAGE}MaximumAppendEventSizeExceeded`]: 'too large', // since 24.10.4; the client does not know it
   [`${PACKAGE}StreamDeleted`]: 'never',
   [`${PACKAGE}AccessDenied`]: 'nothing stored',
 };
 
 /** Errors of BatchAppend carry their kind as a message of its own (Streams.BatchAppend.cs); `Timeout` and others say nothing. */
-export const refusal = (answer: Status): AppendFailure =>
-  REFUSALS[answer.getDetails()?.getTypeName() ?? ''] ?? 'unknown';
+export const refused = (answer: Status): AppendRefused => {
+  const name = answer.getDetails()?.getTypeName() ?? '';
+  const wrong = answer.getDetails()?.unpack((bytes) => WrongExpectedVersion.deserializeBinary(bytes), WRONG_VERSION);
+  const current = wrong?.hasCurrentStreamRevision() ? Number(wrong.getCurrentStreamRevision()) : -1;
+  return new AppendRefused(REFUSALS[name] ?? 'unknown', answer.getMessage(), current);
+};
 
 /** The error of the port for a failure that says what became of the append. */
 export const definite = (
@@ -43,9 +52,10 @@ export const definite = (
     case 'nothing stored':
       return new StoreUnavailable(`${stream}: nothing was stored: ${DENIED}`, { cause });
     case 'too large':
-      return new AppendTooLarge(`${stream}: the server takes less than we send; raise its MaxAppendSize to 1 MiB`, {
-        cause,
-      });
+      return new AppendTooLarge(
+        `${stream}: the server takes less than we send; raise its MaxAppendSize and MaxAppendEventSize to 1 MiB`,
+        { cause },
+      );
     case 'never':
       return new Error(`${stream}: an append that can never be stored: the stream has been tombstoned`, { cause });
   }

@@ -1,8 +1,16 @@
 import { type Log, PAGE_BYTES, type StoredEvent, StoreUnavailable } from '@drawdown/ports';
-import { BACKWARDS, END, EventStoreDBClient, type RecordedEvent, START, streamNameFilter } from '@eventstore/db-client';
-import { closeChannel } from './append-client';
+import {
+  BACKWARDS,
+  END,
+  type EventStoreDBClient,
+  type RecordedEvent,
+  START,
+  streamNameFilter,
+} from '@eventstore/db-client';
+import { closeChannel, newClient } from './client';
 import { isNotFound, isTransient, unavailable } from './failures';
 import { bytesOf, Incoming, type Source } from './incoming';
+import { Lines } from './lines';
 import type { Patience } from './patience';
 import { serverPosition, storedEvent, type StreamNames } from './stored-events';
 import { Waker } from './waker';
@@ -13,15 +21,17 @@ const SEARCH_WINDOW = 1_000;
 /** Events that the client object holds ahead of the reader, twice. With its default of 16, pages were that small, and reads slower. */
 const AHEAD = { highWaterMark: 64 };
 
-/** Failures in a row, other than of the connection, after which the client object is replaced. */
+/** Failures in a row, other than of the connection, after which the client objects are replaced. */
 const FAILURES_MAX = 3;
 
 /** Which streams: undefined is all but the server's own. */
 export type Prefixes = readonly string[] | undefined;
 
-/** Reads and subscriptions, on a client object of their own, so that no trouble of theirs rejects an append. */
+/** Reads and subscriptions, on client objects of their own, so that no trouble of theirs rejects an append. */
 export class ReadClient {
+  /** For reads, which end: that of subscriptions may have no room. */
   private client: EventStoreDBClient | undefined;
+  private readonly lines: Lines;
   private failures = 0;
   private closed = false;
 
@@ -30,7 +40,9 @@ export class ReadClient {
     private readonly names: StreamNames,
     private readonly log: Log,
     private readonly patience: Patience,
-  ) {}
+  ) {
+    this.lines = new Lines(url);
+  }
 
   /** A page of the stream's events from a revision on. Rejects where one is missing. */
   async read(stream: string, from: number, limit: number): Promise<readonly StoredEvent[]> {
@@ -79,7 +91,8 @@ export class ReadClient {
   /** The stream's events after those before `from`. */
   subscribeToStream(stream: string, from: number): Source {
     const fromRevision = from === 0 ? START : BigInt(from - 1); // a subscription begins after its start
-    return this.use().subscribeToStream(this.names.onServer(stream), { fromRevision }, AHEAD);
+    const name = this.names.onServer(stream);
+    return this.open((client) => client.subscribeToStream(name, { fromRevision, requiresLeader: true }, AHEAD));
   }
 
   subscribeToAll(after: number, prefixes: Prefixes, checkpoint: (position: number) => void): Source {
@@ -93,18 +106,17 @@ export class ReadClient {
       typeof wanted === 'string'
         ? streamNameFilter({ regex: wanted, ...options })
         : streamNameFilter({ prefixes: wanted, ...options });
-    return this.use().subscribeToAll({ fromPosition: after < 0 ? START : serverPosition(after), filter }, AHEAD);
+    const fromPosition = after < 0 ? START : serverPosition(after);
+    return this.open((client) => client.subscribeToAll({ fromPosition, filter, requiresLeader: true }, AHEAD));
   }
 
-  /** To be told of every failure of a subscription; a client object that fails again and again is replaced. */
+  /** To be told of every failure of a subscription; client objects that fail again and again are replaced. */
   failed(error: unknown): void {
     this.failures += 1;
-    if (isTransient(error) || this.failures < FAILURES_MAX || this.client === undefined) return;
+    if (isTransient(error) || this.failures < FAILURES_MAX) return;
     this.log.warn({ error: String(error) }, 'reads fail again and again; the client is replaced');
-    const old = this.client;
-    this.client = undefined;
     this.failures = 0;
-    closeChannel(old); // what is read over it fails, and is read again
+    this.closeChannels(); // what is read over them fails, and is read again
   }
 
   succeeded(): void {
@@ -113,12 +125,27 @@ export class ReadClient {
 
   close(): void {
     this.closed = true;
+    this.closeChannels();
+  }
+
+  private closeChannels(): void {
     if (this.client !== undefined) closeChannel(this.client);
+    this.client = undefined;
+    this.lines.close();
   }
 
   private use(): EventStoreDBClient {
+    this.checkOpen();
+    return (this.client ??= newClient(this.url));
+  }
+
+  private open(subscribe: (client: EventStoreDBClient) => Source): Source {
+    this.checkOpen();
+    return this.lines.open(subscribe);
+  }
+
+  private checkOpen(): void {
     if (this.closed) throw new StoreUnavailable('the event store is closed');
-    return (this.client ??= EventStoreDBClient.connectionString(this.url));
   }
 
   /** Prefixes, or a regex. System streams never match: no name of ours begins with $. */

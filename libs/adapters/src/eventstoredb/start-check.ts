@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type Log, type NewEvent, NO_LOG, StoreUnavailable } from '@drawdown/ports';
-import { BACKWARDS, END, EventStoreDBClient, type StreamMetadata } from '@eventstore/db-client';
-import { closeChannel } from './append-client';
+import { BACKWARDS, END, type EventStoreDBClient, type StreamMetadata } from '@eventstore/db-client';
 import { BatchStream, sentAppend } from './batch-stream';
+import { closeChannel, newClient } from './client';
 import { checkConnectionString } from './connection-string';
 import { isNotFound, isRefused, reason } from './failures';
 import { StreamNames } from './stored-events';
@@ -56,7 +56,7 @@ export class EventStoreDbUnfit extends Error {
  */
 export const checkEventStoreDb = async (url: string, check: EventStoreDbCheck): Promise<void> => {
   checkConnectionString(url);
-  const client = EventStoreDBClient.connectionString(url);
+  const client = newClient(url);
   const names = new StreamNames(check.prefix ?? '');
   try {
     const found = await Promise.all([

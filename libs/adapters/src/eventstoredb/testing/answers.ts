@@ -20,7 +20,8 @@ import type { Expected } from './expected-revision';
 export const APPEND_SIZE_MAX = 1024 * 1024;
 
 /** Why an append is refused, before or without touching the log. */
-export type Refusal = 'wrong version' | 'stream deleted' | 'access denied' | 'timeout' | 'too large' | 'not ready';
+export type Refusal =
+  'wrong version' | 'stream deleted' | 'access denied' | 'timeout' | 'too large' | 'event too large' | 'not ready';
 
 /** uint64 `current` of a stream that has none is absent on the protocol. */
 export interface RefusalFacts {
@@ -68,6 +69,13 @@ export const inBand = (refusal: Refusal, facts: RefusalFacts): Status => {
     case 'too large': {
       const details = new MaximumAppendSizeExceeded().setMaxappendsize(APPEND_SIZE_MAX);
       return rpcStatus(status.INVALID_ARGUMENT, 'MaximumAppendSizeExceeded', details);
+    }
+    case 'event too large': {
+      // Status.cs, `MaximumAppendEventSizeExceeded`, since 24.10.4: the client has no such message, and none is read.
+      const details = new Any();
+      details.pack(new Uint8Array(0), 'event_store.client.MaximumAppendEventSizeExceeded');
+      const answer = new Status().setCode(Number(status.INVALID_ARGUMENT)).setDetails(details);
+      return answer.setMessage('MaximumAppendEventSizeExceeded');
     }
     case 'not ready': {
       // `ClientMessage.NotHandled`: the details are an empty message, which the client does not recognise.
@@ -135,6 +143,10 @@ export const asFailure = (refusal: Refusal, { stream, expected, current }: Refus
       return failure(status.INVALID_ARGUMENT, 'Maximum Append Size Exceeded', {
         exception: 'maximum-append-size-exceeded',
         'maximum-append-size': String(APPEND_SIZE_MAX),
+      });
+    case 'event too large':
+      return failure(status.INVALID_ARGUMENT, 'Maximum Append Event Size Exceeded', {
+        exception: 'maximum-append-event-size-exceeded',
       });
     case 'not ready':
       return failure(status.UNAVAILABLE, 'Server Is Not Ready');

@@ -12,8 +12,11 @@ import { Faults } from './faults';
 import { type Features, gossip, supportedMethods } from './other-calls';
 import { read } from './read-calls';
 
-/** The server takes messages of up to 17 MiB (ClusterVNodeStartup.cs, `MaxReceiveMessageSize`). */
-const MESSAGE_BYTES_MAX = 17 * 1024 * 1024;
+/** ClusterVNodeStartup.cs, `MaxReceiveMessageSize`: a record (TFConsts.cs, `EffectiveMaxLogRecordSize`); the call fails. */
+const MESSAGE_BYTES_MAX = 16 * 1024 * 1024 - 10_000;
+
+/** Calls that are open at a time on a connection: Kestrel's default, which the server leaves (KurrentDB issue 5682). */
+const CALLS_MAX = 100;
 
 export interface EventStoreDbDouble {
   readonly port: number;
@@ -22,6 +25,8 @@ export interface EventStoreDbDouble {
   readonly faults: Faults;
   /** Nothing can be written from now on, or again. */
   diskFull(full: boolean): void;
+  /** From now on every write takes so long before anybody can read it. */
+  slowDisk(ms: number): void;
   /** Breaks all connections, as a server that ends does. What was answered is on disk. */
   stop(): Promise<void>;
 }
@@ -40,10 +45,11 @@ export const startDouble = async (folder: string, options: DoubleOptions = {}): 
   await mkdir(folder, { recursive: true });
   const log = await EventLog.open(folder);
   const faults = new Faults();
-  const limit = MESSAGE_BYTES_MAX;
   const { certificate, users } = options;
   const server = new Server({
-    ...{ 'grpc.max_receive_message_length': limit, 'grpc.max_send_message_length': limit },
+    'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
+    'grpc.max_send_message_length': -1,
+    'grpc.max_concurrent_streams': CALLS_MAX,
     interceptors: users === undefined ? [] : [guard(users, faults)],
   });
   const features = { version: options.version ?? '24.10.14' };
@@ -79,6 +85,7 @@ export const startDouble = async (folder: string, options: DoubleOptions = {}): 
     url: `esdb://127.0.0.1:${String(port)}${certificate === undefined ? '?tls=false' : ''}`,
     faults,
     diskFull: (full) => (log.diskFull = full),
+    slowDisk: (ms) => (log.writeMs = ms),
     stop: () => (stopping ??= stop()),
   };
 };

@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises';
 import { type Decision, decide, type Expected } from './expected-revision';
 import type { LoggedEvent, ProposedEvent } from './logged-event';
 import { LogFile, type PlacedRecord, placed, recordBytes } from './log-file';
@@ -28,8 +28,12 @@ export class EventLog {
   private waiting: Waiting[] = [];
   private flushing: Promise<void> | undefined;
   private readonly sleepers = new Set<() => void>();
+  /** Ids of events that are being written, by stream: nobody can read them yet. */
+  private readonly staged = new Map<string, readonly string[]>();
   /** Set by a fault: nothing can be written. */
   diskFull = false;
+  /** Set by a fault: so long every write takes. */
+  writeMs = 0;
 
   private constructor(private readonly file: LogFile) {}
 
@@ -92,9 +96,38 @@ export class EventLog {
 
   private enqueue(request: Omit<Waiting, 'answer'>): Promise<Written> {
     return new Promise((answer) => {
+      const refused = this.refusedAtOnce(request);
+      if (refused !== undefined) return answer(refused);
       this.waiting.push({ ...request, answer });
       this.flushing ??= this.flush();
     });
+  }
+
+  /**
+   * StorageWriterService.cs, `Handle(WritePrepares)`: CheckCommit knows what was written a moment ago (`PreCommit`), and a
+   * wrong version is answered by `ActOnCommitCheckFailure`, before that is flushed, replicated and in the index that reads
+   * use. All else waits here; an identical append is dropped there (`IdempotentNotReady`), for which there is a fault.
+   */
+  private refusedAtOnce({ stream, expected, events }: Omit<Waiting, 'answer'>): Written | undefined {
+    if (!this.staged.has(stream)) return undefined;
+    const decision = this.decision(stream, expected, events);
+    return decision.outcome === 'wrong version' ? decision : undefined;
+  }
+
+  private decision(stream: string, expected: Expected, events: readonly ProposedEvent[]): Decision {
+    const [stored, staged] = [this.stream(stream), this.staged.get(stream) ?? []];
+    const state = {
+      current: stored.length + staged.length - 1,
+      tombstoned: this.isTombstoned(stream),
+      softDeleted: isSoftDeleted(this.metadataOfStream(stream)),
+      idAt: (revision: number) => stored[revision]?.id ?? staged[revision - stored.length],
+      recent: (id: string) => this.recent.revision(stream, id),
+    };
+    return decide(
+      state,
+      expected,
+      events.map(({ id }) => id),
+    );
   }
 
   private async flush(): Promise<void> {
@@ -117,7 +150,9 @@ export class EventLog {
       return record;
     };
     for (const waiting of this.waiting) {
-      if (touched.has(waiting.stream)) later.push(waiting);
+      const refused = this.refusedAtOnce(waiting);
+      if (refused !== undefined) waiting.answer(refused);
+      else if (touched.has(waiting.stream)) later.push(waiting);
       else {
         touched.add(waiting.stream);
         taken.push({ waiting, answer: this.take(waiting, put) });
@@ -125,11 +160,14 @@ export class EventLog {
     }
     this.waiting = later;
     try {
+      if (group.length > 0 && this.writeMs > 0) await pause(this.writeMs);
       if (group.length > 0) await this.file.write(group.map(({ bytes }) => bytes));
     } catch (error) {
       process.stderr.write(`the log cannot be written: ${String(error)}\n`);
       for (const { waiting } of taken) waiting.answer({ outcome: 'failed' });
       return;
+    } finally {
+      this.staged.clear();
     }
     for (const { record } of group) this.apply(record);
     for (const { answer } of taken) answer();
@@ -143,15 +181,7 @@ export class EventLog {
   ): () => void {
     const current = this.stream(stream).length - 1;
     const softDeleted = isSoftDeleted(this.metadataOfStream(stream));
-    const state = {
-      current,
-      tombstoned: this.isTombstoned(stream),
-      softDeleted,
-      idAt: (revision: number) => this.stream(stream)[revision]?.id,
-      recent: (id: string) => this.recent.revision(stream, id),
-    };
-    const ids = events.map(({ id }) => id);
-    const decision = decide(state, expected, ids);
+    const decision = this.decision(stream, expected, events);
     if (decision.outcome === 'repeated') {
       const { last } = decision;
       return () => answer({ outcome: 'repeated', revision: last, position: this.stream(stream)[last]?.position });
@@ -161,6 +191,12 @@ export class EventLog {
     // IndexWriter, "SoftUndeleteStream": an append to a soft-deleted stream moves $tb to its first event.
     if (softDeleted && events.length > 0) {
       put(`$$${stream}`, this.stream(`$$${stream}`).length, [undeleted(current + 1)]);
+    }
+    if (events.length > 0 && !tombstone) {
+      this.staged.set(
+        stream,
+        events.map(({ id }) => id),
+      );
     }
     if (events.length > 0 || tombstone) {
       const { at } = put(stream, current + 1, events, tombstone);

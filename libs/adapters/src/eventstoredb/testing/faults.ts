@@ -44,7 +44,7 @@ export class Faults {
   readsFail: status | undefined;
   /** GetSupportedMethods fails with this status. */
   featuresFail: status | undefined;
-  /** Reads fail as on a follower that is asked for its leader (RpcExceptions.cs, `TryHandleNotHandled`). */
+  /** Reads, of subscriptions, too, fail as on a follower that is asked for its leader (RpcExceptions.cs, `TryHandleNotHandled`). */
   readsNotLeader: { readonly host: string; readonly port: number } | undefined;
   /** Calls that came with a user and a password. */
   credentialsHeard = 0;
