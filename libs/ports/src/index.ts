@@ -31,6 +31,7 @@ export {
   type Consumption,
   type Offsets,
   type PartitionBounds,
+  type Place,
   RECORD_BYTES_MAX,
   type RecordBatch,
   recordBytes,

@@ -48,7 +48,17 @@ export interface Consumer {
   revoked?(partition: number): Promise<void>;
 }
 
+/** How far a consumer is in a partition. */
+export interface Place {
+  readonly topic: string;
+  readonly partition: number;
+  /** The offset of the first record that is not consumed, or at which the next one will be found. */
+  readonly next: number;
+}
+
 export interface Consumption {
+  /** How far it is, in each topic, in the partitions that are its own at the moment and that it has begun to consume. */
+  places(): readonly Place[];
   /** Stops fetching, waits for the batches in hand and for `revoked` of all partitions, leaves the group. */
   stop(): Promise<void>;
 }

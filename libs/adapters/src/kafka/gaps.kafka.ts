@@ -148,6 +148,20 @@ describe('records of other producers', () => {
     expect(got).toEqual(['0', 'b', 'b2', 'd', 'd2', 'end']);
   });
 
+  test('the end of a transaction is no record that waits: a consumer is past it, and has no lag', async () => {
+    const topic = await topicWith(1);
+    await transact(topic, 'a', true);
+    const got: string[] = [];
+    const consumption = await stream.consume([topic], newName('group'), {
+      handle: async ({ records }) => void got.push(...records.map(({ value }) => String(value))),
+    });
+    const { end } = (await stream.boundsOf(topic))[0] ?? {};
+    expect(end).toBe(4); // three records and the marker
+    await until('it is past the marker', () => consumption.places()[0]?.next === end);
+    expect(got).toEqual(['0', 'a', 'a2']);
+    await consumption.stop();
+  });
+
   test('compressed records, headers that are there twice, and records without key are read', async () => {
     const topic = await topicWith(0);
     const producer = kafka().producer({ createPartitioner: Partitioners.DefaultPartitioner });

@@ -7,6 +7,7 @@ import {
   type Metrics,
   type Offsets,
   type PartitionBounds,
+  type Place,
   StreamGap,
 } from '@drawdown/ports';
 import { GrowingPause } from './growing-pause';
@@ -38,6 +39,8 @@ export class OwnedPartition {
   /** It belongs to somebody else already, who is given what is in hand here. */
   private lost = false;
   private readonly inHand = new Set<Promise<void>>();
+  /** How far it is, by topic. */
+  private readonly next = new Map<string, () => number>();
   private readonly again = new GrowingPause(AGAIN_FIRST_MS, AGAIN_LONGEST_MS);
   private readonly ended: Promise<void>;
 
@@ -52,6 +55,10 @@ export class OwnedPartition {
 
   get busy(): boolean {
     return this.inHand.size > 0;
+  }
+
+  get places(): readonly Place[] {
+    return [...this.next].map(([topic, next]) => ({ topic, partition: this.number, next: next() }));
   }
 
   /** Gives it up after the batches in hand. */
@@ -109,13 +116,16 @@ export class OwnedPartition {
 
   private async consumeTopic(topic: string, start: number, signal: AbortSignal): Promise<void> {
     const reader = this.group.reader(topic, this.number);
+    let next = start;
+    this.next.set(topic, () => reader.waitsFrom ?? next);
     try {
-      for (let next = start; !signal.aborted;) {
+      while (!signal.aborted) {
         const records = await reader.next(next, signal).catch((error: unknown) => this.overGap(error));
         if (typeof records === 'number') next = records;
         else if (await this.handled(topic, records, signal)) next = (records.at(-1)?.offset ?? next) + 1;
       }
     } finally {
+      this.next.delete(topic);
       reader.close();
     }
   }
