@@ -16,6 +16,7 @@ export {
   StreamConflict,
 } from './event-store';
 export { inProcessStream } from './in-process-stream';
+export { LevelSince } from './level-since';
 export { Log, NO_LOG } from './log';
 export { Metrics, NO_METRICS } from './metrics';
 export { PAGE_BYTES, PageSize } from './page-size';
