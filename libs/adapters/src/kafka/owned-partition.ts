@@ -111,7 +111,9 @@ export class OwnedPartition {
     const start = said ?? (await this.group.consumedOf(topic, this.number)) ?? bounds.oldest;
     if (start > bounds.end) throw new StreamGap(topic, this.number, start, bounds);
     if (start >= bounds.oldest) return start;
-    return this.skip(new StreamGap(topic, this.number, start, bounds));
+    // A consumer may keep nothing of what it last consumed, and say less than the group knows.
+    const consumed = await this.group.consumedOf(topic, this.number);
+    return this.skip(new StreamGap(topic, this.number, start, bounds), Math.max(start, consumed ?? start));
   }
 
   private async consumeTopic(topic: string, start: number, signal: AbortSignal): Promise<void> {
@@ -137,10 +139,17 @@ export class OwnedPartition {
     throw error;
   }
 
-  private skip(gap: StreamGap): number {
-    this.group.metrics.count('consumer_gaps_total', { topic: gap.topic });
-    this.say(gap, 'records were deleted before they were consumed');
-    return gap.bounds.oldest;
+  private skip(gap: StreamGap, consumed = gap.from): number {
+    const { topic, bounds } = gap;
+    const lost = bounds.oldest - consumed;
+    if (lost > 0) {
+      this.group.metrics.count('records_lost_total', { topic }, lost);
+      this.say(gap, 'records were deleted before they were consumed');
+    } else {
+      const fields = { topic, partition: this.number, from: gap.from, consumed, ...bounds };
+      this.group.log.info(fields, 'records that the group has consumed are deleted; it begins after them');
+    }
+    return bounds.oldest;
   }
 
   /** True once they are; false where it ends before. */
