@@ -1,5 +1,5 @@
 import { unknownLabelValues, unknownMetrics } from '../testing/expressions';
-import { textOf } from '../testing/product';
+import { filesBelow, processMetrics, reportedMetrics, textOf } from '../testing/product';
 import { documentOf } from '../testing/yaml';
 
 interface Source {
@@ -16,11 +16,22 @@ interface Panel {
 
 const file = 'deploy/grafana/dashboards/drawdown.json';
 const { panels } = JSON.parse(textOf(file)) as { panels: Panel[] };
+/** A histogram is asked for by one of its series. */
+const withoutSeries = (name: string): string => name.replace(/_(bucket|sum|count)$/, '');
 const charts = panels.filter(({ type }) => type !== 'row');
 
 test('a panel asks only for metrics and label values that the code has', () => {
   const expressions = charts.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
   expect([unknownMetrics(expressions), unknownLabelValues(expressions)]).toEqual([[], []]);
+});
+
+test('every metric that a process reports is in a panel, an alert, or where an operator reads of it', () => {
+  const places = [file, 'deploy/prometheus/rules.yml', 'deploy/README.md', ...filesBelow('deploy/runbooks')];
+  const named = new Set(
+    places.flatMap((place) => textOf(place).match(/\b(drawdown_|process_)[a-z_]+/g) ?? []).map(withoutSeries),
+  );
+  const reported = [...[...reportedMetrics().keys()].map((name) => `drawdown_${name}`), ...processMetrics()];
+  expect(reported.filter((name) => !named.has(name))).toEqual([]);
 });
 
 test('every stage has its row, and every panel a query', () => {

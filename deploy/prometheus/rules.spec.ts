@@ -1,5 +1,5 @@
 import { unknownLabelValues, unknownMetrics } from '../testing/expressions';
-import { filesBelow, PROCESSES, textOf } from '../testing/product';
+import { filesBelow, PROCESSES, sourceText, textOf } from '../testing/product';
 import { runIfInstalled } from '../testing/program';
 import { documentOf } from '../testing/yaml';
 
@@ -50,6 +50,23 @@ test('every alert has a page that says what it means, how to look and what to do
 
 test('a page asks only for metrics that a process reports', () => {
   expect(unknownMetrics(names.map((name) => textOf(`deploy/runbooks/${name}.md`)))).toEqual([]);
+});
+
+test('a page quotes only lines of the log that the code writes, and routes that the API has', () => {
+  const pages = names.map((name) => textOf(`deploy/runbooks/${name}.md`)).join('\n');
+  const code = sourceText();
+  const lines = [...pages.matchAll(/`([a-z]+(?:[,;:]? [a-z]+){2,})`/g)].map(([, line]) => line ?? '');
+  expect(lines.length).toBeGreaterThan(10);
+  expect(lines.filter((line) => !code.includes(line))).toEqual([]);
+  const { paths } = JSON.parse(textOf('schemas/openapi.json')) as { paths: Record<string, object> };
+  const known = new Set(
+    Object.entries(paths).flatMap(([route, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${route.replaceAll(/\{\w+\}/g, '<id>')}`),
+    ),
+  );
+  const routes = [...pages.matchAll(/`([A-Z]+ \/v1[^`?]*)/g)].map(([, route]) => route ?? '');
+  expect(routes.length).toBeGreaterThan(2);
+  expect(routes.filter((route) => !known.has(route))).toEqual([]);
 });
 
 test('every alert is tested to fire, and to be silent', () => {

@@ -60,12 +60,16 @@ const sources = (): readonly string[] =>
 /** Everything that is in force, as one text. */
 export const sourceText = (): string => sources().map(textOf).join('\n');
 
-/** What the code reports, with the port's call that reports it: calls of `Metrics` with a name, wherever they are. */
+/**
+ * What the code reports, with the port's call that reports it: calls of `Metrics` with a name, wherever they are. What is
+ * counted is called `…_total`; other methods of that name count by a label's value.
+ */
 export const reportedMetrics = (): ReadonlyMap<string, string> =>
   new Map(
     sources()
       .flatMap((file) => [...textOf(file).matchAll(/\b(count|observe|gauge)\(\s*'([a-z][a-z_]+)'/g)])
-      .map(([, call, name]) => [name ?? '', call ?? '']),
+      .map(([, call, name]) => [name ?? '', call ?? ''] as const)
+      .filter(([name, call]) => call !== 'count' || name.endsWith('_total')),
   );
 
 /** Metrics of the process itself, which no call of the port reports. */

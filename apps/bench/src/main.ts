@@ -13,7 +13,9 @@ const ROWS: readonly Row[] = [memory, domainCore, walletSize, served, cluster];
 
 const main = async (): Promise<void> => {
   const program = new Command('bench')
-    .description('Measures Drawdown as ratios in one run; see deploy/README.md for what the rows mean.')
+    .description(
+      'Measures Drawdown as ratios in one run, with what they are ratios of. Exit code 2: a gate is missed; 3: refused, the machine was too uneven.',
+    )
     .option('--rows <keys>', `only these rows (${ROWS.map((row) => row.key).join(', ')})`)
     .option('--quick', 'fewer rounds: to see that it works, not to quote', false)
     .option('--json', 'one JSON object instead of the table', false)

@@ -147,10 +147,14 @@ test('FLT-25: a store that takes no appends is tried once a second at most, and 
   // Between two attempts to store it has only read, and complains of nothing.
   await until('it says why', BACK_MAX_MS, async () => (await readyz(worker)).includes('access denied'));
   expect(await worker.metric('drawdown_append_total{outcome="failed"}')).toBeGreaterThan(0);
+  const waiting = (what: string): Promise<number> => worker.metric(`drawdown_worker_lag_${what}`);
+  await until('what waits is told', BACK_MAX_MS, async () => (await waiting('records')) >= USAGES);
+  await until('and since when', BACK_MAX_MS, async () => (await waiting('seconds')) > 0);
   expect(await ledgerWith(ids)).toEqual(ids.map(() => 0));
   await goesOn(refused);
   await until('the usage is decided', BACK_MAX_MS, async () => (await ledgerWith(ids)).every((count) => count > 0));
   expect(await ledgerWith(ids)).toEqual(ids.map(() => 1));
+  await until('nothing waits', BACK_MAX_MS, async () => (await waiting('records')) + (await waiting('seconds')) === 0);
 }, 180_000);
 
 test('FLT-25: with its credentials revoked everybody says that the store is down, and nobody asks without a pause', async () => {

@@ -23,6 +23,8 @@ test('what a thread counts arrives summed, gauges with their last value, every o
   metrics.count('commits_total', { projector: 'a' }, 3);
   metrics.gauge('lag', 7, { projector: 'a' });
   metrics.gauge('lag', 0, { projector: 'a' });
+  metrics.gauge('lag', 3, { projector: 'b' });
+  metrics.gauge('lag', null, { projector: 'b' });
   metrics.observe('batch', 5);
   metrics.observe('batch', 6);
   metrics.close();
@@ -32,6 +34,7 @@ test('what a thread counts arrives summed, gauges with their last value, every o
     ['count', 'commits_total', { projector: 'a' }, 4],
     ['count', 'commits_total', { projector: 'b' }, 2],
     ['gauge', 'lag', 0, { projector: 'a' }],
+    ['gauge', 'lag', null, { projector: 'b' }],
     ['observe', 'batch', 5, {}],
     ['observe', 'batch', 6, {}],
   ]);

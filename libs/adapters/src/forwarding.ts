@@ -5,7 +5,9 @@ import type { Log, Metrics } from '@drawdown/ports';
 const SEND_EVERY_MS = 200;
 
 type Labels = Readonly<Record<string, string>>;
-type Sample = readonly [kind: keyof Metrics, name: string, value: number, labels: Labels];
+type Sample =
+  | readonly [kind: 'count' | 'observe', name: string, value: number, labels: Labels]
+  | readonly [kind: 'gauge', name: string, value: number | null, labels: Labels];
 
 export type Forwarded =
   | { readonly samples: readonly Sample[] }
@@ -30,7 +32,7 @@ export class ForwardedMetrics implements Metrics {
     this.observations.push(['observe', name, value, labels]);
   }
 
-  gauge(name: string, value: number, labels: Labels = {}): void {
+  gauge(name: string, value: number | null, labels: Labels = {}): void {
     this.counts.set(keyOf('gauge', name, labels), ['gauge', name, value, labels]);
   }
 
@@ -72,8 +74,10 @@ export const takeForwarded = (forwarded: Forwarded, metrics: Metrics, log: Log):
     log[forwarded.level](forwarded.fields, forwarded.message);
     return;
   }
-  for (const [kind, name, value, labels] of forwarded.samples) {
+  for (const sample of forwarded.samples) {
+    const [kind, name, value, labels] = sample;
     if (kind === 'count') metrics.count(name, labels, value);
-    else metrics[kind](name, value, labels);
+    else if (kind === 'observe') metrics.observe(name, value, labels);
+    else metrics.gauge(name, value, labels);
   }
 };

@@ -1,4 +1,4 @@
-import type { Log, Metrics } from '@drawdown/ports';
+import { LevelSince, type Log, type Metrics } from '@drawdown/ports';
 
 /** How often lag is measured: EventStoreDB tells a stream's head with the whole of its last event, up to 900 KB. */
 const EVERY_MS = 5_000;
@@ -12,20 +12,9 @@ export interface Lag {
   readonly head: number;
 }
 
-/** What a projector is waited for to reach, and when the log ended there. */
-interface Mark {
-  readonly head: number;
-  readonly at: number;
-}
-
-/**
- * Reports lag in events, and in seconds since the log ended where the rows do now, as far as that was looked at: under a
- * steady load rows are never level with the log, and yet not ever further behind. One interval too much at most, but for
- * the first report after rows stood still.
- */
+/** Reports lag in events, and in seconds since the log ended where the rows do now ({@link LevelSince}). */
 export class LagGauge {
-  private readonly levelAt = new Map<string, number>();
-  private readonly marks = new Map<string, Mark>();
+  private readonly level = new Map<string, LevelSince>();
   private timer: NodeJS.Timeout | undefined;
   private measuring = false;
 
@@ -62,20 +51,11 @@ export class LagGauge {
     const now = performance.now();
     for (const { projector, shard, revision, head } of lags) {
       const labels = { projector, shard: String(shard) };
-      const behindMs = this.behindMs(`${projector} ${labels.shard}`, revision, { head, at: now });
+      const key = `${projector} ${labels.shard}`;
+      const level = this.level.get(key) ?? new LevelSince();
+      this.level.set(key, level);
       this.metrics.gauge('projection_lag_events', Math.max(0, head - revision), labels);
-      this.metrics.gauge('projection_lag_seconds', behindMs / 1000, labels);
+      this.metrics.gauge('projection_lag_seconds', level.behindMs(revision, head, now) / 1000, labels);
     }
-  }
-
-  private behindMs(key: string, revision: number, now: Mark): number {
-    const mark = this.marks.get(key);
-    if (mark === undefined || revision >= mark.head) {
-      if (mark !== undefined) this.levelAt.set(key, mark.at);
-      this.marks.set(key, now);
-    }
-    const levelAt = revision >= now.head ? now.at : (this.levelAt.get(key) ?? now.at);
-    this.levelAt.set(key, levelAt);
-    return now.at - levelAt;
   }
 }

@@ -46,7 +46,7 @@ const started = async (on = database, ...projectors: Some): Promise<ProjectorRun
       const answers = runner.report().serving.find(({ projector }) => projector === 'sums');
       if (answers !== undefined) beganWith ??= answers.revisions;
     },
-    metrics: { ...NO_METRICS, gauge: (name, value) => (gauges[name] = value) },
+    metrics: { ...NO_METRICS, gauge: (name, value) => (gauges[name] = value ?? 0) },
   });
   runners.push(runner);
   await runner.start();

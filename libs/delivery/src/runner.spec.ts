@@ -22,7 +22,7 @@ let runners: ProjectorRunner<Counted>[];
 const metrics: Metrics = {
   count: (name, _, by = 1) => (counted[name] = (counted[name] ?? 0) + by),
   observe: () => undefined,
-  gauge: (name, value) => (counted[name] = value),
+  gauge: (name, value) => (counted[name] = value ?? 0),
 };
 
 beforeAll(async () => {

@@ -2,7 +2,7 @@
 import type { Partition } from './in-process-partition';
 import type { Log } from './log';
 import { shareOut } from './share-out';
-import { checkWithin, type Consumer, type Consumption } from './stream';
+import { checkWithin, type Consumer, type Consumption, type Place } from './stream';
 
 /** Pause before what was rejected is tried again; doubled each time, up to the longest. */
 const AGAIN_FIRST_MS = 50;
@@ -27,7 +27,10 @@ export class Group {
     const id = String((this.joined += 1)).padStart(9, '0');
     this.members.set(id, consumer);
     this.share();
-    return { stop: () => this.leave(id, consumer) };
+    return {
+      places: () => this.seats.flatMap((seat) => seat.placesOf(consumer)),
+      stop: () => this.leave(id, consumer),
+    };
   }
 
   wake(): void {
@@ -99,6 +102,11 @@ class Seat {
   /** Resolves when the consumer, whose it shall be no more, has let go. */
   async leftBy(consumer: Consumer): Promise<void> {
     while (this.holder === consumer || this.at === consumer) await this.step;
+  }
+
+  placesOf(consumer: Consumer): readonly Place[] {
+    if (this.working() !== consumer) return [];
+    return this.cursors.map(({ partition: { topic }, next }) => ({ topic, partition: this.number, next }));
   }
 
   private working(): Consumer | undefined {

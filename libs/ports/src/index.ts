@@ -16,6 +16,7 @@ export {
   StreamConflict,
 } from './event-store';
 export { inProcessStream } from './in-process-stream';
+export { LevelSince } from './level-since';
 export { Log, NO_LOG } from './log';
 export { Metrics, NO_METRICS } from './metrics';
 export { PAGE_BYTES, PageSize } from './page-size';
@@ -31,6 +32,7 @@ export {
   type Consumption,
   type Offsets,
   type PartitionBounds,
+  type Place,
   RECORD_BYTES_MAX,
   type RecordBatch,
   recordBytes,

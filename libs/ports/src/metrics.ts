@@ -5,7 +5,8 @@
 export interface Metrics {
   count(name: string, labels?: Readonly<Record<string, string>>, by?: number): void;
   observe(name: string, value: number, labels?: Readonly<Record<string, string>>): void;
-  gauge(name: string, value: number, labels?: Readonly<Record<string, string>>): void;
+  /** Null where what it was of is no longer here: the series goes, lest its last value is taken for the present one. */
+  gauge(name: string, value: number | null, labels?: Readonly<Record<string, string>>): void;
 }
 export const Metrics = Symbol('Metrics');
 

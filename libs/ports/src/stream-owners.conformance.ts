@@ -123,6 +123,28 @@ export const ownership = (stream: () => Stream): void => {
   );
 
   test(
+    'the place of a consumer is its first record that is not consumed, and it has one only in what it owns',
+    async () => {
+      const [topic, quiet] = [await newTopic(stream(), 1), await newTopic(stream(), 1)];
+      await stream().send(topic, 0, records('a', 3));
+      let finish = (): void => undefined;
+      const finished = new Promise<void>((resolve) => (finish = resolve));
+      const seen = collector(() => finished);
+      const consumption = await stream().consume([topic, quiet], groupOf(topic), seen);
+      const next = (of: string): number | undefined => consumption.places().find((place) => place.topic === of)?.next;
+      await until('it has records in hand, and waits in the other', () => seen.active.has(0) && next(quiet) === 0);
+      await stream().send(topic, 0, records('b', 2));
+      expect(consumption.places()).toContainEqual({ topic, partition: 0, next: 0 });
+      finish();
+      await until('it has consumed all', () => next(topic) === 5);
+      expect([seen.count(), next(quiet)]).toEqual([5, 0]);
+      await consumption.stop();
+      expect(consumption.places()).toEqual([]);
+    },
+    WAIT_MS,
+  );
+
+  test(
     'a start past the end is none: the topic was made anew, and to consume it would skip what comes now',
     async () => {
       const topic = await newTopic(stream(), 1);

@@ -48,7 +48,17 @@ export interface Consumer {
   revoked?(partition: number): Promise<void>;
 }
 
+/** How far a consumer is in a partition. */
+export interface Place {
+  readonly topic: string;
+  readonly partition: number;
+  /** The offset of the first record that is not consumed, or at which the next one will be found. */
+  readonly next: number;
+}
+
 export interface Consumption {
+  /** How far it is, in each topic, in the partitions that are its own at the moment and that it has begun to consume. */
+  places(): readonly Place[];
   /** Stops fetching, waits for the batches in hand and for `revoked` of all partitions, leaves the group. */
   stop(): Promise<void>;
 }
@@ -77,7 +87,7 @@ export interface Stream {
    * was thought dead: what they write needs a fence of its own.
    *
    * A new group begins with the oldest record that is kept, a known one goes on after what it has consumed. Records
-   * deleted before they were consumed are skipped, and logged as an error. A start past the end says that the topic was
+   * deleted before they were consumed, as far as group and consumer know, are skipped, and logged as an error. A start past the end says that the topic was
    * made anew: that is logged as an error, and the partition is not consumed as long as it is so.
    */
   consume(topics: readonly string[], group: string, consumer: Consumer): Promise<Consumption>;

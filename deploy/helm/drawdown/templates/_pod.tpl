@@ -60,7 +60,7 @@ spec:
         readOnlyRootFilesystem: true
         capabilities:
           drop: [ALL]
-      # It listens only once it is opened: a first start makes tables and topics.
+      # It listens before it waits for its servers; what comes before that is slow where a node has no processor to spare.
       startupProbe:
         httpGet: { path: /livez, port: http }
         periodSeconds: 2

@@ -1,4 +1,4 @@
-import { type Log, NO_LOG, type Stream, StreamGap } from '@drawdown/ports';
+import { type Log, NO_LOG, NO_METRICS, type RecordBatch, type Stream, StreamGap } from '@drawdown/ports';
 import { type Admin, CompressionTypes, Kafka, logLevel, Partitioners } from 'kafkajs';
 import { openKafkaStream } from './kafka-stream';
 import { SASL_USER } from './testing/broker-properties';
@@ -8,11 +8,14 @@ import { sharedBroker } from './testing/shared-broker';
 let stream: Stream;
 let admin: Admin;
 const errors: string[] = [];
+let lost = 0;
 const log: Log = { ...NO_LOG, error: (fields, message) => void errors.push(`${message}: ${String(fields['error'])}`) };
 const kafka = () => new Kafka({ brokers: [sharedBroker()], clientId: 'others', logLevel: logLevel.NOTHING });
 
 beforeAll(async () => {
-  stream = openKafkaStream({ brokers: [sharedBroker()], clientId: 'gaps', log });
+  const count = (name: string, _?: object, by = 1): void => void (lost += name === 'records_lost_total' ? by : 0);
+  const metrics = { ...NO_METRICS, count };
+  stream = openKafkaStream({ brokers: [sharedBroker()], clientId: 'gaps', log, metrics });
   admin = kafka().admin();
   await admin.connect();
 });
@@ -20,7 +23,10 @@ afterAll(async () => {
   await stream.close();
   await admin.disconnect();
 });
-beforeEach(() => void errors.splice(0));
+beforeEach(() => {
+  errors.splice(0);
+  lost = 0;
+});
 
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, n) => String(n));
 const topicWith = async (count: number): Promise<string> => {
@@ -91,7 +97,7 @@ describe('FLT-37: records that are gone before they were read', () => {
     expect(await first(topic, 3)).toBe('3');
   });
 
-  test('a group goes on with the oldest, and says so as an error', async () => {
+  test('a group goes on with the oldest, counts what it has lost, and says so as an error', async () => {
     const topic = await topicWith(10);
     await forget(topic, 6);
     const got: string[] = [];
@@ -103,6 +109,23 @@ describe('FLT-37: records that are gone before they were read', () => {
     await consumption.stop();
     expect(got).toEqual(['6', '7', '8', '9']);
     expect(errors).toEqual([expect.stringMatching(/deleted before they were consumed.*offset 2 is not there/)]);
+    expect(lost).toBe(4);
+  });
+
+  test('what the group has consumed is not lost, though its consumer kept nothing of it', async () => {
+    const [topic, group] = [await topicWith(8), newName('group')];
+    const got: string[] = [];
+    const handle = async ({ records }: RecordBatch): Promise<void> =>
+      void got.push(...records.map(({ value }) => String(value)));
+    const before = await stream.consume([topic], group, { handle });
+    await until('all have arrived', () => got.length === 8);
+    await before.stop();
+    await forget(topic, 8);
+    await stream.send(topic, 0, [record('8')]);
+    const after = await stream.consume([topic], group, { handle, assigned: async () => ({ [topic]: 2 }) });
+    await until('the next one has arrived', () => got.length === 9);
+    await after.stop();
+    expect([got.at(-1), errors, lost]).toEqual(['8', [], 0]);
   });
 
   test('a group does not consume a topic that ends before the recorded offset: all of it would be taken for old', async () => {
@@ -146,6 +169,20 @@ describe('records of other producers', () => {
       if (got.includes('end')) break;
     }
     expect(got).toEqual(['0', 'b', 'b2', 'd', 'd2', 'end']);
+  });
+
+  test('the end of a transaction is no record that waits: a consumer is past it, and has no lag', async () => {
+    const topic = await topicWith(1);
+    await transact(topic, 'a', true);
+    const got: string[] = [];
+    const consumption = await stream.consume([topic], newName('group'), {
+      handle: async ({ records }) => void got.push(...records.map(({ value }) => String(value))),
+    });
+    const { end } = (await stream.boundsOf(topic))[0] ?? {};
+    expect(end).toBe(4); // three records and the marker
+    await until('it is past the marker', () => consumption.places()[0]?.next === end);
+    expect(got).toEqual(['0', 'a', 'a2']);
+    await consumption.stop();
   });
 
   test('compressed records, headers that are there twice, and records without key are read', async () => {

@@ -1,5 +1,5 @@
 /** A consumer in a group: its membership, the partitions that it owns, and what it has consumed. */
-import { type Consumer, type Consumption, NO_LOG, NO_METRICS, type PartitionBounds } from '@drawdown/ports';
+import { type Consumer, type Consumption, NO_LOG, NO_METRICS, type PartitionBounds, type Place } from '@drawdown/ports';
 import type { KafkaDesk } from './kafka-desk';
 import type { KafkaOptions } from './kafka-client';
 import { Membership } from './membership';
@@ -52,6 +52,10 @@ export class KafkaConsumption implements Consumption {
       reader: parts.reader,
       consumed: (topic, partition, next) => this.commits.add({ topic, partition, next }),
     };
+  }
+
+  places(): readonly Place[] {
+    return [...this.owned.values()].flatMap(({ places }) => places);
   }
 
   stop(): Promise<void> {

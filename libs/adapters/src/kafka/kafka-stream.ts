@@ -83,7 +83,7 @@ class KafkaStream implements Stream {
       await consumption.stop();
       this.consumptions.delete(consumption);
     };
-    return { stop };
+    return { places: () => consumption.places(), stop };
   }
 
   async *follow(topic: string, partition: number, from: number, signal: AbortSignal): AsyncGenerator<RecordBatch> {

@@ -7,6 +7,7 @@ import {
   type Metrics,
   type Offsets,
   type PartitionBounds,
+  type Place,
   StreamGap,
 } from '@drawdown/ports';
 import { GrowingPause } from './growing-pause';
@@ -38,6 +39,8 @@ export class OwnedPartition {
   /** It belongs to somebody else already, who is given what is in hand here. */
   private lost = false;
   private readonly inHand = new Set<Promise<void>>();
+  /** How far it is, by topic. */
+  private readonly next = new Map<string, () => number>();
   private readonly again = new GrowingPause(AGAIN_FIRST_MS, AGAIN_LONGEST_MS);
   private readonly ended: Promise<void>;
 
@@ -52,6 +55,10 @@ export class OwnedPartition {
 
   get busy(): boolean {
     return this.inHand.size > 0;
+  }
+
+  get places(): readonly Place[] {
+    return [...this.next].map(([topic, next]) => ({ topic, partition: this.number, next: next() }));
   }
 
   /** Gives it up after the batches in hand. */
@@ -104,18 +111,23 @@ export class OwnedPartition {
     const start = said ?? (await this.group.consumedOf(topic, this.number)) ?? bounds.oldest;
     if (start > bounds.end) throw new StreamGap(topic, this.number, start, bounds);
     if (start >= bounds.oldest) return start;
-    return this.skip(new StreamGap(topic, this.number, start, bounds));
+    // A consumer may keep nothing of what it last consumed, and say less than the group knows.
+    const consumed = await this.group.consumedOf(topic, this.number);
+    return this.skip(new StreamGap(topic, this.number, start, bounds), Math.max(start, consumed ?? start));
   }
 
   private async consumeTopic(topic: string, start: number, signal: AbortSignal): Promise<void> {
     const reader = this.group.reader(topic, this.number);
+    let next = start;
+    this.next.set(topic, () => reader.waitsFrom ?? next);
     try {
-      for (let next = start; !signal.aborted;) {
+      while (!signal.aborted) {
         const records = await reader.next(next, signal).catch((error: unknown) => this.overGap(error));
         if (typeof records === 'number') next = records;
         else if (await this.handled(topic, records, signal)) next = (records.at(-1)?.offset ?? next) + 1;
       }
     } finally {
+      this.next.delete(topic);
       reader.close();
     }
   }
@@ -127,10 +139,17 @@ export class OwnedPartition {
     throw error;
   }
 
-  private skip(gap: StreamGap): number {
-    this.group.metrics.count('consumer_gaps_total', { topic: gap.topic });
-    this.say(gap, 'records were deleted before they were consumed');
-    return gap.bounds.oldest;
+  private skip(gap: StreamGap, consumed = gap.from): number {
+    const { topic, bounds } = gap;
+    const lost = bounds.oldest - consumed;
+    if (lost > 0) {
+      this.group.metrics.count('records_lost_total', { topic }, lost);
+      this.say(gap, 'records were deleted before they were consumed');
+    } else {
+      const fields = { topic, partition: this.number, from: gap.from, consumed, ...bounds };
+      this.group.log.info(fields, 'records that the group has consumed are deleted; it begins after them');
+    }
+    return bounds.oldest;
   }
 
   /** True once they are; false where it ends before. */

@@ -4,6 +4,7 @@
  */
 const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/SASL|authentication/i, 'look at KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD'],
+  [/not authorized/i, 'the brokers do not let this user do that: deploy/README.md says what which process needs'],
   [/certificate|altnames/i, 'look at KAFKA_TLS_CA, and at the names in the certificate of the broker'],
   [/secure TLS|SSL routines/i, 'look at KAFKA_TLS: the listener may not speak it'],
   [/Closed connection/, 'if it is there, look at KAFKA_TLS and KAFKA_SASL_MECHANISM: the listener may want them'],
@@ -11,7 +12,13 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
 
 /** What a failure says, and where to look where our own settings may be the reason. */
 export const reasonOf = (error: unknown): string => {
-  const text = String(error);
+  const text = textOf(error);
   const advice = ADVICE.find(([form]) => form.test(text))?.[1];
   return advice === undefined ? text : `${text}; ${advice}`;
+};
+
+/** Of several failures in one each says what it is, and together they say nothing. */
+const textOf = (error: unknown): string => {
+  const { errors } = Object(error) as { readonly errors?: unknown };
+  return Array.isArray(errors) && errors.length > 0 ? errors.map(String).join('; ') : String(error);
 };

@@ -22,6 +22,7 @@ export class TopicMadeAnew extends StreamGap {}
 export class TopicReader {
   /** Since when it has had records without asking for more. */
   busySince: number | undefined;
+  private wanted: Want | undefined;
 
   constructor(
     private readonly source: ReadSource,
@@ -29,6 +30,11 @@ export class TopicReader {
     /** Of which of the topics that had this name it knows an offset. */
     private readonly era: number,
   ) {}
+
+  /** Where the record that it waits for will be found, past what is none; undefined while it has records. */
+  get waitsFrom(): number | undefined {
+    return this.wanted?.from;
+  }
 
   /** The records from an offset on, at least one; none where the signal aborts. Rejects with {@link StreamGap}. */
   async next(from: number, signal: AbortSignal): Promise<readonly ConsumedRecord[]> {
@@ -44,10 +50,12 @@ export class TopicReader {
           resolve([]);
         };
         signal.addEventListener('abort', give);
+        this.wanted = want;
         this.source.want(want);
       });
     } finally {
       signal.removeEventListener('abort', give);
+      this.wanted = undefined;
       this.busySince = performance.now();
     }
   }

@@ -112,7 +112,11 @@ export const counters = (): Metrics & { readonly of: Record<string, number> } =>
     of,
     count: (name, _, by = 1) => void (of[name] = (of[name] ?? 0) + by),
     observe: () => undefined,
-    gauge: (name, value, labels = {}) => void (of[[name, ...Object.values(labels)].join(' ')] = value),
+    gauge: (name, value, labels = {}) => {
+      const key = [name, ...Object.values(labels)].join(' ');
+      if (value === null) delete of[key];
+      else of[key] = value;
+    },
   };
 };
 

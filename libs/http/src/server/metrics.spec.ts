@@ -17,6 +17,15 @@ test('a metric comes to be at its first use', async () => {
   expect(text).toContain('drawdown_queue 7');
 });
 
+test('the series of what is no longer here goes, and may come again', async () => {
+  for (const shard of ['0', '1']) metrics.gauge('lag', 5, { shard });
+  metrics.gauge('lag', null, { shard: '1' });
+  expect(await metrics.text()).toContain('drawdown_lag{shard="0"} 5');
+  expect(await metrics.text()).not.toContain('shard="1"');
+  metrics.gauge('lag', 0, { shard: '1' });
+  expect(await metrics.text()).toContain('drawdown_lag{shard="1"} 0');
+});
+
 test('labels other than those of the first use are no reason to fail', async () => {
   metrics.count('events_total', { outcome: 'charged' });
   metrics.count('events_total', { outcome: 'charged', tenant: 'acme' });

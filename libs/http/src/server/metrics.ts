@@ -37,9 +37,11 @@ export class PrometheusMetrics {
     if (metric instanceof Histogram) metric.observe(known, value);
   }
 
-  gauge(name: string, value: number, labels: Labels = {}): void {
+  gauge(name: string, value: number | null, labels: Labels = {}): void {
     const { metric, known } = this.metric(name, labels, (options) => new Gauge(options));
-    if (metric instanceof Gauge) metric.set(known, value);
+    if (!(metric instanceof Gauge)) return;
+    if (value === null) metric.remove(known);
+    else metric.set(known, value);
   }
 
   /** Everything in Prometheus' text format. */

@@ -41,6 +41,7 @@ export interface DistributedWorld {
     readonly sleep?: Sleep;
     readonly newTopics?: ReadonlySet<string>;
     readonly log?: Log;
+    readonly measureMs?: number;
   }): Promise<WorkerProcess>;
   /** Another api process, which reads organizations by folding the log. */
   api(options?: {
@@ -88,7 +89,14 @@ export const openDistributed = (given: Given = {}): DistributedWorld => {
   const world: DistributedWorld = {
     ...{ store, stream, clock, shards },
     shardOf: (organizationId) => shardOf(organizationId, shards),
-    worker: async ({ joined = true, store: own = store, sleep = realSleep, newTopics, log = NO_LOG } = {}) => {
+    worker: async ({
+      joined = true,
+      store: own = store,
+      sleep = realSleep,
+      newTopics,
+      log = NO_LOG,
+      measureMs,
+    } = {}) => {
       const metrics = new CountedMetrics();
       const catalogue = await catalogueOf(own, () => null);
       const shared = { store: own, catalogue, clock, metrics, log };
@@ -99,6 +107,7 @@ export const openDistributed = (given: Given = {}): DistributedWorld => {
         owner,
         shards,
         ...(newTopics === undefined ? {} : { newTopics }),
+        ...(measureMs === undefined ? {} : { measureMs }),
       });
       if (joined) await worker.start();
       closers.push(() => worker.stop());

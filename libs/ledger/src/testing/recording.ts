@@ -16,11 +16,17 @@ export class CountedMetrics implements Metrics {
     if (values === undefined) this.observations.set(key, [value]);
     else values.push(value);
   }
-  gauge(name: string, value: number, labels: Readonly<Record<string, string>> = {}): void {
-    this.counts.set(keyOf(name, labels), value);
+  gauge(name: string, value: number | null, labels: Readonly<Record<string, string>> = {}): void {
+    const key = keyOf(name, labels);
+    if (value === null) this.counts.delete(key);
+    else this.counts.set(key, value);
   }
   observed(key: string): readonly number[] {
     return this.observations.get(key) ?? [];
+  }
+  /** Keys that begin so: the series of a metric. */
+  keysOf(name: string): readonly string[] {
+    return [...this.counts.keys()].filter((key) => key.startsWith(name)).sort();
   }
   of(key: string): number {
     return this.counts.get(key) ?? 0;

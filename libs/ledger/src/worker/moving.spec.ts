@@ -81,6 +81,30 @@ test('FLT-32, INV-INT-5: partitions move under load, and every record and comman
   expect(await settledOf(api)).toBe(String(1000 - 60 + 15));
 }, 60_000);
 
+test('what waits is reported by the shard’s owner alone: it grows while that is stuck, and goes with the shard', async () => {
+  const store = faultyEventStore(inMemoryEventStore());
+  const world = open({ store });
+  const [first, api] = [await world.worker({ measureMs: 5 }), await world.api()];
+  await furnish(api);
+  const series = ({ metrics }: typeof first) => metrics.keysOf('worker_lag_records').length;
+  const waiting = (topic = USAGE_TOPIC) =>
+    first.metrics.of(`worker_lag_records{topic=${topic},shard=${String(SHARD)}}`);
+  await eventually(() => series(first) === 8 && waiting() === 0 && waiting(COMMANDS_TOPIC) === 0);
+  const held = store.holdNext();
+  for (const id of ['1', '2', '3']) await world.stream.send(USAGE_TOPIC, SHARD, [usageOf(id)]);
+  await held.reached;
+  await eventually(() => waiting() === 3);
+  await world.stream.send(USAGE_TOPIC, SHARD, [usageOf('4')]);
+  await eventually(() => waiting() === 4);
+  held.release();
+  await eventually(() => waiting() === 0);
+  const second = await world.worker({ measureMs: 5 });
+  await eventually(() => series(first) === 4 && series(second) === 4);
+  await first.stop();
+  await eventually(() => series(second) === 8);
+  expect(first.metrics.keysOf('worker_lag_')).toEqual([]);
+});
+
 test('FLT-02: a worker that goes between deciding and storing leaves nothing; the next one decides what it had', async () => {
   const store = faultyEventStore(inMemoryEventStore());
   const world = open({ store });

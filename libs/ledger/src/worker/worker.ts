@@ -11,6 +11,7 @@ import { SeenCatalogue } from './seen-catalogue';
 import { ShortTopics } from './short-topics';
 import { type RecordedOffsets, type Start, startIn, TopicRefused } from './sources';
 import { UsageIntake } from './usage-intake';
+import { WorkerLag } from './worker-lag';
 
 /** Cut by shard, and read together by its owner. */
 const TOPICS = [USAGE_TOPIC, COMMANDS_TOPIC];
@@ -42,6 +43,8 @@ export interface WorkerPorts {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly log: Log;
+  /** How often what waits is measured. */
+  readonly measureMs?: number;
 }
 
 /** A shard whose partition is this worker's, and what its topics are in its log. */
@@ -81,6 +84,7 @@ export class Worker implements Consumer {
   private readonly short: ShortTopics;
   private readonly usage: UsageIntake;
   private readonly commands: CommandIntake;
+  private readonly lag: WorkerLag;
   private consumption: Consumption | null = null;
 
   constructor(private readonly ports: WorkerPorts) {
@@ -90,6 +94,7 @@ export class Worker implements Consumer {
     this.short = new ShortTopics(store);
     this.usage = new UsageIntake(shards, outbox, seen, metrics);
     this.commands = new CommandIntake(shards, outbox, seen, ports);
+    this.lag = new WorkerLag(TOPICS, () => this.consumption?.places() ?? [], ports, ports.measureMs);
   }
 
   async start(): Promise<void> {
@@ -97,10 +102,12 @@ export class Worker implements Consumer {
     await claimTopics(stream, store);
     await ensureTopics(stream, shards);
     this.consumption = await stream.consume(TOPICS, WORKERS, this);
+    this.lag.start();
   }
 
   /** Decides and stores what is in hand, lets go of all shards and leaves the group. */
   async stop(): Promise<void> {
+    this.lag.stop();
     await this.consumption?.stop();
     this.consumption = null;
   }
@@ -164,6 +171,7 @@ export class Worker implements Consumer {
   async revoked(partition: number): Promise<void> {
     const owned = this.owned.get(partition);
     this.owned.delete(partition);
+    this.lag.forget(partition);
     this.gauge();
     if (owned !== undefined) await this.ports.owner.drop(owned.shard);
   }
