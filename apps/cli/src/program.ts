@@ -6,6 +6,7 @@ import { addDeadLetters } from './commands/dead-letters';
 import { addDemo } from './commands/demo';
 import { addImport } from './commands/import';
 import type { Context, ExitCode } from './context';
+import { printable } from './terminal';
 import { UsageError } from './usage-error';
 
 const VERSION = '0.1.0';
@@ -54,7 +55,7 @@ const failed = (error: unknown, json: boolean, { terminal, signal }: Context): E
   if (error instanceof CommanderError && (error.exitCode === 0 || !json)) return error.exitCode === 0 ? 0 : 1; // it was said
   const { code, detail, exit } = described(error, signal.aborted);
   if (json) terminal.out.write(`${JSON.stringify({ error: { code, detail } })}\n`);
-  else terminal.err.write(`drawdown: ${detail}\n`);
+  else terminal.err.write(`drawdown: ${printable(detail)}\n`);
   return exit;
 };
 

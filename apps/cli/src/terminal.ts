@@ -22,3 +22,9 @@ export const grouped = (text: string | number): string => {
   const [whole = '', ...rest] = String(text).split('.');
   return [whole.replaceAll(/\B(?=(\d{3})+$)/g, ','), ...rest].join('.');
 };
+
+/** What a terminal obeys, and what turns the order of letters about: neither is anybody's to send through a file or a record. */
+const OBEYED = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** Text from outside as people are shown it. Tabs and line feeds stay. */
+export const printable = (text: string): string => text.replaceAll(OBEYED, '\ufffd');

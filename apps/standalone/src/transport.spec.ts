@@ -124,6 +124,18 @@ test.each(['/livez', '/v1/organizations/world', '/nothing'])('without a Host, %s
   expect(old.status).toBe(200);
 });
 
+test('FLT-82: of requests that come in one packet, more than a few are refused: nobody fills the memory with answers unread', async () => {
+  const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+  let text = '';
+  socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
+  const closed = once(socket, 'close');
+  socket.write('GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1_000));
+  await closed;
+  const statuses = [...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => Number(status));
+  expect(statuses).toEqual([...Array<number>(16).fill(200), 503]);
+  expect(text.slice(text.lastIndexOf('HTTP/1.1'))).toMatch(/^retry-after: 1\r\nconnection: close\r$/m);
+});
+
 test('what is no HTTP at all is 400', async () => {
   const { status, closed } = await exchange('\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03');
   expect({ status, closed }).toEqual({ status: 400, closed: true });

@@ -139,9 +139,9 @@ export class LocalCatalogue implements Catalogue {
     return Math.max(this.isFollowing ? this.followed : this.position, 0);
   }
 
-  async reached(position: number): Promise<void> {
+  async reached(position: number, ms = REACHED_MS): Promise<void> {
     for (let waited = 0; this.covered < position; waited += REACHED_STEP_MS) {
-      if (waited >= REACHED_MS) throw new CatalogueBehind(`the catalogue is at ${String(this.covered)} still`);
+      if (waited >= ms) throw new CatalogueBehind(`the catalogue is at ${String(this.covered)} still`);
       await this.sleep(REACHED_STEP_MS);
     }
   }

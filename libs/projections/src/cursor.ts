@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { parseInstant } from '@drawdown/kernel';
 import { InvalidCursor } from './read-models';
 
 /**
@@ -7,6 +8,20 @@ import { InvalidCursor } from './read-models';
  */
 export type CursorPart = string | number | null;
 
+/** What a part must be, so that a forged one is refused here and not by the database: a `place` fits its integers, `instant?` may be null. */
+export type PartType = keyof typeof FITS;
+
+const isText = (part: unknown): boolean => typeof part === 'string' && !part.includes('\0');
+const isInstant = (part: unknown): boolean => typeof part === 'string' && parseInstant(part) === part;
+
+const FITS = {
+  string: isText,
+  number: Number.isSafeInteger,
+  place: (part: unknown) => Number.isInteger(part) && Math.abs(Number(part)) <= 2_147_483_647,
+  instant: isInstant,
+  'instant?': (part: unknown) => part === null || isInstant(part),
+} as const;
+
 /** What tells one list from another: its name and filters, in any form. */
 const listHash = (list: unknown): string =>
   createHash('sha256').update(JSON.stringify(list)).digest('base64url').slice(0, 12);
@@ -14,11 +29,11 @@ const listHash = (list: unknown): string =>
 export const formatCursor = (list: unknown, parts: readonly CursorPart[]): string =>
   Buffer.from(JSON.stringify([listHash(list), ...parts]), 'utf8').toString('base64url');
 
-/** The parts, of the given types (`string?` may be null); none without a cursor. Throws {@link InvalidCursor}. */
+/** The parts, of the given types; none without a cursor. Throws {@link InvalidCursor}. */
 export const parseCursor = (
   cursor: string | null | undefined,
   list: unknown,
-  types: readonly ('string' | 'number' | 'string?')[],
+  types: readonly PartType[],
 ): readonly CursorPart[] => {
   if (cursor === null || cursor === undefined) return [];
   let read: unknown;
@@ -36,11 +51,7 @@ export const parseCursor = (
   }
   const [hash, ...parts] = read as readonly unknown[];
   if (hash !== listHash(list)) throw new InvalidCursor('the cursor is of a list with other filters');
-  const fits = types.every((type, index) => {
-    const part = parts[index];
-    if (type === 'number') return Number.isSafeInteger(part);
-    return typeof part === 'string' || (type === 'string?' && part === null);
-  });
+  const fits = types.every((type, index) => FITS[type](parts[index]));
   if (!fits) throw new InvalidCursor('the cursor is none that a page answered');
   return parts as readonly CursorPart[];
 };

@@ -141,7 +141,7 @@ const entries = (
   now: Instant,
   after: Reading['after'],
 ): Promise<Rows<EntryRow>> => {
-  const seen = parseCursor(query.cursor, listOf(query), ['string', 'string', 'string', 'string']);
+  const seen = parseCursor(query.cursor, listOf(query), ['instant', 'string', 'string', 'string']);
   return reader.askAll<EntryRow>(quarantine.name, after, now, (suffix) => {
     const bindings = new Bindings();
     const conditions = [

@@ -165,3 +165,20 @@ test('without brokers it says which setting is missing, and exits with 3 where t
   stream.boundsOf = () => Promise.reject(new StreamUnavailable('nobody is there'));
   expect(await run('list')).toMatchObject({ code: 3, err: expect.stringContaining('nobody is there') as string });
 });
+
+test('nothing that a terminal obeys is shown of a record: whoever may write usage may be anybody', async () => {
+  const escape = '\u001b]0;owned\u0007\u009b2J\u202e';
+  const obeyed = /[\u0007\u001b\u007f-\u009f\u202e]/;
+  await bury(
+    0,
+    { key: escape, value: Buffer.from(`{${escape}\n\t}`), headers: { [`x${escape}`]: escape } },
+    'malformed_json',
+  );
+  expect((await run('list')).out).not.toMatch(obeyed);
+  const { out } = await run('show', '0.0');
+  expect(out).not.toMatch(obeyed);
+  expect(out).toContain('\n\t}');
+  // For programs it is as it was.
+  const shown = (await run('show', '0.0', '--json')).json();
+  expect(shown).toMatchObject({ key: escape, value: { text: `{${escape}\n\t}` } });
+});

@@ -6,7 +6,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { Context, ExitCode, GlobalOptions } from '../context';
 import { type Letter, lettersIn, lettersOf, OriginalGone, originalOf } from '../dead-letters/letters';
 import { documentOf, inFull } from '../dead-letters/documents';
-import { table } from '../terminal';
+import { printable, table } from '../terminal';
 import { UsageError } from '../usage-error';
 
 const LIMIT_USUALLY = 50;
@@ -113,7 +113,9 @@ const list = async (stream: Stream, options: ListOptions, { terminal, signal }: 
   if (total === 0) terminal.out.write('there are no dead letters\n');
   else {
     const rows = newest.map(({ id, letter: { reason, detail, place, record } }) => [
-      ...[id, reason, place.topic, `${String(place.partition)}.${String(place.offset)}`, record.key ?? '', detail],
+      ...[id, reason, place.topic, `${String(place.partition)}.${String(place.offset)}`, record.key ?? '', detail].map(
+        printable,
+      ),
     ]);
     terminal.out.write(table(['id', 'reason', 'topic', 'place', 'key', 'detail'], rows, 6));
     if (total > rows.length) terminal.out.write(`${String(rows.length)} of ${String(total)}; --limit shows more\n`);

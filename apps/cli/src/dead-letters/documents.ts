@@ -1,3 +1,4 @@
+import { printable } from '../terminal';
 import type { Letter } from './letters';
 
 type Value = { readonly text: string } | { readonly base64: string } | null;
@@ -16,7 +17,7 @@ export const documentOf = ({ id, letter }: Letter): object => {
   return { id, reason, pointer, detail, ...place, key, headers, value: valueOf(value), omitted };
 };
 
-/** A letter for people. */
+/** A letter for people. Its bytes, too, only as far as a terminal should see them: `--json` has them all. */
 export const inFull = ({ id, letter }: Letter): string => {
   const { reason, pointer, detail, place, record, omitted } = letter;
   const value = valueOf(record.value);
@@ -37,5 +38,5 @@ export const inFull = ({ id, letter }: Letter): string => {
     ['key', record.key ?? '(none)'],
     ...Object.entries(record.headers).map(([name, text]) => ['header', `${name}: ${text}`]),
   ];
-  return `${lines.map(([name = '', text = '']) => `${name.padEnd(8)}${text}`).join('\n')}\n\n${bytes}\n`;
+  return printable(`${lines.map(([name = '', text = '']) => `${name.padEnd(8)}${text}`).join('\n')}\n\n${bytes}\n`);
 };

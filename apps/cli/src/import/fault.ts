@@ -1,3 +1,5 @@
+import { printable } from '../terminal';
+
 /** Characters of the input that a report shows. */
 const SHOWN_MAX = 64;
 
@@ -13,7 +15,7 @@ export interface Fault {
 /** A value as it is shown: cut, and never with control characters that a terminal would obey. */
 export const shown = (value: unknown): string => {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
-  return [...text.slice(0, SHOWN_MAX * 2).replaceAll(/[\u0000-\u001f\u007f]/g, '\ufffd')].slice(0, SHOWN_MAX).join('');
+  return [...printable(text.slice(0, SHOWN_MAX * 2)).replaceAll(/[\t\n]/g, '\ufffd')].slice(0, SHOWN_MAX).join('');
 };
 
 /** What a JSON Pointer leads to; `undefined` where there is nothing. */

@@ -1,6 +1,11 @@
-import { closeSync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, constants, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs';
 import { UsageError } from '../usage-error';
 import type { JudgedFault } from './send';
+
+/** Never through a link: it may have come with the file that is imported, and lead to a file of whoever imports it. */
+const { O_RDWR, O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW = 0 } = constants;
+const ANEW = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW;
+const ON = O_RDWR | O_NOFOLLOW;
 
 /** The lines that were not imported, one JSON object each, in the order of the file. Exists once there is one. */
 export class ErrorReport {
@@ -38,7 +43,7 @@ export class ErrorReport {
 
   private open(): number {
     try {
-      this.handle = openSync(this.file, this.written === 0 ? 'w' : 'r+');
+      this.handle = openSync(this.file, this.written === 0 ? ANEW : ON);
     } catch (error) {
       throw new UsageError(`the report of an earlier run cannot be continued (${(error as Error).message}); --restart`);
     }

@@ -72,7 +72,8 @@ const readHeader = async (
       throw new UsageError(`${file}: the header is not UTF-8; convert the file, for example with iconv`);
     const columns = cellsOf(bytes.toString(), delimiter);
     if (tooLong || 'code' in columns) throw new UsageError(`${file}: line 1 is no header of a CSV file`);
-    const twice = columns.find((column, index) => columns.indexOf(column) !== index);
+    const seen = new Set<string>();
+    const twice = columns.find((column) => seen.size === seen.add(column).size);
     if (twice !== undefined)
       throw new UsageError(`${file}: the header names the column ${JSON.stringify(twice)} twice`);
     return { columns, start: { line: number, offset: end } };

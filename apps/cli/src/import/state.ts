@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { UsageError } from '../usage-error';
@@ -69,7 +69,9 @@ const stateOf = (text: string): State | null => {
 export const writeState = (file: string, state: State): void => {
   const temporary = `${file}.${String(process.pid)}.tmp`;
   try {
-    writeFileSync(temporary, `${JSON.stringify(state, null, 2)}\n`);
+    // Anew: what lies there is left over, or a link that came with the file that is imported.
+    rmSync(temporary, { force: true });
+    writeFileSync(temporary, `${JSON.stringify(state, null, 2)}\n`, { flag: 'wx' });
     renameSync(temporary, file);
   } catch (error) {
     throw new UsageError(`the state cannot be saved (${(error as Error).message}); name another file with --state`);

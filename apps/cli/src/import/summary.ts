@@ -1,5 +1,5 @@
 import type { ExitCode } from '../context';
-import { grouped, table, type Terminal } from '../terminal';
+import { grouped, printable, table, type Terminal } from '../terminal';
 import type { ImportPlan, ImportResult } from './run-import';
 
 /** 0 only where every line is in and charged. */
@@ -28,7 +28,7 @@ export const sayResult = (terminal: Terminal, result: ImportResult, plan: Import
     grouped(tally[name]),
   ]);
   if (tally.quarantined > 0) rows.splice(2, 0, ['  of them quarantined', grouped(tally.quarantined)]);
-  terminal.out.write(table([plan.source.path, ''], rows));
+  terminal.out.write(table([printable(plan.source.path), ''], rows));
   if (tally.quarantined > 0) {
     terminal.err.write(
       'Quarantined usage is kept and not charged: fix the rate card, then POST /v1/quarantine/redrive.\n',

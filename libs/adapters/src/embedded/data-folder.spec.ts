@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
@@ -18,6 +18,13 @@ const startHolder = async (folder: string): Promise<[ChildProcess, string]> => {
   const [said] = (await once(holder.stdout, 'data')) as [Buffer];
   return [holder, said.toString()];
 };
+
+test('a folder that is made is its owner’s alone, and so are those above it', async () => {
+  const above = path.join(freshFolder(), 'above');
+  const claimed = await claimDataFolder(path.join(above, 'data'));
+  for (const folder of [above, path.join(above, 'data')]) expect(statSync(folder).mode & 0o777).toBe(0o700);
+  await claimed.release();
+});
 
 test('a folder belongs to one process; the next is told whose it is and what to do', async () => {
   const folder = freshFolder();

@@ -19,6 +19,7 @@ const operationIdFactory = (controller: string, method: string): string => {
 export class OpenApi {
   private app: INestApplication | undefined;
   private made: OpenAPIObject | undefined;
+  private written: Buffer | undefined;
 
   describe(app: INestApplication): void {
     this.app = app;
@@ -28,6 +29,12 @@ export class OpenApi {
     if (this.app === undefined) throw new Error('no application to describe');
     this.made ??= openApiOf(this.app);
     return this.made;
+  }
+
+  /** The document as it is answered: one for all, whoever asks, and however slowly it is read. */
+  bytes(): Buffer {
+    this.written ??= Buffer.from(JSON.stringify(this.document()));
+    return this.written;
   }
 }
 

@@ -11,6 +11,7 @@ import { finding, notFound, Problem, quoted } from '../problems/problem';
 import { idempotencyKeyOf } from './idempotency';
 import type { HttpLog } from './http-log';
 import type { PrometheusMetrics } from './metrics';
+import { Pipelines } from './pipelines';
 
 export interface HookParts {
   readonly gate: Gate;
@@ -26,6 +27,7 @@ export interface HookParts {
 /** Everything that happens to every request around its controller. Added before Nest registers its routes. */
 export const addHooks = (server: FastifyInstance, parts: HookParts): void => {
   const routes = new RouteList();
+  const pipelines = new Pipelines();
   server.decorateRequest('caller', null);
   server.decorateRequest('organization', null);
   server.decorateRequest('rawBody', null);
@@ -46,8 +48,10 @@ export const addHooks = (server: FastifyInstance, parts: HookParts): void => {
     }
   });
   server.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id);
     try {
-      const admitted = letIn(request, reply, routes, parts);
+      pipelines.enter(request.raw.socket);
+      const admitted = letIn(request, routes, parts);
       if (admitted === undefined) done();
       else admitted.then(() => done(), done);
     } catch (error) {
@@ -56,6 +60,7 @@ export const addHooks = (server: FastifyInstance, parts: HookParts): void => {
   });
   addParser(server, parts.room);
   server.addHook('onResponse', (request, reply, done) => {
+    pipelines.leave(request.raw.socket);
     report(request, reply, parts);
     done();
   });
@@ -66,11 +71,9 @@ const isRecord = (value: unknown): value is Record<string, unknown> => typeof va
 /** Lets a request in, at once or after a look at its organization; throws or rejects with the problem of one that is not. */
 const letIn = (
   request: FastifyRequest,
-  reply: FastifyReply,
   routes: RouteList,
   { gate, room, isStopping, isStarting }: HookParts,
 ): Promise<void> | undefined => {
-  reply.header('x-request-id', request.id);
   if (request.headers.host === undefined) refuseHostless(request);
   const { rights } = request.routeOptions.config;
   if (rights === 'public') return undefined;

@@ -46,7 +46,8 @@ export class OperationsController {
   constructor(private readonly openApi: OpenApi) {}
 
   @Get('v1/openapi.json')
-  document() {
-    return this.openApi.document();
+  document(@Res({ passthrough: true }) reply: FastifyReply): Buffer {
+    reply.type('application/json; charset=utf-8');
+    return this.openApi.bytes();
   }
 }

@@ -1,5 +1,5 @@
 import { type Actor, SYSTEM } from '@drawdown/domain';
-import { type Instant, parseInstant } from '@drawdown/kernel';
+import { CALLER_ID, type Instant, parseInstant, USER_ID } from '@drawdown/kernel';
 import type { StreamRecord } from '@drawdown/ports';
 import type { Sender } from '../ledger';
 
@@ -53,7 +53,8 @@ export const readReplyAddress = (headers: Headers): ReplyAddress | null => {
 export const withoutReplyAddress = (headers: Headers): Headers =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => name !== NAMES.replyTo));
 
-const SHARED = /^(\d{1,9}) (\S+) (\S+) (\S+)$/;
+/** The last two are repeated in the reply, and no longer than ours are: whoever writes usage writes this, too. */
+const SHARED = /^(\d{1,9}) (\S{1,40}) (\S{1,64}) (\S{1,64})$/;
 
 const readShared = rememberingLast((text: string): Omit<ReplyAddress, 'place'> | null => {
   const [, to, until, call, instance] = SHARED.exec(text) ?? [];
@@ -86,11 +87,17 @@ export const readSender = (headers: Headers, otherwise: Sender): Sender => {
   return (text === undefined ? null : readSenderText(text)) ?? otherwise;
 };
 
+/** Far more than all scopes of a key, one after the other. */
+const ROLE_MAX = 200;
+
+const isLike = (form: RegExp, text: unknown): text is string => typeof text === 'string' && form.test(text);
+
 const readSenderText = rememberingLast((text: string): Sender | null => {
   try {
     const { type, id, role, request_id: requestId } = JSON.parse(text) as Record<string, unknown>;
     const known = TYPES.find((one) => one === type);
-    if (known === undefined || typeof id !== 'string' || typeof requestId !== 'string') return null;
+    if (known === undefined || !isLike(USER_ID, id) || !isLike(CALLER_ID, requestId)) return null;
+    if (typeof role === 'string' && role.length > ROLE_MAX) return null;
     return { actor: { type: known, id, role: typeof role === 'string' ? role : null }, requestId };
   } catch {
     return null; // no JSON: a header of somebody else

@@ -33,6 +33,9 @@ interface Refused {
 
 /** What a worker sends on: records that belong elsewhere, dead letters, replies. */
 export class Outbox {
+  /** Partitions of the reply topic, as far as is known: there are never fewer. */
+  private replyPartitions = 0;
+
   constructor(private readonly ports: OutboxPorts) {}
 
   /**
@@ -77,7 +80,7 @@ export class Outbox {
   async reply(replies: readonly (readonly [ReplyAddress, Reply])[]): Promise<void> {
     const calls = new Map<number, [ReplyAddress, Reply][]>();
     for (const [to, reply] of replies) calls.set(to.partition, [...(calls.get(to.partition) ?? []), [to, reply]]);
-    for (const [partition, own] of calls) {
+    for (const [partition, own] of await this.answerable(calls)) {
       try {
         const records = own.map(([to, reply]) => writeReplyRecord(to, reply));
         await this.ports.stream.send(REPLIES_TOPIC, partition, records);
@@ -85,6 +88,19 @@ export class Outbox {
         this.ports.log.warn({ partition, error: String(error) }, 'replies could not be sent');
       }
     }
+  }
+
+  /** Without the partitions that there are not: anybody's header may name them, and each would be asked for. */
+  private async answerable<T>(calls: ReadonlyMap<number, T>): Promise<readonly (readonly [number, T])[]> {
+    const all = [...calls];
+    if (all.every(([partition]) => partition < this.replyPartitions)) return all;
+    try {
+      this.replyPartitions = await this.ports.stream.partitionsOf(REPLIES_TOPIC);
+    } catch (error) {
+      this.ports.log.warn({ error: String(error) }, 'replies could not be sent');
+      return [];
+    }
+    return all.filter(([partition]) => partition < this.replyPartitions);
   }
 }
 

@@ -22,7 +22,7 @@ export const personTransactions =
   async (readings, query) => {
     const limit = limitOf(query);
     const list = listOf(query);
-    const [before, ...place] = parseCursor(query.cursor, list, ['string', 'string', 'number', 'number', 'string']);
+    const [before, ...place] = parseCursor(query.cursor, list, ['instant', 'string', 'number', 'place', 'instant']);
     // A period begins where the first page had it, or rows would fall out between two pages.
     const since = (place[3] as Instant | undefined) ?? query.now;
     const froms = readings.map((reading) => boundsOf(query, reading.onTestClock ? reading.now : since).from);

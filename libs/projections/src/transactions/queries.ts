@@ -196,7 +196,7 @@ const list = async (
   const { order = 'desc' } = query;
   const limit = limitOf(query);
   const listed = listOf(reading.organizationId, order, query);
-  const [revision, idx, from, to] = parseCursor(query.cursor, listed, ['number', 'number', 'string?', 'string?']);
+  const [revision, idx, from, to] = parseCursor(query.cursor, listed, ['number', 'place', 'instant?', 'instant?']);
   // A period ends and begins where the first page had it, or rows would fall out between two pages.
   const bounds = revision === undefined ? boundsOf(query, reading.now) : ({ from, to } as Bounds);
   const { rows, asOf } = await reader.ask<TransactionRow>(MODEL, reading, (suffix) => {

@@ -243,6 +243,18 @@ describe('lists', () => {
     ]) {
       await refused({ cursor: nonsense });
     }
+    const [list] = JSON.parse(Buffer.from(cursor ?? '', 'base64url').toString()) as readonly unknown[];
+    const forged = (...parts: readonly unknown[]) =>
+      Buffer.from(JSON.stringify([list, ...parts])).toString('base64url');
+    await refused({ cursor: forged(1, 2 ** 31, null, null) });
+    await refused({ cursor: forged(1.5, 0, null, null) });
+    for (const time of ['yesterday', 'infinity', '2026-02-30T00:00:00.000000Z', '2026-01-01\0', 5]) {
+      await refused({ cursor: forged(1, 0, time, null) });
+      await refused({ cursor: forged(1, 0, null, time) });
+    }
+    expect((await now.models.transactions(READING, { limit: 5, cursor: forged(1, 0, null, null) })).value.data).toEqual(
+      [],
+    );
     const other = { ...READING, organizationId: 'org_1' };
     await expect(now.models.transactions(other, { cursor })).rejects.toThrow(InvalidCursor);
   });
