@@ -266,7 +266,8 @@ export class Turn {
     refusal: Refusal,
     onRecord: readonly OwnEvent[] = [],
   ): CommandResult {
-    if (resident !== undefined && (onRecord.length > 0 || leavesAnAnswer(work))) {
+    const isKept = refusal.untraced === true ? work.source !== null : leavesAnAnswer(work);
+    if (resident !== undefined && (onRecord.length > 0 || isKept)) {
       const { actor, requestId } = work.sender;
       const now = this.nowFor(resident);
       if (onRecord.length > 0) this.book(work.organizationId, onRecord, now, actor, requestId);
