@@ -75,7 +75,7 @@ export {
   writeUsage,
 } from './usage';
 export { QUARANTINE_CODES, type QuarantineCode, type UsageLedgerEvent } from './usage-events';
-export { type CaptureUsage, type LotTerms, type WalletEvent } from './wallet-events';
+export { type CaptureUsage, type DebtRepaid, type LotTerms, type WalletEvent } from './wallet-events';
 export {
   type Booking,
   capWindowOf,
