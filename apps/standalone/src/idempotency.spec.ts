@@ -53,6 +53,35 @@ describe('an Idempotency-Key', () => {
     expect([again.status, again.headers.get('idempotent-replay')]).toEqual([402, 'true']);
   });
 
+  test('INV-INT-8: of what was asked until an instant is answered the same when that is over, and what is new is refused', async () => {
+    const { body: clock } = await call('POST', '/v1/test-clocks', { now: '2026-05-01T00:00:00Z' });
+    const organization = { id: 'timed', name: 'Timed', preset: 'enterprise', test_clock: clock['id'] };
+    await call('POST', '/v1/organizations', organization);
+    const T = '/v1/organizations/timed';
+    const until = { expires_at: '2026-05-02T00:00:00Z' };
+    const ask = ([path, body]: readonly [string, object], key: string) =>
+      call('POST', T + path, body, { 'idempotency-key': key });
+    const grant = ['/wallets/credits/grants', { ...GRANT, ...until }] as const;
+    const hold = ['/holds', { wallet: 'credits', amount: '0.5', ...until }] as const;
+    const answers = [await ask(grant, 'timed 0'), await ask(hold, 'timed 1')];
+    const extend = [`/holds/${String(answers[1]?.body['id'])}/extend`, until] as const;
+    answers.push(await ask(extend, 'timed 2'));
+    expect(answers.map(({ status }) => status)).toEqual([201, 201, 200]);
+    await call('POST', `/v1/test-clocks/${String(clock['id'])}/advance`, { to: until.expires_at });
+    const head = await server.store.head('ledger-0');
+    for (const [n, request] of [grant, hold, extend].entries()) {
+      const again = await ask(request, `timed ${String(n)}`);
+      expect([again.status, again.body, again.headers.get('idempotent-replay')]).toEqual([
+        answers[n]?.status,
+        answers[n]?.body,
+        'true',
+      ]);
+      const late = await ask(request, `late ${String(n)}`);
+      expect([late.status, late.body]).toMatchObject([422, { errors: [{ pointer: '/expires_at', code: 'invalid_interval' }] }]); // prettier-ignore
+    }
+    expect(await server.store.head('ledger-0')).toBe(head);
+  });
+
   test('gives an organization without an id the same id again', async () => {
     const body = { name: 'Nameless', preset: 'enterprise' };
     const first = await call('POST', '/v1/organizations', body, { 'idempotency-key': 'nameless' });

@@ -179,6 +179,24 @@ test('periods go by the organizations’ own time, which may be a test clock’s
   expect((await of('ann', 'usage?from=2026-05-02T00:00:00Z')).body).toMatchObject({ data: [], total: '0' });
 });
 
+test('INV-DEL-10: what is dated now or a little ahead is in every sum of a period; a period ends where it is told to', async () => {
+  const ahead = { ...eventFor('world', 'ahead'), time: '2026-05-01T00:04:00Z' };
+  const { body: charged } = await call('POST', '/v1/events?wait=charged', ahead);
+  expect(charged).toMatchObject({ results: [{ outcome: 'charged' }] });
+  const totals = async (range: string): Promise<unknown[]> => {
+    const seen = `${range}&after=${encodeURIComponent(String(charged['position']))}`;
+    const sums = ['breakdown?by=user', 'spending?bucket=day', 'spending?bucket=hour'];
+    const answers = await Promise.all(sums.map((sum) => call('GET', `/v1/organizations/world/${sum}&${seen}`)));
+    const listed = await call('GET', `/v1/organizations/world/transactions?kind=consumption&limit=500&${seen}`);
+    const all = rowsOf(listed.body).reduce((sum, row) => sum + storedCredits(row['credits_debited'] ?? ''), 0n);
+    return [...answers.map(({ body }) => body['total']), formatDecimal(all)];
+  };
+  const [sum, ...others] = await totals('period=7d');
+  expect(sum).not.toBe('0');
+  expect(others).toEqual([sum, sum, sum]);
+  expect(await totals('period=7d&to=2026-05-08T00:02:00Z')).toEqual(['2', '2', '2', '2']);
+});
+
 test('filters are those of the lists of an organization', async () => {
   expect((await of('ann', 'usage?service_type=llm_call')).body['total']).toBe('0');
   expect((await of('ann', 'transactions?workspace_id=w1')).rows).toHaveLength(3);

@@ -26,9 +26,9 @@ import { IdentityIndex, type Place, REMEMBERED_DAYS } from './identity-index';
 
 /**
  * Raised with every change of what the fold makes of an event, or of the form in which a snapshot keeps it: snapshots of
- * another version are ignored. 3: an organization's wallets are a list.
+ * another version are ignored. 4: what a lot paid of a debt is kept with when it did.
  */
-export const FOLD_VERSION = 3;
+export const FOLD_VERSION = 4;
 
 /** An organization with what the shard keeps beside it. */
 export interface Resident {

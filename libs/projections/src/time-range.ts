@@ -3,18 +3,17 @@ import type { TimeRange } from './read-models';
 
 const PERIOD_DAYS = { '7d': 7n, '30d': 30n, '90d': 90n } as const;
 
-/** The bounds of a range on event time: from (inclusive) and to (exclusive); null: none. */
+/**
+ * The bounds of a range on event time: from (inclusive) and to (exclusive); null: none. A period ends at `to`, else now;
+ * then usage that is dated a little ahead is in it, too.
+ */
 export interface Bounds {
   readonly from: Instant | null;
   readonly to: Instant | null;
 }
 
 export const boundsOf = ({ period, from, to }: TimeRange, now: Instant): Bounds => ({
-  from:
-    from ??
-    (period === undefined || period === 'all' || to !== undefined
-      ? null
-      : shift(now, -PERIOD_DAYS[period] * DAY_MICROS)),
+  from: from ?? (period === undefined || period === 'all' ? null : shift(to ?? now, -PERIOD_DAYS[period] * DAY_MICROS)),
   to: to ?? null,
 });
 

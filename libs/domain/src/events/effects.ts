@@ -12,7 +12,7 @@ export type OwnEvent = OrganizationEvent | WalletEvent | RefusalEvent;
  * none of them can understand an event differently.
  */
 export interface Effects {
-  readonly moves: readonly LotMove[];
+  readonly moves: readonly DrawnMove[];
   /** When that was drawn which the moves draw or give back: caps count by it. Null: when the event was booked. */
   readonly drawnAt: Instant | null;
   /** Change of a wallet's debt: wallet and signed amount; null where there is none. */
@@ -20,6 +20,11 @@ export interface Effects {
   readonly bookings: readonly Booking[];
   /** Lots whose expiry was moved, with the new one. */
   readonly extended: readonly { readonly lotId: string; readonly expiresAt: Instant }[];
+}
+
+/** A move of what was drawn at another time than the rest of its event. */
+export interface DrawnMove extends LotMove {
+  readonly drawnAt?: Instant;
 }
 
 const NONE: Effects = { moves: [], drawnAt: null, debt: null, bookings: [], extended: [] };
@@ -74,7 +79,11 @@ export const effectsOf = (event: OwnEvent): Effects => {
     case 'HoldExpired':
       return { ...NONE, moves: movesOf('release', event.data.slices) };
     case 'ChargeRefunded': {
-      const { moves, drawnAt, wallet, debtReduced, extended, booking } = event.data;
+      const { drawnAt, wallet, debtReduced, debtRepaid, extended, booking } = event.data;
+      const moves = event.data.moves.map((move, n): DrawnMove => {
+        const paidAt = debtRepaid[n]?.paidAt ?? null;
+        return paidAt === null ? move : { ...move, drawnAt: paidAt };
+      });
       return { moves, drawnAt, debt: debtOf(wallet, credits(-debtReduced)), bookings: [booking], extended };
     }
     case 'OrganizationClosed': {

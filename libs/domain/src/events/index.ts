@@ -77,7 +77,7 @@ export {
 } from './usage';
 export { QUARANTINE_CODES, type QuarantineCode, type UsageLedgerEvent } from './usage-events';
 export type { LotTerms } from './lot-events';
-export type { WalletEvent } from './wallet-events';
+export type { DebtRepaid, WalletEvent } from './wallet-events';
 export {
   type Booking,
   capWindowOf,

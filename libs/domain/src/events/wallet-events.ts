@@ -1,4 +1,4 @@
-import { type EventOf, eventType, format, storedCredits, storedInstant } from '@drawdown/kernel';
+import { type EventOf, eventType, format, type Instant, storedCredits, storedInstant } from '@drawdown/kernel';
 import { Type } from '@sinclair/typebox';
 import type { HoldAuthorized, HoldCaptured, HoldExpired, HoldExtended, HoldReleased } from './hold-events';
 import type { BalanceReduced, CreditsGranted, GrantVoided, LotActivated, LotExpired } from './lot-events';
@@ -20,11 +20,18 @@ import {
   writeSlice,
 } from './wire';
 
+/** A part of a charge's debt that a lot had paid, and gets back. */
+export interface DebtRepaid extends Slice {
+  /** Null in events of before that was kept. */
+  readonly paidAt: Instant | null;
+}
+
 /**
  * A charge, or part of it, was given back to the lots it came from, last drawn first. `forfeited` is what went to
  * lots that had ended meanwhile and was lost by policy; `extended` names lots that live again until a later instant.
  * Of a part that had become debt, `debtReduced` was still owed; `debtRepaid` names the lots that had paid the rest and
- * get it back. `drawnAt` is the charge's booking time: caps are given back in the window in which they were used.
+ * get it back, and are the first of `moves`. Caps are given back in the window in which they were used: `drawnAt` is the
+ * charge's booking time, `paidAt` when a lot paid debt.
  */
 export const ChargeRefunded = eventType('ChargeRefunded', {
   wire: Type.Object({
@@ -36,7 +43,7 @@ export const ChargeRefunded = eventType('ChargeRefunded', {
     forfeited: WireCredits,
     moves: Type.Array(WireMove),
     debt_reduced: WireCredits,
-    debt_repaid: Type.Array(WireSlice),
+    debt_repaid: Type.Array(Type.Composite([WireSlice, Type.Object({ paid_at: Type.Optional(WireInstant) })])),
     drawn_at: WireInstant,
     extended: Type.Array(
       Type.Object({ lot_id: Type.String(), expires_at: WireInstant, previous_expires_at: Nullable(WireInstant) }),
@@ -53,7 +60,10 @@ export const ChargeRefunded = eventType('ChargeRefunded', {
     forfeited: storedCredits(wire.forfeited),
     moves: wire.moves.map(readMove) as readonly LotMove[],
     debtReduced: storedCredits(wire.debt_reduced),
-    debtRepaid: wire.debt_repaid.map(readSlice) as readonly Slice[],
+    debtRepaid: wire.debt_repaid.map((slice): DebtRepaid => ({
+      ...readSlice(slice),
+      paidAt: slice.paid_at === undefined ? null : storedInstant(slice.paid_at),
+    })) as readonly DebtRepaid[],
     drawnAt: storedInstant(wire.drawn_at),
     extended: wire.extended.map((lot) => ({
       lotId: lot.lot_id,
@@ -72,7 +82,10 @@ export const ChargeRefunded = eventType('ChargeRefunded', {
     forfeited: format(data.forfeited),
     moves: data.moves.map(writeMove),
     debt_reduced: format(data.debtReduced),
-    debt_repaid: data.debtRepaid.map(writeSlice),
+    debt_repaid: data.debtRepaid.map((slice) => ({
+      ...writeSlice(slice),
+      ...(slice.paidAt === null ? {} : { paid_at: slice.paidAt }),
+    })),
     drawn_at: data.drawnAt,
     extended: data.extended.map((lot) => ({
       lot_id: lot.lotId,

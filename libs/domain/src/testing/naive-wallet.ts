@@ -51,7 +51,7 @@ export class NaiveWallet {
   readonly lots: NaiveLot[] = [];
   readonly holds: NaiveHold[] = [];
   readonly charges: NaiveCharge[] = [];
-  private readonly paidDebt: Unit[] = [];
+  private readonly paidDebt: { readonly unit: Unit; readonly at: number }[] = [];
 
   constructor(private readonly rules: Rules) {}
 
@@ -145,7 +145,7 @@ export class NaiveWallet {
     for (const unit of lot.units) {
       if (this.owed === 0 || unit.state !== 'free') continue;
       this.consume(unit);
-      this.paidDebt.push(unit);
+      this.paidDebt.push({ unit, at: this.hour });
       this.owed--;
     }
   }
@@ -317,9 +317,9 @@ export class NaiveWallet {
       const last = charge.taken.pop();
       if (last === 'debt' && this.owed > 0) this.owed--;
       else {
-        const unit = last === 'debt' ? this.paidDebt.pop() : last;
-        if (unit === undefined) throw new Error('debt was paid by nobody');
-        this.giveBack(unit, charge.at, ended.has(unit.lot));
+        const drawn = last === 'debt' ? this.paidDebt.pop() : last && { unit: last, at: charge.at };
+        if (drawn === undefined) throw new Error('debt was paid by nobody');
+        this.giveBack(drawn.unit, drawn.at, ended.has(drawn.unit.lot));
       }
     }
     return 'done';

@@ -157,4 +157,24 @@ describe('a consumption cap', () => {
         ],
       });
   });
+
+  test('INV-LOT-5: what a refund gives back of debt that the lot paid is room of the window in which it paid', () => {
+    given(used('7', { id: 'a' }), at('2026-03-02'), capped('10', 'day', '100'), granted('open', '100', { priority: 2 }))
+      .given(refundCharge('a'))
+      .when(used('12'))
+      .thenCharged({
+        slices: [
+          ['capped', '10'],
+          ['open', '2'],
+        ],
+      });
+  });
+
+  test('INV-LOT-5: of debt paid on another day, a refund gives no room of today, however much of today it was charged', () => {
+    given(used('5', { id: 'a' }), at('2026-03-02'), capped('5', 'day', '20'))
+      .given(at('2026-03-03'), used('8', { id: 'b' }), refundCharge('a'), refundCharge('b', '3'))
+      .given(granted('open', '100', { priority: 2 }))
+      .when(used('3'))
+      .thenCharged({ slices: [['open', '3']] });
+  });
 });

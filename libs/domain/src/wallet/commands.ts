@@ -102,6 +102,11 @@ export interface Refusal {
   readonly pointer?: string;
   /** Where several places are to blame. */
   readonly pointers?: readonly string[];
+  /**
+   * True where nothing can be meant by it any more, and so nothing is kept of it, under no Idempotency-Key either: as time
+   * only goes on, a repetition is refused the same.
+   */
+  readonly untraced?: true;
   readonly more?: JsonObject;
 }
 

@@ -63,7 +63,7 @@ export const evolve = (organization: Organization, event: OwnEvent, at: Instant)
   organization.lastBookedAt = at;
   if (event.type === 'CreditsGranted') addLot(organization, event.data.lot, at);
   const effects = effectsOf(event);
-  for (const move of effects.moves) applyMove(organization, move, effects.drawnAt ?? at);
+  for (const move of effects.moves) applyMove(organization, move, move.drawnAt ?? effects.drawnAt ?? at);
   if (effects.debt !== null) applyDebt(organization, effects.debt.wallet, effects.debt.change);
   for (const { lotId, expiresAt } of effects.extended) extendLot(organization, lotId, expiresAt);
   for (const booking of effects.bookings) {
@@ -104,13 +104,15 @@ const applyOwn = (organization: Organization, event: OwnEvent): void => {
     }
     case 'CreditsGranted': {
       const { lot, debtPaid } = event.data;
-      if (debtPaid > 0n) walletOf(organization, lot.wallet).debtPayments.push({ lotId: lot.lotId, amount: debtPaid });
+      const { debtPayments } = walletOf(organization, lot.wallet);
+      if (debtPaid > 0n) debtPayments.push({ lotId: lot.lotId, amount: debtPaid, paidAt: organization.lastBookedAt });
       return;
     }
     case 'LotActivated': {
-      const { wallet, lotId, debtPaid } = event.data;
+      const { wallet, lotId, debtPaid, effectiveAt } = event.data;
       lotOf(organization, lotId).activated = true;
-      if (debtPaid > 0n) walletOf(organization, wallet).debtPayments.push({ lotId, amount: debtPaid });
+      const { debtPayments } = walletOf(organization, wallet);
+      if (debtPaid > 0n) debtPayments.push({ lotId, amount: debtPaid, paidAt: effectiveAt });
       return;
     }
     case 'HoldAuthorized':

@@ -13,7 +13,7 @@ import {
 import { type Booking, lotDocument, type OwnEvent } from '../events';
 import { book } from './booking';
 import type { CommandOf, CommandRule, Context, Outcome } from './commands';
-import { notFound } from './refusals';
+import { alreadyOver, notFound } from './refusals';
 import { lotOf, type Organization, walletNamed } from './state';
 
 /** Adds credits: one lot, which pays what the wallet owes first (INV-LOT-7). */
@@ -28,6 +28,8 @@ export const grantCredits: CommandRule<'GrantCredits'> = {
 type Terms = Omit<CommandOf<'GrantCredits'>, 'type'>;
 
 const refusedTerms = (organization: Organization, command: Terms, { now }: Context): Outcome | null => {
+  const over = alreadyOver(command.expiresAt, now);
+  if (over !== null) return over;
   const wallet = walletNamed(organization, command.wallet);
   if (wallet === undefined) return notFound('wallet');
   if (command.amount <= 0n || !isInRange(wallet.settled + command.amount)) {
@@ -41,9 +43,8 @@ const refusedTerms = (organization: Organization, command: Terms, { now }: Conte
       detail: `this wallet's credit types are: ${known}`,
     });
   }
-  const effectiveAt = command.effectiveAt ?? now;
-  if (command.expiresAt !== null && (command.expiresAt <= effectiveAt || command.expiresAt <= now)) {
-    const detail = 'expires_at must be after effective_at and in the future';
+  if (command.expiresAt !== null && command.effectiveAt !== null && command.expiresAt <= command.effectiveAt) {
+    const detail = 'expires_at must be after effective_at';
     return refuse({ code: 'invalid_interval', pointer: '/expires_at', detail });
   }
   return null;

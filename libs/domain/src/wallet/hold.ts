@@ -16,7 +16,7 @@ import { type CaptureUsage, holdDocument, type LotMove, movesOf, type OwnEvent, 
 import { book } from './booking';
 import type { CommandRule, DueRule, Outcome, Refusal } from './commands';
 import { ANY_CHARGE, availableTo, type ChargeScope, drawDown } from './draw-down';
-import { notFound } from './refusals';
+import { alreadyOver, notFound } from './refusals';
 import { type Hold, holdOf, type Organization, type Wallet, walletNamed, walletOf } from './state';
 
 const scopeOf = (organization: Organization, serviceType: string | null): ChargeScope => ({
@@ -58,7 +58,7 @@ const latestEnd = (wallet: Wallet, now: Instant): Instant =>
   shift(now, BigInt(wallet.policy.maxHoldSeconds) * 1_000_000n);
 
 const refusedEnd = (wallet: Wallet, expiresAt: Instant, now: Instant): Refusal | null => {
-  if (expiresAt > now && expiresAt <= latestEnd(wallet, now)) return null;
+  if (expiresAt <= latestEnd(wallet, now)) return null;
   const detail = `expires_at must lie within ${String(wallet.policy.maxHoldSeconds)} s from now`;
   return { code: 'invalid_interval', pointer: '/expires_at', detail };
 };
@@ -66,6 +66,8 @@ const refusedEnd = (wallet: Wallet, expiresAt: Instant, now: Instant): Refusal |
 /** Sets credits aside, so that they can be neither drawn nor held by another until they are captured or given free. */
 export const authorizeHold: CommandRule<'AuthorizeHold'> = {
   decide: (organization, command, { now, commandId }) => {
+    const over = alreadyOver(command.expiresAt, now);
+    if (over !== null) return over;
     const wallet = walletNamed(organization, command.wallet);
     if (wallet === undefined) return notFound('wallet');
     if (command.amount <= 0n) {
@@ -103,6 +105,8 @@ const openHold = (organization: Organization, holdId: string): Hold | { refusal:
 /** Moves a hold's end, and sets more aside where an amount is given. */
 export const extendHold: CommandRule<'ExtendHold'> = {
   decide: (organization, command, { now }) => {
+    const over = alreadyOver(command.expiresAt, now);
+    if (over !== null) return over;
     const hold = openHold(organization, command.holdId);
     if ('refusal' in hold) return refuse(hold.refusal);
     const wallet = walletOf(organization, hold.wallet);

@@ -168,7 +168,12 @@ describe('a refund of debt', () => {
       .lot('early', { remaining: '0', consumed: '4' })
       .lot('late', { remaining: '3', consumed: '6' })
       .when(refundCharge('u', '7'))
-      .then(event('ChargeRefunded', { debtReduced: 0n, debtRepaid: slices(['late', '6'], ['early', '1']) }))
+      .then(
+        event('ChargeRefunded', {
+          debtReduced: 0n,
+          debtRepaid: slices(['late', '6'], ['early', '1']).map((slice) => ({ ...slice, paidAt: START })),
+        }),
+      )
       .lot('late', { remaining: '9' })
       .lot('early', { remaining: '1' })
       .given(refundCharge('u'))

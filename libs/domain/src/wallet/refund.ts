@@ -12,7 +12,7 @@ import {
   shift,
   smaller,
 } from '@drawdown/kernel';
-import type { LotMove, OwnEvent, Slice } from '../events';
+import type { DebtRepaid, LotMove, OwnEvent, Slice } from '../events';
 import { book } from './booking';
 import type { CommandRule, RefundableCharge, Refusal } from './commands';
 import { notFound } from './refusals';
@@ -47,13 +47,13 @@ export const partsToReturn = (
 };
 
 /** The lots that paid debt, latest payment first, up to an amount: where a refund of debt goes that is owed no more. */
-const repaidBy = (wallet: Wallet, amount: Credits): Slice[] => {
-  const slices: Slice[] = [];
+const repaidBy = (wallet: Wallet, amount: Credits): DebtRepaid[] => {
+  const slices: DebtRepaid[] = [];
   let left: bigint = amount;
   for (const payment of [...wallet.debtPayments].reverse()) {
     if (left <= 0n) break;
     const part = smaller(payment.amount, credits(left));
-    slices.push({ lotId: payment.lotId, amount: part });
+    slices.push({ lotId: payment.lotId, amount: part, paidAt: payment.paidAt });
     left -= part;
   }
   return slices;

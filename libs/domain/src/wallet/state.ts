@@ -67,7 +67,7 @@ export interface Wallet {
   lifetimePurchased: Credits;
   lifetimeSpent: Credits;
   /** Lots that paid debt, oldest first, less what refunds of that debt gave back: where such refunds go. */
-  debtPayments: { readonly lotId: string; amount: Credits }[];
+  debtPayments: { readonly lotId: string; amount: Credits; readonly paidAt: Instant }[];
 }
 
 /** Everything the ledger keeps in memory of one organization. `decide` reads it, only `evolve` writes it. */

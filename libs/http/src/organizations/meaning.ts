@@ -1,5 +1,5 @@
-import type { Instant } from '@drawdown/kernel';
 import { creditsOf, instantOf, optional } from '../fields/values';
+import type { Instant } from '@drawdown/kernel';
 import { type Finding, findings } from '../problems/problem';
 
 /**
@@ -7,10 +7,18 @@ import { type Finding, findings } from '../problems/problem';
  * state). The ledger would refuse it too, but it records what it refuses under an Idempotency-Key; this leaves no trace,
  * and a repetition gets the same answer all the same.
  */
-export const refuseMeaningless = (...found: readonly (Finding | null)[]): void => {
+export const refuseMeaningless = (...found: readonly ((Finding & Partial<Passing>) | null)[]): void => {
   const all = found.filter((one) => one !== null);
-  if (all.length > 0) throw findings(all);
+  if (all.some(({ passes }) => passes !== true)) throw findings(all);
 };
+
+/**
+ * True of what is wrong by now, and was not before: by itself it is left to the ledger, which answers a repetition of what
+ * it accepted then as it did, and refuses the rest without a trace, too (INV-INT-8).
+ */
+interface Passing {
+  readonly passes: boolean;
+}
 
 /** An amount of 0 moves nothing. */
 export const zero = (amount: string | null | undefined): Finding | null =>
@@ -25,13 +33,19 @@ export const blank = (reason: string): Finding | null =>
     : null;
 
 /** An end that is over, or not after the beginning. */
-export const ended = (end: string | null | undefined, now: Instant, begin?: string | null): Finding | null => {
+export const ended = (
+  end: string | null | undefined,
+  now: Instant,
+  begin?: string | null,
+): (Finding & Passing) | null => {
   const at = optional(end, instantOf);
   const from = optional(begin, instantOf) ?? now;
   if (at === null || (at > from && at > now)) return null;
+  const isOver = begin === null || begin === undefined || at > from;
   return {
     pointer: '/expires_at',
     code: 'invalid_interval',
     detail: `the end must be after ${from > now ? from : now}`,
+    passes: isOver,
   };
 };

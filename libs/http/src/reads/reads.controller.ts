@@ -79,24 +79,27 @@ const pageOfMember = ({ data, ...page }: Page<TransactionDocument>): object => (
 
 const PERIOD_DAYS: Readonly<Record<Period, bigint>> = { '7d': 7n, '30d': 30n, '90d': 90n, all: 0n };
 
-/** The range of a chart: both ends known, and no more buckets than a chart can show. */
+/**
+ * The range of a chart: its beginning known, and no more buckets than a chart can show. Without an end of its own it has
+ * none, like every other read: usage may be dated a little ahead (INV-DEL-10).
+ */
 const chartRangeOf = (
   query: SpendingQueryShape,
   now: Instant,
-): { from: Instant; to: Instant; bucket: 'day' | 'hour' } => {
+): { from: Instant; to?: Instant; bucket: 'day' | 'hour' } => {
   const range = rangeOf(query);
-  const to = range.to ?? now;
-  const from = range.from ?? shift(to, -PERIOD_DAYS[range.period ?? '30d'] * DAY_MICROS);
+  const end = range.to ?? now;
+  const from = range.from ?? shift(end, -PERIOD_DAYS[range.period ?? '30d'] * DAY_MICROS);
   const bucket = query.bucket === 'hour' ? 'hour' : 'day';
-  if (from > to) throw finding('invalid_interval', '/from', 'from must not be after to');
-  if (microsBetween(from, to) > BUCKETS_MAX * (bucket === 'hour' ? HOUR_MICROS : DAY_MICROS)) {
+  if (from > end) throw finding('invalid_interval', '/from', 'from must not be after to');
+  if (microsBetween(from, end) > BUCKETS_MAX * (bucket === 'hour' ? HOUR_MICROS : DAY_MICROS)) {
     throw finding(
       'range_too_large',
       '/from',
       `at most ${BUCKETS_MAX.toString()} buckets; take a shorter range or larger buckets`,
     );
   }
-  return { from, to, bucket };
+  return { from, ...(range.to === undefined ? {} : { to: range.to }), bucket };
 };
 
 /** What the read models show: transactions and sums over them, each as of a stated position. */

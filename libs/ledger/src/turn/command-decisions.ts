@@ -122,7 +122,8 @@ export class CommandDecisions {
     refusal: Refusal,
     onRecord: readonly OwnEvent[] = [],
   ): CommandResult {
-    if (resident !== undefined && (onRecord.length > 0 || leavesAnAnswer(work))) {
+    const isKept = refusal.untraced === true ? work.source !== null : leavesAnAnswer(work);
+    if (resident !== undefined && (onRecord.length > 0 || isKept)) {
       const { actor, requestId } = work.sender;
       const now = this.books.nowFor(resident);
       if (onRecord.length > 0) this.books.book(work.organizationId, onRecord, now, actor, requestId);

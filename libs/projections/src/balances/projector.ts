@@ -112,7 +112,9 @@ const spendingIn = (deltas: BalanceDeltas, bookedAt: Instant): DrawVisitor<Walle
 
 const applyEffects = (organization: OrganizationDeltas, event: OwnEvent, bookedAt: Instant): void => {
   const { moves, drawnAt, debt, bookings, extended } = effectsOf(event);
-  for (const { lotId, move, amount } of moves) moveLot(lotIn(organization, lotId), move, amount, drawnAt ?? bookedAt);
+  for (const { lotId, move, amount, drawnAt: own } of moves) {
+    moveLot(lotIn(organization, lotId), move, amount, own ?? drawnAt ?? bookedAt);
+  }
   for (const { lotId, expiresAt } of extended) lotIn(organization, lotId).expiresAt = expiresAt;
   if (debt !== null) walletIn(organization, debt.wallet).debt += debt.change;
   for (const booking of bookings) {

@@ -97,7 +97,7 @@ const query: fc.Arbitrary<Asked> = fc
 
 const covers = (one: TransactionDocument, { by, ...filter }: BreakdownQuery, now: Instant): boolean => {
   const days = { '7d': 7, '30d': 30, '90d': 90, all: 10_000 }[filter.period ?? 'all'];
-  const from = filter.from ?? (filter.to === undefined ? later(now, { days: -days }) : undefined);
+  const from = filter.from ?? later(filter.to ?? now, { days: -days });
   return (
     one.kind === 'consumption' &&
     (by !== 'agent' || one.resource_type === 'agent') &&
@@ -107,7 +107,7 @@ const covers = (one: TransactionDocument, { by, ...filter }: BreakdownQuery, now
     (filter.userId ?? one.user_id) === one.user_id &&
     (filter.resourceId ?? one.resource_id) === one.resource_id &&
     (filter.model ?? one.model) === one.model &&
-    (from === undefined || one.event_time >= from) &&
+    one.event_time >= from &&
     (filter.to === undefined || one.event_time < filter.to)
   );
 };
