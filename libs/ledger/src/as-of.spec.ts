@@ -2,6 +2,7 @@ import { bookedAtOf, type Organization, readMetadata, walletNamed } from '@drawd
 import { instant, later, START } from '@drawdown/domain/testing';
 import { type Instant, positionOf } from '@drawdown/kernel';
 import fc from 'fast-check';
+import { setImmediate as nextTick } from 'node:timers/promises';
 import { ShardState } from './fold';
 import { foldNext } from './load-shard';
 import {
@@ -87,6 +88,24 @@ test('holds are included; what had not begun is not there; the present is the st
     time: later(START, { days: 1 }),
   });
   expect(await ledger.asOf('nobody', days(3), figures)).toBeUndefined();
+});
+
+test('views of the past take turns and give others theirs: of one organization four wait, in all sixteen', async () => {
+  const world = await openLedger();
+  const others = Array.from({ length: 4 }, (_, i) => `other-${String(i)}`);
+  for (const id of [ACME, ...others]) await withOrganization(world, { id, credits: '10' });
+  for (let i = 0; i < 20; i++) await world.charge(used(`u-${String(i)}`));
+  const view = (id: string) => world.ledger.asOf(id, { position: positionOf(0, 999) }, figures);
+  let ticks = 0;
+  for (const isOver = view(ACME).then(() => true); !(await Promise.race([isOver, nextTick(false)]));) ticks++;
+  expect(ticks).toBeGreaterThanOrEqual(20);
+
+  const asked = [ACME, ...others].flatMap((id) => Array.from({ length: 5 }, () => view(id)));
+  const outcomes = (await Promise.allSettled(asked)).map(({ status }) => status);
+  const four = [...Array<string>(4).fill('fulfilled'), 'rejected'];
+  const none = Array<string>(5).fill('rejected');
+  expect(outcomes).toEqual([...four, ...four, ...four, ...four, ...none]);
+  await expect(Promise.all(others.map(view))).resolves.toHaveLength(4);
 });
 
 test.each(['2001-01-01', '2101-01-01'])(

@@ -12,8 +12,13 @@ import {
   organizationsOf,
 } from '@drawdown/domain';
 import { type Instant, type Position, positionOf } from '@drawdown/kernel';
-import { type EventStore, pagesToEnd, type StoredEvent } from '@drawdown/ports';
-import type { AsOf } from './ledger';
+import { type EventStore, pagesToEnd, type StoredEvent, Turns } from '@drawdown/ports';
+import { setImmediate as nextTick } from 'node:timers/promises';
+import { type AsOf, LedgerUnavailable } from './ledger';
+
+/** Views that may wait for each other, in all and of one organization: each reads a log from its beginning. */
+const VIEWS_MAX = 16;
+const VIEWS_OF_ONE_MAX = 4;
 
 export interface Folded {
   readonly organization: Organization;
@@ -55,6 +60,7 @@ export const foldForOrganization = async (
       if (about === null) continue;
       organization = apply(organization, organizationId, about, bookedAtOf(metadata));
       time = bookedAtOf(metadata);
+      await nextTick(); // thousands of charges were decoded: let others go on
     }
   }
   return folded(organization, revision, time);
@@ -76,6 +82,40 @@ export const viewAsOf = async <T>(
     asOf: { position: positionOf(shard, found.revision), time: now },
   };
 };
+
+/**
+ * Views of organizations as of then, one at a time: so many at once as callers like would keep a process from everything
+ * else. What is too many is refused with `LedgerUnavailable`.
+ */
+export class PastViews {
+  private readonly asked = new Map<string, number>();
+  private count = 0;
+  private readonly turns = new Turns();
+
+  constructor(private readonly store: EventStore) {}
+
+  async of<T>(
+    shard: number,
+    organizationId: string,
+    when: When,
+    view: (organization: Organization, now: Instant) => T,
+  ): Promise<{ readonly value: T; readonly asOf: AsOf } | undefined> {
+    const own = this.asked.get(organizationId) ?? 0;
+    if (this.count >= VIEWS_MAX || own >= VIEWS_OF_ONE_MAX) {
+      throw new LedgerUnavailable('too many balances of the past are asked for; send it again in a moment');
+    }
+    this.asked.set(organizationId, own + 1);
+    this.count++;
+    try {
+      return await this.turns.run(() => viewAsOf(this.store, shard, organizationId, when, view));
+    } finally {
+      this.count--;
+      const left = (this.asked.get(organizationId) ?? 1) - 1;
+      if (left === 0) this.asked.delete(organizationId);
+      else this.asked.set(organizationId, left);
+    }
+  }
+}
 
 const folded = (
   organization: Organization | undefined,

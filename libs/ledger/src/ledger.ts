@@ -106,7 +106,7 @@ export interface Ledger {
 
   /**
    * The organization folded from the log up to a position or an instant (booking time, inclusive); `undefined` where
-   * it did not exist then.
+   * it did not exist then. Rejects with `LedgerUnavailable` where too many ask at once.
    */
   asOf<T>(
     organizationId: string,

@@ -1,7 +1,7 @@
 import type { Charge, Organization, OrganizationCommand, UsageEvent } from '@drawdown/domain';
 import { CATALOGUE, coverBoth, type Instant, latest, type Position, positionOf } from '@drawdown/kernel';
 import { randomUUID } from 'node:crypto';
-import { viewAsOf } from './as-of';
+import { PastViews } from './as-of';
 import { catalogueRefusal } from './catalogue-refusal';
 import { timedCommand } from './command-duration';
 import {
@@ -30,12 +30,14 @@ const READ_STEP_MS = 50;
 export class LocalLedger implements Ledger {
   readonly shards: readonly LedgerShard[];
   private readonly search: RefundSearch;
+  private readonly past: PastViews;
 
   constructor(
     count: number,
     private readonly ports: ShardPorts,
   ) {
     this.search = new RefundSearch(ports.store);
+    this.past = new PastViews(ports.store);
     this.shards = Array.from({ length: count }, (_, shard) => new LedgerShard(shard, ports));
   }
 
@@ -183,7 +185,7 @@ export class LocalLedger implements Ledger {
     when: { readonly position: Position } | { readonly instant: Instant },
     view: (organization: Organization, now: Instant) => T,
   ): Promise<{ readonly value: T; readonly asOf: AsOf } | undefined> {
-    return viewAsOf(this.ports.store, this.shardOf(organizationId), organizationId, when, view);
+    return this.past.of(this.shardOf(organizationId), organizationId, when, view);
   }
 
   async now(organizationId: string): Promise<Instant> {

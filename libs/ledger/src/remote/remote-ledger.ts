@@ -2,7 +2,7 @@ import { ledgerStream, type OrganizationCommand, SYSTEM, type UsageEvent, writeU
 import { coverBoth, type Instant, latest, type Position } from '@drawdown/kernel';
 import type { EventStore, Metrics, StreamRecord } from '@drawdown/ports';
 import { randomUUID } from 'node:crypto';
-import { viewAsOf } from '../as-of';
+import { PastViews } from '../as-of';
 import { timedCommand } from '../command-duration';
 import {
   type CommandResult,
@@ -72,6 +72,7 @@ type Calls = ReadonlyMap<number, number>;
 /** The ledger of a process that owns no shard: asks their owners over the stream. */
 export class RemoteLedger implements Ledger {
   private readonly replies: Replies;
+  private readonly past: PastViews;
   /** By shard: of calls whose usage somebody waits for, and of those that only ask how far the log went with it. */
   private readonly charging = new Map<number, ShardFlight>();
   private readonly keeping = new Map<number, ShardFlight>();
@@ -82,6 +83,7 @@ export class RemoteLedger implements Ledger {
 
   constructor(private readonly ports: RemotePorts) {
     this.replies = new Replies(ports);
+    this.past = new PastViews(ports.store);
     this.read = ports.read;
     this.shardOf = rememberingShards(() => ports.shards);
   }
@@ -231,7 +233,7 @@ export class RemoteLedger implements Ledger {
   }
 
   asOf: Ledger['asOf'] = (organizationId, when, view) =>
-    viewAsOf(this.ports.store, this.shardOf(organizationId), organizationId, when, view);
+    this.past.of(this.shardOf(organizationId), organizationId, when, view);
 
   async now(organizationId: string): Promise<Instant> {
     const read = await this.read(organizationId, null, (_, now) => now);
