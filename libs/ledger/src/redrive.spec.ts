@@ -84,6 +84,17 @@ describe('INV-INT-7, BAD-032: quarantined usage driven again', () => {
     expect(await redrive(world, unpriced('a'))).toEqual(['charged']);
   });
 
+  test('whose time has not come waits on, or a card would have priced what is years ahead; then it is charged', async () => {
+    const world = await opened();
+    const ahead = used('a', '1', { time: later(START, { days: 3 }) });
+    expect(await charge(world, ahead)).toEqual(['quarantined']);
+    expect((await world.ledger.redrive([ahead], SENDER)).outcomes).toMatchObject([
+      { outcome: 'quarantined', code: 'event_in_future', duplicate: true },
+    ]);
+    world.clock.moveTo(later(START, { days: 3 }));
+    expect(await redrive(world, ahead)).toEqual(['charged']);
+  });
+
   test('late is known for 40 days from its charge, not only from its quarantine', async () => {
     const world = await opened();
     await charge(world, unpriced('a'));

@@ -1,6 +1,6 @@
 import { credits, LARGEST, quantity } from '@drawdown/kernel';
 import fc from 'fast-check';
-import { decideUsage } from '../metering/charge';
+import { acceptedTimes, decideUsage } from '../metering/charge';
 import { card, given, granted, START, usage } from '../testing';
 import { chargeLists } from '../testing/charges';
 import { type Charge, ChargeColumns, readLedgerEvent, writeLedgerEvent } from '.';
@@ -20,7 +20,7 @@ const roundTrip = (charges: readonly Charge[]): readonly Charge[] => {
 
 const aCharge = (): Charge => {
   const { organization, now } = given(granted('lot', '10')).ledger;
-  const decision = decideUsage(organization, usage('3'), card(), 'key', now, null);
+  const decision = decideUsage(organization, usage('3'), card(), 'key', now, acceptedTimes(now));
   if (decision.kind !== 'charge') throw new Error('not charged');
   return decision.charge;
 };

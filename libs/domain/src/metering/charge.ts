@@ -26,10 +26,11 @@ const METERED_TYPE = 'drawdown.usage.v1';
 
 /** The event times accepted at `now`, both ends included. */
 export interface AcceptedTimes {
-  readonly oldest: Instant;
+  /** Null where age is no question: the event was there before, and is driven again. */
+  readonly oldest: Instant | null;
   readonly newest: Instant;
 }
-export const acceptedTimes = (now: Instant): AcceptedTimes => ({
+export const acceptedTimes = (now: Instant): AcceptedTimes & { readonly oldest: Instant } => ({
   oldest: shift(now, -BigInt(ACCEPTED_AGE_DAYS) * DAY_MICROS),
   newest: shift(now, ACCEPTED_LEAD_MICROS),
 });
@@ -50,17 +51,13 @@ export type UsageDecision =
 type Quarantine = Extract<UsageDecision, { kind: 'quarantine' }>;
 const quarantine = (code: QuarantineCode, detail: string): Quarantine => ({ kind: 'quarantine', code, detail });
 
-const outsideTimes = (
-  usage: UsageEvent,
-  organization: Organization,
-  times: AcceptedTimes | null,
-): Quarantine | null => {
+const outsideTimes = (usage: UsageEvent, organization: Organization, times: AcceptedTimes): Quarantine | null => {
   if (usage.time < organization.createdAt) {
     return quarantine('before_organization', `the organization exists since ${organization.createdAt}`);
   }
-  if (times === null) return null;
   if (usage.time > times.newest) return quarantine('event_in_future', `events are accepted up to ${times.newest}`);
-  if (usage.time < times.oldest) return quarantine('event_too_old', `events are accepted from ${times.oldest} on`);
+  if (times.oldest !== null && usage.time < times.oldest)
+    return quarantine('event_too_old', `events are accepted from ${times.oldest} on`);
   return null;
 };
 
@@ -90,12 +87,12 @@ interface Priced {
   readonly after: Credits;
 }
 
-/** The exact price of a usage event, or why it has none. `times` null: its age was accepted before (re-driving). */
+/** The exact price of a usage event, or why it has none. */
 const priced = (
   organization: Organization,
   usage: UsageEvent,
   card: CompiledCard | undefined,
-  times: AcceptedTimes | null,
+  times: AcceptedTimes,
 ): Quarantine | Priced => {
   const outside = outsideTimes(usage, organization, times);
   if (outside !== null) return outside;
@@ -163,7 +160,7 @@ export const decideUsage = (
   card: CompiledCard | undefined,
   actor: string,
   now: Instant,
-  times: AcceptedTimes | null,
+  times: AcceptedTimes,
   redriven: number | null = null,
 ): UsageDecision => {
   const result = priced(organization, usage, card, times);

@@ -4,7 +4,7 @@ import type { SavedRate } from '../events';
 import { card, checkInvariants, given, granted, later, TestLedger, usage, used } from '../testing';
 import { evolveCharge } from '../wallet/evolve';
 import { type Organization, walletNamed } from '../wallet/state';
-import { decideUsage } from './charge';
+import { acceptedTimes, decideUsage } from './charge';
 
 describe('over many charges', () => {
   test('FLD-50, INV-AMT-4: the balance is the sum of the transactions, and drifts less than half a unit each from the exact sum', () => {
@@ -37,10 +37,11 @@ describe('over many charges', () => {
   test('FLD-50: after 100,000 charges of awkward fractions wallet and transactions differ by nothing', () => {
     const prices = card([{ service_type: 'llm_call', price: { type: 'per_token', per: '7', input: '0.333333333' } }]);
     const { organization, now } = given(granted('lot', '1000')).ledger;
+    const times = acceptedTimes(now);
     let total = 0n;
     for (let n = 1; n <= 100_000; n++) {
       const quantities = [['input_tokens', quantity(BigInt(n) * 7_919n)]] as const;
-      const decision = decideUsage(organization, usage('0', { quantities }), prices, 'key', now, null);
+      const decision = decideUsage(organization, usage('0', { quantities }), prices, 'key', now, times);
       if (decision.kind !== 'charge') throw new Error('not charged');
       evolveCharge(organization, decision.charge, now);
       total += decision.charge.balanceBefore - decision.charge.balanceAfter;
@@ -61,8 +62,9 @@ describe('over many charges', () => {
         granted(`cycle-${String(cycle)}`, '9', { priority: -1, expiresAt: later(ledger.now, { days: 30 }) })(ledger);
         ledger.advance(later(ledger.now, { days: 30 }));
       }
+      const times = { ...acceptedTimes(ledger.now), oldest: null };
       for (let n = 0; n < debits; n++) {
-        const decision = decideUsage(ledger.organization, usage('1'), ledger.card, 'key', ledger.now, null);
+        const decision = decideUsage(ledger.organization, usage('1'), ledger.card, 'key', ledger.now, times);
         if (decision.kind !== 'charge') throw new Error('not charged');
         evolveCharge(ledger.organization, decision.charge, ledger.now);
       }

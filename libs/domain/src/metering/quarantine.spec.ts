@@ -45,12 +45,15 @@ describe('usage is quarantined', () => {
     expect(acceptedTimes(now)).toEqual({ oldest: instant('2026-04-27'), newest: instant('2026-06-01T00:05:00Z') });
   });
 
-  test('INV-INT-7: usage driven again is not asked for its age, but still for its organization’s', () => {
+  test('INV-INT-7: usage driven again is not asked for its age, but for its organization’s, and whether its time has come', () => {
     const { ledger } = given(at('2026-12-01'));
+    const times = { ...acceptedTimes(ledger.now), oldest: null };
     const decide = (time: typeof START) =>
-      decideUsage(ledger.organization, usage('1', { time }), card(), 'key', ledger.now, null, 17);
+      decideUsage(ledger.organization, usage('1', { time }), card(), 'key', ledger.now, times, 17);
     expect(decide(START)).toMatchObject({ kind: 'charge', charge: { redriven: 17 } });
     expect(decide(later(START, { micros: -1 }))).toMatchObject({ kind: 'quarantine', code: 'before_organization' });
+    expect(decide(later(times.newest, { micros: 1 }))).toMatchObject({ kind: 'quarantine', code: 'event_in_future' });
+    expect(decide(times.newest)).toMatchObject({ kind: 'charge' });
   });
 
   const parent = chargeId(organizationNamespace(ORGANIZATION), 'tests', 'self');

@@ -1,4 +1,4 @@
-import { decideUsage } from '../metering/charge';
+import { acceptedTimes, decideUsage } from '../metering/charge';
 import {
   adjustBalance,
   afterwards,
@@ -125,7 +125,7 @@ describe('closing an organization', () => {
 
   test('leaves usage without anything to draw, should it come all the same', () => {
     const { organization, now } = closing('forfeit').given(closeOrganization()).ledger;
-    const decision = decideUsage(organization, usage('1', { enforce: true }), card(), 'key', now, null);
+    const decision = decideUsage(organization, usage('1', { enforce: true }), card(), 'key', now, acceptedTimes(now));
     expect(decision).toMatchObject({ kind: 'refuse' });
   });
 });

@@ -19,7 +19,7 @@ import {
   voidGrant,
   partly,
 } from '../testing';
-import { decideUsage } from '../metering/charge';
+import { acceptedTimes, decideUsage } from '../metering/charge';
 import { settleNext } from '../organization/rules';
 import { walletView } from './views';
 import { walletNamed } from './state';
@@ -49,7 +49,7 @@ describe('a lot that expires', () => {
       [expiresAt, '1'],
       [later(expiresAt, { days: 31 }), '1'],
     ] as const) {
-      const decision = decideUsage(organization, usage('2', { time: now }), card(), 'key', now, null);
+      const decision = decideUsage(organization, usage('2', { time: now }), card(), 'key', now, acceptedTimes(now));
       const drawn =
         decision.kind === 'charge' ? decision.charge.slices.map((slice) => ledger.names.get(slice.lotId)) : [];
       expect(drawn).toEqual(now === before ? ['lot'] : ['other']);

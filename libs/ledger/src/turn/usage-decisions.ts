@@ -98,7 +98,8 @@ export class UsageDecisions {
     const { state, batch, touched } = this.books;
     const { organization } = resident;
     const card = organization.rateCard === null ? undefined : this.catalogue.compiledCard(organization.rateCard);
-    const times = redriven === null ? this.acceptedAt(now) : null;
+    const accepted = this.acceptedAt(now);
+    const times = redriven === null ? accepted : { ...accepted, oldest: null };
     const quarantine = redriven?.kind === 'quarantine' ? redriven.place.revision : null;
     const decision = decideUsage(organization, usage, card, work.sender.actor.id, now, times, quarantine);
     if (decision.kind === 'charge') {
