@@ -14,7 +14,7 @@ import {
 import type { Charge, QuarantineCode, Slice, UsageEvent } from '../events';
 import { NOTHING, isUnpriced } from '../rating/price-model';
 import type { CompiledCard, CompiledRate } from '../rating/compiled-card';
-import { availableTo, type ChargeScope, drawDown } from '../wallet/draw-down';
+import { availableTo, type ChargeScope, drawDown, owedBy } from '../wallet/draw-down';
 import { type Organization, type Wallet, walletNamed } from '../wallet/state';
 
 /** How old an event may be, and how far ahead of the clock (spec.md §2.1). Identities are remembered for longer. */
@@ -117,8 +117,9 @@ const priced = (
   if (isUnpriced(exact)) return quarantine(exact.code, exact.detail);
   const price = exact.numerator === 0n ? NO_CREDITS : roundCharge(exact, rate.rounding);
   const after = credits(wallet.settled - price);
-  // Without debt its sum with the price is the price, which is in range.
-  const debtInRange = wallet.debt === NO_CREDITS || isInRange(wallet.debt + price);
+  const owed = owedBy(wallet);
+  // Where nothing is owed, its sum with the price is the price, which is in range.
+  const debtInRange = owed === 0n || isInRange(owed + price);
   if (!isInRange(price) || !isInRange(after) || !debtInRange) {
     return quarantine('amount_out_of_range', 'the price, or the balance after it, would leave the range of amounts');
   }

@@ -1,5 +1,5 @@
 import { recordAccessRefusal } from '../access/record-refusal';
-import { type Instant, isInRange, refuse } from '@drawdown/kernel';
+import { type Instant, isInRange, refuse, sum } from '@drawdown/kernel';
 import { effectsOf, type OwnEvent } from '../events';
 import { lotActivation } from '../wallet/activation';
 import { adjustBalance } from '../wallet/adjustment';
@@ -12,6 +12,7 @@ import type {
   OrganizationCommand,
   Outcome,
 } from '../wallet/commands';
+import { owedBy } from '../wallet/draw-down';
 import { lotExpiry } from '../wallet/expiry';
 import { grantCredits } from '../wallet/grant';
 import { authorizeHold, captureHold, extendHold, holdExpiry, releaseHold } from '../wallet/hold';
@@ -62,13 +63,25 @@ export const decide = (organization: Organization, command: OrganizationCommand,
     : outcome;
 };
 
-/** What is stored must be readable again: no balance and no debt beyond what an amount may be (INV-AMT-3). */
+/**
+ * What is stored must be readable again: no balance, nothing held and nothing owed beyond what an amount may be, nor what
+ * is available then, which refusals record (INV-AMT-3).
+ */
 const leavesRange = (organization: Organization, event: OwnEvent): boolean => {
   const { bookings, debt } = effectsOf(event);
   return (
     bookings.some((booking) => [booking.credited, booking.debited, booking.balanceAfter].some((n) => !isInRange(n))) ||
-    (debt !== null && !isInRange(walletOf(organization, debt.wallet).debt + debt.change))
+    (debt !== null && !isInRange(owedBy(walletOf(organization, debt.wallet)) + debt.change)) ||
+    holdsTooMuch(organization, event)
   );
+};
+
+const holdsTooMuch = (organization: Organization, event: OwnEvent): boolean => {
+  if (event.type !== 'HoldAuthorized' && event.type !== 'HoldExtended') return false;
+  const { slices, overdraft } = event.data;
+  const wallet = walletOf(organization, event.data.wallet);
+  const amount = sum(slices.map((slice) => slice.amount)) + overdraft;
+  return !isInRange(wallet.held + amount) || !isInRange(owedBy(wallet) + overdraft);
 };
 
 /** What the caller is told, once the command's events are part of the state. */

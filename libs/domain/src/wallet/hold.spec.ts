@@ -102,6 +102,35 @@ describe('a hold', () => {
       .thenRefusedOnRecord('amount_out_of_range');
   });
 
+  test('INV-AMT-3: what is held, and what is owed with it, stay amounts, so that what is available can be recorded', () => {
+    const most = '900000000000000000';
+    withLimit(most)
+      .given(granted('lot', '10'), authorizeHold('h', most))
+      .when(used('11'))
+      .thenQuarantined('amount_out_of_range')
+      .when(extendHold('h', later(START, { days: 1 }), '1'))
+      .thenRefused('amount_out_of_range')
+      .given(granted('more', '20'))
+      .when(authorizeHold('too much', '1'))
+      .thenRefused('amount_out_of_range')
+      .given(releaseHold('h'))
+      .when(authorizeHold('h2', '30'))
+      .then(
+        holdAuthorized('h2', [
+          ['lot', '10'],
+          ['more', '20'],
+        ]),
+      ) // prettier-ignore
+      .balance({ held: '30' });
+    withLimit(most)
+      .given(authorizeHold('h', '500000000000000000'))
+      .when(used('400000000000000001'))
+      .thenQuarantined('amount_out_of_range')
+      .given(used('400000000000000000'))
+      .when(authorizeHold('more', '0.000000001'))
+      .thenRefusedOnRecord('out_of_credits', event('HoldRefused', { available: amount(`-${most}`) }));
+  });
+
   test('INV-LOT-15: may go below zero up to the overdraft limit, and no further', () => {
     withLimit('5')
       .given(granted('lot', '10'))
