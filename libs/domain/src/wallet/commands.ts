@@ -103,8 +103,8 @@ export interface Refusal {
   /** Where several places are to blame. */
   readonly pointers?: readonly string[];
   /**
-   * True where nothing can be meant by it any more, and so nothing is kept of it, under no Idempotency-Key either: as time
-   * only goes on, a repetition is refused the same.
+   * True where nothing can be meant by it any more, as time only goes on: nothing is remembered of it, and its
+   * Idempotency-Key stays free for what was meant.
    */
   readonly untraced?: true;
   readonly more?: JsonObject;

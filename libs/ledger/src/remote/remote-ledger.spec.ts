@@ -63,6 +63,13 @@ const inHalves = (record: StreamRecord): StreamRecord[] => {
 };
 
 describe('a command that is decided in another process', () => {
+  test('that can mean nothing any more leaves its key free, as in one process', async () => {
+    const { api } = await running();
+    const over = grant('5', { expiresAt: instant('2020-01-01') });
+    expect(await api.run(over, ACME, 'k')).toMatchObject({ accepted: false, refusal: { code: 'invalid_interval' } });
+    expect(await api.run(grant('5'), ACME, 'k')).toMatchObject({ accepted: true, replayed: false });
+  });
+
   test('is answered as in one process: accepted with its position, refused, replayed, key reused', async () => {
     const { world, workers, api } = await running();
     const first = await api.run(grant('5'), ACME, 'k');

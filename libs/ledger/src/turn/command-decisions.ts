@@ -122,13 +122,15 @@ export class CommandDecisions {
     refusal: Refusal,
     onRecord: readonly OwnEvent[] = [],
   ): CommandResult {
-    const isKept = refusal.untraced === true ? work.source !== null : leavesAnAnswer(work);
+    const isUntraced = refusal.untraced === true;
+    const isKept = isUntraced ? work.source !== null : leavesAnAnswer(work);
     if (resident !== undefined && (onRecord.length > 0 || isKept)) {
       const { actor, requestId } = work.sender;
       const now = this.books.nowFor(resident);
       if (onRecord.length > 0) this.books.book(work.organizationId, onRecord, now, actor, requestId);
       else this.bookAnswered(work, now, refusal.code, refusal.detail);
-      this.remember(work, false, refusal as unknown as JsonObject);
+      // Its record is taken in, but its key stays free.
+      if (!isUntraced) this.remember(work, false, refusal as unknown as JsonObject);
     }
     return { accepted: false, refusal, replayed: false };
   }
