@@ -146,6 +146,16 @@ export class LocalCatalogue implements Catalogue {
     }
   }
 
+  /** Whether the store has nothing that this process does not know; false where it does not answer. */
+  async isLevel(): Promise<boolean> {
+    try {
+      return (await this.store.readAll(this.followed, 1, this.prefixes)).length === 0;
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+      return false;
+    }
+  }
+
   private apply(page: readonly StoredEvent[]): void {
     for (const stored of page) {
       this.kinds.find((kind) => stored.stream.startsWith(kind.prefix))?.apply(stored);

@@ -36,7 +36,7 @@ export interface WorkerPorts {
   readonly stream: Stream;
   readonly store: EventStore;
   readonly owner: ShardOwner;
-  readonly catalogue: Pick<LocalCatalogue, 'reached'>;
+  readonly catalogue: Pick<LocalCatalogue, 'reached' | 'isLevel'>;
   readonly shards: number;
   /** Sources (`topic@identity`) that an operator has said to be new; none unless given. */
   readonly newTopics?: ReadonlySet<string>;
