@@ -43,6 +43,7 @@ export const foldForOrganization = async (
   shard: number,
   organizationId: string,
   when: When,
+  letOthersGoOn: () => Promise<unknown> = nextTick,
 ): Promise<Folded | undefined> => {
   const mark = Buffer.from(JSON.stringify(organizationId));
   let organization: Organization | undefined;
@@ -60,7 +61,7 @@ export const foldForOrganization = async (
       if (about === null) continue;
       organization = apply(organization, organizationId, about, bookedAtOf(metadata));
       time = bookedAtOf(metadata);
-      await nextTick(); // thousands of charges were decoded: let others go on
+      await letOthersGoOn(); // thousands of charges were decoded
     }
   }
   return folded(organization, revision, time);
@@ -73,8 +74,9 @@ export const viewAsOf = async <T>(
   organizationId: string,
   when: When,
   view: (organization: Organization, now: Instant) => T,
+  letOthersGoOn: () => Promise<unknown> = nextTick,
 ): Promise<{ readonly value: T; readonly asOf: AsOf } | undefined> => {
-  const found = await foldForOrganization(store, shard, organizationId, when);
+  const found = await foldForOrganization(store, shard, organizationId, when, letOthersGoOn);
   if (found === undefined) return undefined;
   const now = 'instant' in when ? when.instant : found.time;
   return {

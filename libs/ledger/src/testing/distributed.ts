@@ -118,7 +118,8 @@ export const openDistributed = (given: Given = {}): DistributedWorld => {
       const metrics = new CountedMetrics();
       const catalogue = await catalogueOf(store, () => ledger);
       const read: RemoteLedger['read'] = (id, _, view) =>
-        viewAsOf(store, world.shardOf(id), id, { instant: clock.now() }, view);
+        // Without a tick: virtual time would go on meanwhile.
+        viewAsOf(store, world.shardOf(id), id, { instant: clock.now() }, view, () => Promise.resolve());
       const isActive = async (id: string): Promise<boolean> =>
         (await read(id, null, ({ status }) => status === 'active'))?.value ?? false;
       const allActive = async (ids: readonly string[]): Promise<ReadonlySet<string>> => {
