@@ -16,13 +16,10 @@ export class Pipelines {
     const before = this.inHand.get(socket) ?? 0;
     this.inHand.set(socket, before + 1);
     if (before < IN_HAND_MAX) return;
-    throw new Problem(
-      'unavailable',
-      'read the answers to the requests before it; send it again on another connection',
-      {
-        headers: { 'retry-after': '1', connection: 'close' },
-      },
-    );
+    // Not 503: nothing of ours is down, and whoever has no credential must not raise that alert.
+    throw new Problem('rate_limited', 'read the answers to the requests before it; send it again then', {
+      headers: { 'retry-after': '1', connection: 'close' },
+    });
   }
 
   /** It is answered, or nobody waits any more. */
