@@ -87,8 +87,9 @@ export interface Stream {
    * was thought dead: what they write needs a fence of its own.
    *
    * A new group begins with the oldest record that is kept, a known one goes on after what it has consumed. Records
-   * deleted before they were consumed, as far as group and consumer know, are skipped, and logged as an error. A start past the end says that the topic was
-   * made anew: that is logged as an error, and the partition is not consumed as long as it is so.
+   * deleted before they were consumed, as far as group and consumer know, are skipped, and logged as an error. A start
+   * past the end says that the topic was made anew: that is logged as an error, and the partition is not consumed as long
+   * as it is so.
    */
   consume(topics: readonly string[], group: string, consumer: Consumer): Promise<Consumption>;
   /**

@@ -112,6 +112,24 @@ describe('FLT-37: records that are gone before they were read', () => {
     expect(lost).toBe(4);
   });
 
+  test('they are counted once, however often the partition is taken up', async () => {
+    const [topic, group] = [await topicWith(4), newName('group')];
+    await forget(topic, 4);
+    const got: string[] = [];
+    const consumer = {
+      assigned: async () => ({ [topic]: 1 }),
+      handle: async ({ records }: RecordBatch) => void got.push(...records.map(({ value }) => String(value))),
+    };
+    const before = await stream.consume([topic], group, consumer);
+    await until('they are counted', () => lost === 3);
+    await before.stop();
+    const after = await stream.consume([topic], group, consumer);
+    await stream.send(topic, 0, [record('4')]);
+    await until('the next one has arrived', () => got.length === 1);
+    await after.stop();
+    expect([got, lost, errors.length]).toEqual([['4'], 3, 1]);
+  });
+
   test('what the group has consumed is not lost, though its consumer kept nothing of it', async () => {
     const [topic, group] = [await topicWith(8), newName('group')];
     const got: string[] = [];

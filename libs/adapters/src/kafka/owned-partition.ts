@@ -41,6 +41,8 @@ export class OwnedPartition {
   private readonly inHand = new Set<Promise<void>>();
   /** How far it is, by topic. */
   private readonly next = new Map<string, () => number>();
+  /** Past records that were deleted, by topic. */
+  private readonly skippedTo = new Map<string, number>();
   private readonly again = new GrowingPause(AGAIN_FIRST_MS, AGAIN_LONGEST_MS);
   private readonly ended: Promise<void>;
 
@@ -141,13 +143,16 @@ export class OwnedPartition {
 
   private skip(gap: StreamGap, consumed = gap.from): number {
     const { topic, bounds } = gap;
-    const lost = bounds.oldest - consumed;
+    const lost = bounds.oldest - Math.max(consumed, this.skippedTo.get(topic) ?? 0);
+    // Known to the group, they are not counted again by whoever takes the partition up next.
+    this.skippedTo.set(topic, bounds.oldest);
+    if (!this.lost) this.group.consumed(topic, this.number, Math.max(consumed, bounds.oldest));
     if (lost > 0) {
       this.group.metrics.count('records_lost_total', { topic }, lost);
       this.say(gap, 'records were deleted before they were consumed');
     } else {
       const fields = { topic, partition: this.number, from: gap.from, consumed, ...bounds };
-      this.group.log.info(fields, 'records that the group has consumed are deleted; it begins after them');
+      this.group.log.warn(fields, 'records that the group has consumed are deleted; it begins after them');
     }
     return bounds.oldest;
   }
