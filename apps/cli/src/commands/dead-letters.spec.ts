@@ -1,4 +1,4 @@
-import { DEAD_LETTER_TOPIC, writeDeadLetter } from '@drawdown/ledger';
+import { COMMANDS_TOPIC, DEAD_LETTER_TOPIC, writeDeadLetter } from '@drawdown/ledger';
 import { inProcessStream, RecordTooLarge, type Stream, type StreamRecord, StreamUnavailable } from '@drawdown/ports';
 import { drawdown, type Ran } from '../testing/command-line';
 
@@ -21,8 +21,14 @@ beforeEach(async () => {
 
 const rejection = (rejected: string) => ({ rejected, pointer: '/data', detail: `because ${rejected}` }) as never;
 
-const bury = async (partition: number, record: StreamRecord, reason: string, offset = 7): Promise<void> => {
-  const place = { topic: USAGE, partition: 1, offset };
+const bury = async (
+  partition: number,
+  record: StreamRecord,
+  reason: string,
+  offset = 7,
+  topic = USAGE,
+): Promise<void> => {
+  const place = { topic, partition: 1, offset };
   await stream.send(DEAD_LETTER_TOPIC, partition, [writeDeadLetter(record, place, rejection(reason))]);
 };
 
@@ -110,6 +116,14 @@ test('INV-INT-5: nobody waits for it any more, so that what still cannot be deci
   await bury(0, { ...UNKNOWN, headers }, 'decision_failed');
   expect((await run('redrive', '0.0')).code).toBe(0);
   expect(await sentTo(USAGE, 1)).toEqual([{ ...UNKNOWN, headers: { 'drawdown-sender': '{}' } }]);
+});
+
+test('but a command keeps who asked: it is none without', async () => {
+  await stream.ensureTopic(COMMANDS_TOPIC, 2);
+  const headers = { 'drawdown-reply-to': '0 0 2026-03-01T00:00:00.000000Z call api' };
+  await bury(0, { ...UNKNOWN, headers }, 'invalid_command', 7, COMMANDS_TOPIC);
+  expect((await run('redrive', '0.0')).code).toBe(0);
+  expect(await sentTo(COMMANDS_TOPIC, 1)).toEqual([{ ...UNKNOWN, headers }]);
 });
 
 test('sends all of one reason again', async () => {

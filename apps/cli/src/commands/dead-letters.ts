@@ -1,4 +1,4 @@
-import { withoutReplyAddress } from '@drawdown/ledger';
+import { USAGE_TOPIC, withoutReplyAddress } from '@drawdown/ledger';
 import { openKafkaStream } from '@drawdown/adapters/kafka/kafka-stream';
 import { BadServerSettings, readServerSettings } from '@drawdown/adapters/server-settings';
 import { RecordTooLarge, type Stream } from '@drawdown/ports';
@@ -150,8 +150,9 @@ const redrive = async (
     const { topic, partition } = letter.letter.place;
     try {
       const { key, value, headers } = await originalOf(stream, letter, signal);
-      // Else what still leaves nothing in the ledger would be told to nobody, and be gone.
-      await stream.send(topic, partition, [{ key, value, headers: withoutReplyAddress(headers) }]);
+      // Else usage that still leaves nothing in the ledger would be told to nobody, and be gone. A command is none without.
+      const own = topic === USAGE_TOPIC ? withoutReplyAddress(headers) : headers;
+      await stream.send(topic, partition, [{ key, value, headers: own }]);
     } catch (error) {
       // The other letters are none the worse for it.
       if (!(error instanceof RecordTooLarge || error instanceof OriginalGone)) throw error;
