@@ -23,6 +23,7 @@ test.each([
   ],
   // As the server's makers write it for one without TLS, where there is nothing to verify.
   ['esdb://host?tls=false&tlsVerifyCert=false', 'esdb://host?tls=false&keepAliveTimeout=10007'],
+  ['esdb://host?keepAliveTimeout=2147483647', 'esdb://host?keepAliveTimeout=2000000007'],
   ['esdb://host?keepAliveTimeout=-1&tls=false', 'esdb://host?tls=false&keepAliveTimeout=2000000007'],
 ])('%s is one of several connections as %s', (text, seventh) => {
   checkConnectionString(text);

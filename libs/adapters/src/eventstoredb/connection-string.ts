@@ -61,7 +61,7 @@ export const distinct = (text: string, number: number): string => {
   const given = optionsOf(query).get('keepalivetimeout');
   const timeout = given === '-1' ? KEEP_ALIVE_TIMEOUT.never : Number(given ?? KEEP_ALIVE_TIMEOUT.default);
   const others = query.split('&').filter((pair) => pair !== '' && !LEFT_OUT.includes(knownAs(pair.split('=')[0])));
-  return `${address}?${[...others, `keepAliveTimeout=${String(timeout + number)}`].join('&')}`;
+  return `${address}?${[...others, `keepAliveTimeout=${String(Math.min(timeout, KEEP_ALIVE_TIMEOUT.never) + number)}`].join('&')}`;
 };
 
 /** An option's name, as the client reads it. */

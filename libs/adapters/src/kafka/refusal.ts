@@ -4,7 +4,10 @@
  */
 const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/SASL|authentication/i, 'look at KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD'],
-  [/not authorized/i, 'the brokers do not let this user do that: deploy/README.md says what which process needs'],
+  [
+    /not authorized|authorization failed/i,
+    'the brokers do not let this user do that: deploy/README.md says what which process needs',
+  ],
   [/certificate|altnames/i, 'look at KAFKA_TLS_CA, and at the names in the certificate of the broker'],
   [/secure TLS|SSL routines/i, 'look at KAFKA_TLS: the listener may not speak it'],
   [/Closed connection/, 'if it is there, look at KAFKA_TLS and KAFKA_SASL_MECHANISM: the listener may want them'],

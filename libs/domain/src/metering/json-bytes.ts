@@ -6,8 +6,9 @@ export const DEPTH_MAX = 32;
 export const KEYS_MAX = 1000;
 
 /**
- * How many values a body may have in all, some 60 % more than the largest batch of usage can: to make objects of four
- * megabytes of `{}` would block the process for a third of a second.
+ * How many values a body may have in all, some 60 % more than the largest batch of usage with token classes has (one with
+ * providers' own usage objects may have to be halved): to make objects of four megabytes of `{}` would block the process
+ * for a third of a second.
  */
 export const VALUES_MAX = 200_000;
 
@@ -27,8 +28,9 @@ const [BRACKET_OPEN, BRACKET_CLOSE, BRACE_OPEN, BRACE_CLOSE] = [0x5b, 0x5d, 0x7b
 
 /**
  * The limit that bytes of JSON exceed by nesting too deeply, by an object with too many keys or by too many values in
- * all; null where they keep all three. Looks at the bytes, not at the parsed value, because parsing four megabytes of brackets or of distinct keys
- * blocks the process for half a second; this takes 2 ms per megabyte. Says nothing about whether the bytes are JSON at all.
+ * all; null where they keep all three. Looks at the bytes, not at the parsed value, because parsing four megabytes of
+ * brackets or of distinct keys blocks the process for half a second; this takes 2 ms per megabyte. Says nothing about
+ * whether the bytes are JSON at all.
  */
 export const exceededLimit = (body: Buffer): JsonFault | null => {
   const keys: number[] = [0];

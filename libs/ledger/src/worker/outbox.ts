@@ -97,8 +97,7 @@ export class Outbox {
     try {
       this.replyPartitions = await this.ports.stream.partitionsOf(REPLIES_TOPIC);
     } catch (error) {
-      this.ports.log.warn({ error: String(error) }, 'replies could not be sent');
-      return [];
+      this.ports.log.warn({ error: String(error) }, 'replies to partitions not known yet could not be sent');
     }
     return all.filter(([partition]) => partition < this.replyPartitions);
   }
