@@ -1,5 +1,5 @@
-import { eventType, format, storedCredits, storedInstant } from '@drawdown/kernel';
-import { Type } from '@sinclair/typebox';
+import { type Credits, eventType, format, storedCredits, storedInstant } from '@drawdown/kernel';
+import { type Static, Type } from '@sinclair/typebox';
 import { readCaptureUsage, WireCaptureUsage, writeCaptureUsage } from './capture-usage';
 import {
   type LotMove,
@@ -23,30 +23,43 @@ const WireHold = {
   wallet: Type.String(),
 };
 
+/** A part of a hold: what was set aside, or given free. */
+const WirePart = Type.Object({ ...WireHold, slices: Type.Array(WireSlice), overdraft: WireCredits });
+interface Part {
+  readonly holdId: string;
+  readonly wallet: string;
+  readonly slices: readonly Slice[];
+  readonly overdraft: Credits;
+}
+const readPart = (wire: Static<typeof WirePart>): Part => ({
+  holdId: wire.hold_id,
+  wallet: wire.wallet,
+  slices: wire.slices.map(readSlice),
+  overdraft: storedCredits(wire.overdraft),
+});
+const writePart = (data: Part): Static<typeof WirePart> => ({
+  hold_id: data.holdId,
+  wallet: data.wallet,
+  slices: data.slices.map(writeSlice),
+  overdraft: format(data.overdraft),
+});
+
 /** Credits were set aside. `overdraft` is the part that no lot covers (within the wallet's limit). */
 export const HoldAuthorized = eventType('HoldAuthorized', {
   wire: Type.Object({
-    ...WireHold,
-    slices: Type.Array(WireSlice),
-    overdraft: WireCredits,
+    ...WirePart.properties,
     expires_at: WireInstant,
     service_type: Nullable(Type.String()),
     reference: Nullable(Type.String()),
   }),
   read: (wire) => ({
-    holdId: wire.hold_id,
-    wallet: wire.wallet,
-    slices: wire.slices.map(readSlice) as readonly Slice[],
-    overdraft: storedCredits(wire.overdraft),
+    ...readPart(wire),
     expiresAt: storedInstant(wire.expires_at),
     serviceType: wire.service_type,
     reference: wire.reference,
   }),
   write: (data) => ({
-    hold_id: data.holdId,
-    wallet: data.wallet,
-    slices: data.slices.map(writeSlice),
-    overdraft: format(data.overdraft),
+    ...writePart(data),
     expires_at: data.expiresAt,
     service_type: data.serviceType,
     reference: data.reference,
@@ -56,25 +69,17 @@ export const HoldAuthorized = eventType('HoldAuthorized', {
 /** A hold lives longer, and sets more aside where `slices` or `overdraft` say so. */
 export const HoldExtended = eventType('HoldExtended', {
   wire: Type.Object({
-    ...WireHold,
-    slices: Type.Array(WireSlice),
-    overdraft: WireCredits,
+    ...WirePart.properties,
     expires_at: WireInstant,
     previous_expires_at: WireInstant,
   }),
   read: (wire) => ({
-    holdId: wire.hold_id,
-    wallet: wire.wallet,
-    slices: wire.slices.map(readSlice) as readonly Slice[],
-    overdraft: storedCredits(wire.overdraft),
+    ...readPart(wire),
     expiresAt: storedInstant(wire.expires_at),
     previousExpiresAt: storedInstant(wire.previous_expires_at),
   }),
   write: (data) => ({
-    hold_id: data.holdId,
-    wallet: data.wallet,
-    slices: data.slices.map(writeSlice),
-    overdraft: format(data.overdraft),
+    ...writePart(data),
     expires_at: data.expiresAt,
     previous_expires_at: data.previousExpiresAt,
   }),
@@ -129,23 +134,15 @@ export const HoldCaptured = eventType('HoldCaptured', {
 const holdEnded = <Name extends string>(name: Name) =>
   eventType(name, {
     wire: Type.Object({
-      ...WireHold,
-      slices: Type.Array(WireSlice),
-      overdraft: WireCredits,
+      ...WirePart.properties,
       effective_at: WireInstant,
     }),
     read: (wire) => ({
-      holdId: wire.hold_id,
-      wallet: wire.wallet,
-      slices: wire.slices.map(readSlice) as readonly Slice[],
-      overdraft: storedCredits(wire.overdraft),
+      ...readPart(wire),
       effectiveAt: storedInstant(wire.effective_at),
     }),
     write: (data) => ({
-      hold_id: data.holdId,
-      wallet: data.wallet,
-      slices: data.slices.map(writeSlice),
-      overdraft: format(data.overdraft),
+      ...writePart(data),
       effective_at: data.effectiveAt,
     }),
   });
