@@ -74,10 +74,6 @@ export const owedBy = (wallet: Wallet): bigint => {
 /** What this charge could draw now: spendable lots, less debt and what open holds may overdraw. */
 export const availableTo = (wallet: Wallet, charge: ChargeScope, now: Instant): Credits => {
   let total = 0n;
-  let lotsHeld = 0n;
-  for (const lot of wallet.live) {
-    total += spendable(lot, charge, now);
-    lotsHeld += lot.held;
-  }
-  return credits(total - wallet.debt - (wallet.held - lotsHeld));
+  for (const lot of wallet.live) total += spendable(lot, charge, now);
+  return credits(total - owedBy(wallet));
 };
