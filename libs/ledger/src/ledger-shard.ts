@@ -1,5 +1,5 @@
 import { ledgerStream } from '@drawdown/domain';
-import { type Instant, latest, positionOf } from '@drawdown/kernel';
+import { type Instant, positionOf } from '@drawdown/kernel';
 import {
   AppendUnknown,
   type Clock,
@@ -19,6 +19,7 @@ import { DecisionFailed, LedgerUnavailable, ShardStopping } from './ledger';
 import { loadShard } from './load-shard';
 import { MicroBatch } from './micro-batch';
 import { TakenOffsets } from './offsets';
+import { ownTime } from './own-time';
 import { PastDecisions } from './past-decisions';
 import { SettleLateness } from './settle-lateness';
 import { ShardSnapshots } from './shard-snapshots';
@@ -190,13 +191,8 @@ export class LedgerShard {
       if (this.state === null && this.lastFailure !== null) throw new LedgerUnavailable(this.lastFailure.error.message);
     }
     const state = this.state;
-    return view(state, (resident) => this.nowFor(state, resident));
-  }
-
-  private nowFor(state: ShardState, { organization }: Resident): Instant {
-    if (organization.testClock === null) return latest(this.ports.clock.now(), state.bookedAt);
-    const clock = this.ports.catalogue.testClock(organization.testClock);
-    return latest(clock?.now ?? organization.lastBookedAt, organization.lastBookedAt);
+    const { catalogue, clock } = this.ports;
+    return view(state, ({ organization }) => ownTime(organization, state, catalogue, clock.now()));
   }
 
   private readonly logFailure = (error: Error): void => {

@@ -4,6 +4,7 @@ import type { Catalogue } from '../catalogue';
 import { foldOwn, type Resident, type ShardState } from '../fold';
 import { checkAfter, checkBefore, type InvariantViolated, Touched } from '../invariants';
 import type { MicroBatch } from '../micro-batch';
+import { ownTime } from '../own-time';
 
 /** What a record of a freeze tells of the violations; the log of the process has all. */
 const VIOLATIONS_KEPT = 10;
@@ -28,11 +29,8 @@ export class Books {
     readonly frozen: ReadonlyMap<string, InvariantViolated>,
   ) {}
 
-  /** The time by which an organization lives. Booking times never go back, whatever the clock does (INV-TIM-1). */
   nowFor({ organization }: Resident): Instant {
-    if (organization.testClock === null) return latest(this.machineNow, this.state.bookedAt);
-    const clock = this.catalogue.testClock(organization.testClock);
-    return clock === undefined ? organization.lastBookedAt : latest(clock.now, organization.lastBookedAt);
+    return ownTime(organization, this.state, this.catalogue, this.machineNow);
   }
 
   /** The time at which an organization begins, on the machine's clock or on this test clock. */
