@@ -50,8 +50,8 @@ export type RepeatableResult<T> =
 export interface Catalogue {
   /** Everything up to this global position is shown, and maybe more of what this process wrote itself. */
   readonly covered: number;
-  /** Resolves once everything up to a position is shown; rejects with `CatalogueBehind` after so long, 5 s unless said. */
-  reached(position: number, ms?: number): Promise<void>;
+  /** Resolves once everything up to a position is shown; rejects with `CatalogueBehind` after 5 s. */
+  reached(position: number): Promise<void>;
 
   rateCards(): readonly RateCard[];
   rateCard(key: string): RateCard | undefined;

@@ -139,6 +139,7 @@ export class LocalCatalogue implements Catalogue {
     return Math.max(this.isFollowing ? this.followed : this.position, 0);
   }
 
+  /** As {@link Catalogue.reached}; `ms` waits for another time. */
   async reached(position: number, ms = REACHED_MS): Promise<void> {
     for (let waited = 0; this.covered < position; waited += REACHED_STEP_MS) {
       if (waited >= ms) throw new CatalogueBehind(`the catalogue is at ${String(this.covered)} still`);
