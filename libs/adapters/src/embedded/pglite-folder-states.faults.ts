@@ -5,6 +5,7 @@ import path from 'node:path';
 import { DatabaseUnavailable, NO_LOG, type ReadDatabase } from '@drawdown/ports';
 import { openPgliteDatabase } from './pglite-database';
 import { clusterOf, stateOf } from './pglite-folder';
+import { compileQuickly } from './testing/quickly-compiled';
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'pglite-'));
 const template = path.join(root, 'template');
@@ -47,6 +48,7 @@ const onceBack = async <T>(ask: () => Promise<T>): Promise<T> => {
 };
 
 beforeAll(async () => {
+  compileQuickly();
   const { db, told } = await open(template);
   await db.run('CREATE TABLE t (n integer PRIMARY KEY, filler text); ALTER TABLE t ALTER filler SET STORAGE EXTERNAL');
   await db.query('INSERT INTO t VALUES (1)');

@@ -1,13 +1,10 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 import { openPgliteDatabase } from '../pglite-database';
+import { compileQuickly } from './quickly-compiled';
 
 const ROOT = path.resolve(__dirname, '../../../../..');
 const CACHE = path.join(ROOT, 'node_modules/.cache/drawdown');
-
-/** A test ends before optimized machine code of the engine pays for itself: a third of its processor time went there. */
-const QUICKLY_COMPILED = '--liftoff-only';
 
 /**
  * Fills `folder` with an embedded read database that is empty and was closed in order. The first caller makes one, for
@@ -18,7 +15,7 @@ export const prepareFolder = async (folder: string): Promise<void> => {
     readFileSync(path.join(ROOT, 'node_modules/@electric-sql/pglite/package.json'), 'utf8'),
   ) as { readonly version: string };
   const template = path.join(CACHE, `pglite-${version}`);
-  setFlagsFromString(QUICKLY_COMPILED);
+  compileQuickly();
   if (!existsSync(template)) await makeTemplate(template);
   cpSync(template, folder, { recursive: true });
 };
