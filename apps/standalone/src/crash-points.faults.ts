@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { allowance } from '@drawdown/adapters/testing/allowance';
 import type { Reply } from './testing/api';
 import { CRASH_POINTS, type CrashPoint } from './testing/crash-points';
 import { perform } from './testing/load/generator';
@@ -10,9 +11,9 @@ import { Seeded } from './testing/seeded';
 import { ROOT, ServerProcess } from './testing/server-process';
 
 const PRELOADED = path.join(ROOT, 'dist/apps/standalone/src/testing/crash-points.js');
-const DIES_MAX_MS = 30_000;
-/** From the catalogue of faults: 10 s, on a machine that nobody else uses. */
-const BACK_MAX_MS = 30_000;
+const DIES_MAX_MS = 60_000;
+/** From the catalogue of faults. */
+const BACK_MAX_MS = 10_000;
 const ALL_KINDS = ['usage', 'grant', 'hold', 'capture', 'release', 'refund'] as const;
 /** Of them at each point: every start costs some seconds. */
 const KINDS_TRIED = Number(process.env['CRASH_KINDS'] ?? (process.env['CI'] === undefined ? ALL_KINDS.length : 2));
@@ -108,7 +109,7 @@ describe.each(POINTS)('FLT-01, FLT-02, FLT-04: it dies at %s', (point) => {
       expect(await server.withinTime(DIES_MAX_MS)).toEqual({ code: null, signal: 'SIGKILL' });
       const from = performance.now();
       server = await start(server.port);
-      expect(performance.now() - from).toBeLessThan(BACK_MAX_MS);
+      expect(performance.now() - from).toBeLessThan(BACK_MAX_MS * allowance());
       const second = await told(what);
       expect(first ?? second).toMatchObject(sameAs(second));
       expect(await told(what)).toMatchObject(sameAs(second));
