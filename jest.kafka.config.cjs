@@ -4,6 +4,6 @@ module.exports = {
   testMatch: ['**/*.kafka.ts'],
   globalSetup: '<rootDir>/scripts/kafka-setup.cjs',
   globalTeardown: '<rootDir>/scripts/kafka-teardown.cjs',
-  maxWorkers: 1,
+  maxWorkers: 2,
   testTimeout: 180_000,
 };

@@ -10,6 +10,13 @@ const LOWEST = 20_000;
 const END = 32_000;
 const TRIES_MAX = 1_000;
 
+/**
+ * Workers of jest run at the same time and know nothing of each other: each has ports of its own, so that none is given
+ * that of a server which another has just killed and is about to start again.
+ */
+const SHARES = 8;
+const share = Number(process.env['JEST_WORKER_ID'] ?? 0) % SHARES;
+
 const given = new Set<number>();
 
 /** Ports of the loopback address that nobody listens on at the moment, and that were not given here before. */
@@ -17,7 +24,7 @@ export const freePorts = async (count: number): Promise<readonly number[]> => {
   const ports: number[] = [];
   for (let tries = 0; ports.length < count; tries++) {
     if (tries === TRIES_MAX) throw new Error('no free port was found: end what listens on the loopback address');
-    const port = randomInt(LOWEST, END);
+    const port = LOWEST + SHARES * randomInt((END - LOWEST) / SHARES) + share;
     if (given.has(port) || !(await isFree(port))) continue;
     given.add(port);
     ports.push(port);
