@@ -71,6 +71,7 @@ export {
   canonicalContent,
   type Charge,
   readUsage,
+  REMEMBERED_DAYS,
   type UsageEvent,
   writeProviderCost,
   writeUsage,
