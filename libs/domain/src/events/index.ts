@@ -34,6 +34,7 @@ export {
   type CommandRecord,
   type Metadata,
   readMetadata,
+  WireMetadata,
   type Recorded,
   SYSTEM,
 } from './envelope';
