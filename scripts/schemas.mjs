@@ -1,6 +1,6 @@
 /**
  * Writes the published contracts under schemas/ from the code: openapi.json, asyncapi.yaml, a JSON Schema per stored
- * event and version, usage-event.json. With `--check` writes nothing and says what would change. Schemas of older event versions
+ * event and version, event-metadata.json, usage-event.json. With `--check` writes nothing and says what would change. Schemas of older event versions
  * stay where they are: a released version is for ever.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';

@@ -17,7 +17,9 @@ const HEADERS = {
       pattern: '^(0|[1-9][0-9]*)$',
     }),
     position: text('Place in the whole log, growing', { pattern: '^(0|[1-9][0-9]*)$' }),
-    metadata: text('JSON: schema version, actor, request, hash of the chain', { contentMediaType: 'application/json' }),
+    metadata: text('`event-metadata.json`: schema version, actor, request, hash of the chain', {
+      contentMediaType: 'application/json',
+    }),
   },
 };
 

@@ -90,6 +90,30 @@ test('holds are included; what had not begun is not there; the present is the st
   expect(await ledger.asOf('nobody', days(3), figures)).toBeUndefined();
 });
 
+test('INV-TIM-6: a balance of an instant does not depend on when it was booked that a hold and its lot had ended by then', async () => {
+  const world = await openLedger();
+  await withOrganization(world, { credits: '10' });
+  await world.run(grant('2', { priority: 1, expiresAt: later(START, { days: 3 }) }));
+  await world.run(hold('5', later(START, { days: 5 })));
+  const at = (days: number) => ({ instant: later(START, { days }) });
+  const shown = async (): Promise<unknown[]> => {
+    const balances: unknown[] = [];
+    for (const days of [2, 3, 4, 5, 6]) balances.push((await world.ledger.asOf(ACME, at(days), figures))?.value);
+    return balances;
+  };
+  const expected = [
+    [12, 5],
+    [12, 5],
+    [12, 5],
+    [10, 0],
+    [10, 0],
+  ];
+  expect(await shown()).toEqual(expected);
+  world.clock.moveTo(later(START, { days: 60 }));
+  await world.run(grant('1'));
+  expect(await shown()).toEqual(expected);
+});
+
 test('views of the past take turns and give others theirs: of one organization four wait, in all sixteen', async () => {
   const world = await openLedger();
   const others = Array.from({ length: 4 }, (_, i) => `other-${String(i)}`);

@@ -10,6 +10,7 @@ import {
   readLedgerEvent,
   readMetadata,
   organizationsOf,
+  settleNext,
 } from '@drawdown/domain';
 import { type Instant, type Position, positionOf } from '@drawdown/kernel';
 import { type EventStore, pagesToEnd, type StoredEvent, Turns } from '@drawdown/ports';
@@ -79,10 +80,25 @@ export const viewAsOf = async <T>(
   const found = await foldForOrganization(store, shard, organizationId, when, letOthersGoOn);
   if (found === undefined) return undefined;
   const now = 'instant' in when ? when.instant : found.time;
+  if ('instant' in when) await settle(found.organization, now, letOthersGoOn);
   return {
     value: view(found.organization, now),
     asOf: { position: positionOf(shard, found.revision), time: now },
   };
+};
+
+/** What was due by an instant has happened, however much later it was booked (INV-TIM-6). Nothing of this is stored. */
+const settle = async (
+  organization: Organization,
+  now: Instant,
+  letOthersGoOn: () => Promise<unknown>,
+): Promise<void> => {
+  for (;;) {
+    const events = settleNext(organization, now);
+    if (events.length === 0) return;
+    for (const event of events) evolve(organization, event, now);
+    await letOthersGoOn();
+  }
 };
 
 /**

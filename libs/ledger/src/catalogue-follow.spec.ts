@@ -1,6 +1,6 @@
 import { flatRate, instant, later, START } from '@drawdown/domain/testing';
 import { CATALOGUE } from '@drawdown/kernel';
-import { type EventStore, StoreUnavailable } from '@drawdown/ports';
+import { type EventStore, type StoredEvent, StoreUnavailable } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import type { CatalogueResult, LastPriced, RepeatableResult } from './catalogue';
 import { CatalogueBehind, LocalCatalogue } from './local-catalogue';
@@ -120,6 +120,26 @@ describe('a catalogue that several processes write', () => {
     await store.append('rate-card-x', 0, [{ ...unreadable, metadata: {} }]);
     await expect(other.followed).rejects.toThrow();
   });
+});
+
+test('INV-AUD-1: what a process starts on is as it was saved: a changed price, instant or place is refused, and named', async () => {
+  const written = inMemoryEventStore();
+  await activated((await following(written)).catalogue);
+  const log = await written.readAll(-1, 100, ['rate-card-']);
+  const started = (changed: readonly StoredEvent[]): Promise<void> => {
+    const readAll = async (after: number) => changed.filter(({ position }) => position > after);
+    return new LocalCatalogue({ ...delegating(written), readAll }, { now: () => START }).start();
+  };
+  await started(log);
+  for (const [revision, event] of log.entries()) {
+    const text = Buffer.from(event.data).toString('utf8');
+    const data = Buffer.from(text.replace(/\d/, (digit) => (digit === '1' ? '2' : '1')).replace('Card', 'Kard'));
+    expect(data.toString('utf8')).not.toBe(text);
+    for (const change of [{ data }, { type: 'RateCardCreated ' }]) {
+      const named = `rate-card-card: the hash of revision ${String(revision)} does not match its content`;
+      await expect(started(log.with(revision, { ...event, ...change }))).rejects.toThrow(named);
+    }
+  }
 });
 
 describe('INV-TIM-10: what a version has priced keeps its interval', () => {

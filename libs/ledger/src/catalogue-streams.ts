@@ -20,6 +20,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { Refusal } from '@drawdown/domain';
 import { eventIdOf } from './hash-chain';
 import { type Idempotency, LedgerUnavailable, type Sender } from './ledger';
+import { LogDamaged } from './load-shard';
 import type { RememberedWrite, RememberedWrites } from './remembered-writes';
 import type { Sleep } from './sleep';
 
@@ -78,6 +79,10 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
     if (stored.revision <= revision) return;
     if (stored.revision !== revision + 1) {
       throw new Error(`${stored.stream}: revision ${String(stored.revision)} follows ${String(revision)}`);
+    }
+    if (contentHash(stored).toString('hex') !== stored.metadata['hash']) {
+      const place = `revision ${String(stored.revision)}`;
+      throw new LogDamaged(`${stored.stream}: the hash of ${place} does not match its content`);
     }
     const metadata = readMetadata(stored.metadata);
     const state = this.kind.evolve(entry?.state, decoded<Event>(stored));
@@ -205,6 +210,13 @@ const unavailable = (error: unknown): Error =>
     cause: error,
   });
 
+/** What an event of the catalogue says and where: a price that is not as it was saved must not price anything. */
+const contentHash = ({ stream, revision, type, data }: Pick<StoredEvent, 'stream' | 'revision' | 'type' | 'data'>) =>
+  createHash('sha256')
+    .update(`${stream}\n${String(revision)}\n${type}\n`)
+    .update(data)
+    .digest();
+
 /** The event's id follows from the write and the place: repeated it is the same, another write of the same content is not. */
 const encoded = (
   writeId: string,
@@ -217,10 +229,7 @@ const encoded = (
 ): NewEvent => {
   const { version, stored } = writeCatalogueEvent(event);
   const data = Buffer.from(JSON.stringify(stored), 'utf8');
-  const hash = createHash('sha256')
-    .update(`${stream}\n${String(revision)}\n${event.type}\n`)
-    .update(data)
-    .digest();
+  const hash = contentHash({ stream, revision, type: event.type, data });
   const metadata: JsonObject = {
     version,
     booked_at: bookedAt,

@@ -1,11 +1,11 @@
+import { REMEMBERED_DAYS } from '@drawdown/domain';
 import type { Identity, Instant } from '@drawdown/kernel';
 import { DAY_MICROS, shift } from '@drawdown/kernel';
 
+export { REMEMBERED_DAYS };
+
 /** Where the first segment begins if a test clock's organization opens it: before every time of the machine's clock. */
 const BEGINNING = '0001-01-01T00:00:00.000000Z' as Instant;
-
-/** Identities are remembered for so long after their booking; longer than an event may be old (INV-INT-3). */
-export const REMEMBERED_DAYS = 40;
 
 /** How much time one segment covers: what is forgotten is forgotten a segment at a time. */
 const SEGMENT_DAYS = 5n;

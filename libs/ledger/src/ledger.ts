@@ -105,8 +105,8 @@ export interface Ledger {
   ): Promise<{ readonly value: T; readonly asOf: AsOf } | undefined>;
 
   /**
-   * The organization folded from the log up to a position or an instant (booking time, inclusive); `undefined` where
-   * it did not exist then. Rejects with `LedgerUnavailable` where too many ask at once.
+   * The organization folded from the log up to a position or an instant (booking time, inclusive; what was due by then
+   * has happened, whenever it was booked); `undefined` where it did not exist then. Rejects with `LedgerUnavailable` where too many ask at once.
    */
   asOf<T>(
     organizationId: string,

@@ -175,3 +175,14 @@ const gate = (): { promise: Promise<void>; release: () => void } => {
   });
   return { promise, release: () => release() };
 };
+
+test('of an identity that was used again after 40 days, the refund is of the later charge, which its id names', async () => {
+  const world = await openLedger();
+  await withOrganization(world);
+  await world.charge(used('a', '2'));
+  world.clock.moveTo(on(41));
+  await world.charge(used('a', '3', { time: on(41) }));
+  expect((await world.state()).identities.find(identityOfTransaction(idOf('a')))).toHaveLength(2);
+  expect(await mustBeAccepted(world.run(refund(idOf('a'))))).toMatchObject({ credits: '3' });
+  expect(await returnedIn(world)).toMatchObject([{ charged: 3_000_000_000n, drawnAt: on(41) }]);
+});

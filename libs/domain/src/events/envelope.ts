@@ -22,7 +22,10 @@ const WireCommandRecord = Type.Object({
 });
 export type CommandRecord = Static<typeof WireCommandRecord>;
 
-/** Metadata of every stored ledger event. `hash` chains it to all before it in its stream. */
+/**
+ * Metadata of every stored event but those of `store`. Of a ledger event `hash` chains it to all before it in its stream, of
+ * one of the catalogue it is that of its content alone (schemas/README.md).
+ */
 export const WireMetadata = Type.Object({
   version: Type.Integer({ minimum: 1 }),
   booked_at: Type.String(),

@@ -34,6 +34,7 @@ export {
   type CommandRecord,
   type Metadata,
   readMetadata,
+  WireMetadata,
   type Recorded,
   SYSTEM,
 } from './envelope';
@@ -71,6 +72,7 @@ export {
   canonicalContent,
   type Charge,
   readUsage,
+  REMEMBERED_DAYS,
   type UsageEvent,
   writeProviderCost,
   writeUsage,

@@ -10,6 +10,12 @@ import {
 import { type Static, Type } from '@sinclair/typebox';
 import { Nullable, type Quantities, readQuantities, WireInstant, WireQuantities, writeQuantities } from './wire';
 
+/**
+ * An identity (organization, source, id) is remembered for so long after its booking and counts once meanwhile; longer than
+ * an event may be old (INV-INT-3). Who uses it again after that reports something new.
+ */
+export const REMEMBERED_DAYS = 40;
+
 /** One reported fact of consumption, in canonical form: amounts exact, time UTC, absent things null. */
 export interface UsageEvent {
   readonly organizationId: string;

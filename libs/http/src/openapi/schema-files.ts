@@ -1,5 +1,5 @@
 import { CatalogueView } from '@drawdown/commands';
-import { CATALOGUE_EVENT_TYPES, LEDGER_EVENT_TYPES, UsageCloudEvent } from '@drawdown/domain';
+import { CATALOGUE_EVENT_TYPES, LEDGER_EVENT_TYPES, UsageCloudEvent, WireMetadata } from '@drawdown/domain';
 import { ReadModels } from '@drawdown/projections';
 import type { DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -22,8 +22,8 @@ const jsonSchema = (path: string, title: string, schema: object): object =>
   published({ $schema: 'http://json-schema.org/draft-07/schema#', $id: `${BASE}/${path}`, title, ...schema });
 
 /**
- * Every published contract by its path under `schemas/`: the API, each stored event in its present version, and the
- * usage event. Made from the code alone: no server, no store, no database.
+ * Every published contract by its path under `schemas/`: the API, each stored event in its present version, the
+ * metadata beside it, and the usage event. Made from the code alone: no server, no store, no database.
  */
 export const schemaFiles = async (): Promise<ReadonlyMap<string, object>> => {
   const files = new Map<string, object>([['openapi.json', await openApiDocument()]]);
@@ -31,6 +31,7 @@ export const schemaFiles = async (): Promise<ReadonlyMap<string, object>> => {
     const path = `events/${type}.v${String(version)}.json`;
     files.set(path, jsonSchema(path, type, schema));
   }
+  files.set('event-metadata.json', jsonSchema('event-metadata.json', 'Metadata of stored events', WireMetadata));
   files.set('usage-event.json', jsonSchema('usage-event.json', 'Usage event (CloudEvents 1.0)', UsageCloudEvent));
   return files;
 };

@@ -159,7 +159,9 @@ export class CommandDecisions {
 
   private refundable(transactionId: string, organizationId: string): RefundableCharge | null {
     const { state, batch } = this.books;
-    for (const place of state.identities.find(identityOfTransaction(transactionId))) {
+    // Latest first: of an identity that was used again after it was forgotten, that is the one which its id names.
+    const places = [...state.identities.find(identityOfTransaction(transactionId))];
+    for (const place of places.sort((a, b) => b.revision - a.revision || b.index - a.index)) {
       const found = refundableAt(place, transactionId, organizationId, batch, this.past);
       if (found !== null) return found;
     }

@@ -288,12 +288,12 @@ test('the check of the books sees what is wrong with them', async () => {
     ['UPDATE wallets_v5_g1 SET held = 1', 'SQL-2'],
     ['UPDATE wallets_v5_g1 SET settled = 7', 'SQL-4 wallets'],
     ['UPDATE wallets_v5_g1 SET lifetime_spent = 3', 'SQL-4 wallets'],
-    ['UPDATE transactions_v2_g1 SET sequence = 9 WHERE sequence = 2', 'SQL-4'],
-    ['UPDATE transactions_v2_g1 SET balance_before = 1, balance_after = 11 WHERE sequence = 1', 'SQL-4'],
+    ['UPDATE transactions_v3_g1 SET sequence = 9 WHERE sequence = 2', 'SQL-4'],
+    ['UPDATE transactions_v3_g1 SET balance_before = 1, balance_after = 11 WHERE sequence = 1', 'SQL-4'],
     ['UPDATE breakdown_hours_v1_g1 SET credits = 3', 'SQL-5 cube'],
     ['DELETE FROM breakdown_hours_v1_g1', 'SQL-5 cube'],
     ['UPDATE burn_hours_v1_g1 SET credits = 3', 'SQL-5 burn rate'],
-    [`UPDATE transactions_v2_g1 SET slices = '' WHERE sequence = 2`, 'INV-LOT-8'],
+    [`UPDATE transactions_v3_g1 SET slices = '' WHERE sequence = 2`, 'INV-LOT-8'],
   ];
   for (const [sql, seen] of faults) {
     const broken = database.transaction(async (tx) => {

@@ -1,4 +1,5 @@
 import { WITHIN_A_SECOND } from '@drawdown/delivery';
+import { REMEMBERED_DAYS } from '@drawdown/domain/events';
 import type { Sql } from '@drawdown/ports';
 import type { LedgerProjector } from '../ledger-record';
 import { columns, rowSource } from '../rows';
@@ -27,14 +28,17 @@ const tables = (suffix: string): readonly string[] => [
      price json NOT NULL, rounding json NOT NULL)`,
 ];
 
+const SPAN = `date_bin('${String(REMEMBERED_DAYS)} days', booked_at, '2000-01-01T00:00:00Z'::timestamptz)`;
+
 /** All there are: rows are only added while the table is filled. */
 const indexes = (suffix: string): readonly string[] => {
   const table = `transactions${suffix}`;
   const parent = 'parent_transaction_id';
   return [
     `CREATE UNIQUE INDEX IF NOT EXISTS ${table}_pkey ON ${table} (organization_id, revision, idx)`,
-    // An identity is charged once (INV-INT-1): its id follows from it.
-    `CREATE UNIQUE INDEX IF NOT EXISTS ${table}_id_idx ON ${table} (id)`,
+    // An identity is charged once while it is remembered (INV-INT-1), and its id follows from it: two charges of one lie so
+    // far apart that no span of that length has both.
+    `CREATE UNIQUE INDEX IF NOT EXISTS ${table}_id_idx ON ${table} (id, ${SPAN})`,
     `CREATE INDEX IF NOT EXISTS ${table}_organization_id_event_time_idx ON ${table} (organization_id, event_time)`,
     `CREATE INDEX IF NOT EXISTS ${table}_organization_id_${parent}_idx ON ${table} (organization_id, ${parent})
      WHERE ${parent} IS NOT NULL`,
@@ -46,7 +50,7 @@ const indexes = (suffix: string): readonly string[] => {
 /** `transactions`: one row for each, in booking order by (revision, index) of the organization's shard. */
 export const transactions: LedgerProjector<TransactionDeltas> = {
   name: 'transactions',
-  version: 2,
+  version: 3,
   freshness: WITHIN_A_SECOND,
   tableNames: ['transactions', 'rates'],
   tables,

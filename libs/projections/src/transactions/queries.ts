@@ -116,12 +116,14 @@ type TransactionQueries = Pick<
 
 /** `events` reads the log, for what is explained from it. */
 export const transactionQueries = (reader: ModelReader, events: EventSource): TransactionQueries => {
+  /** The latest of an id: one whose identity was used again long after comes twice. */
   const one = async (reading: Reading, id: string): Promise<Answer<TransactionRow> | undefined> => {
     const uuid = uuidOf(id);
     if (uuid === undefined) return undefined;
     const { rows, asOf } = await reader.ask<TransactionRow>(MODEL, reading, (suffix) => ({
       sql: `${select(suffix)} WHERE t.organization_id = $3 AND t.id = $4::uuid`,
       parameters: [reading.organizationId, uuid],
+      order: 'revision DESC, idx DESC',
     }));
     return rows[0] === undefined ? undefined : { value: rows[0], asOf };
   };

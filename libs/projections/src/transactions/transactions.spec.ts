@@ -350,6 +350,23 @@ test('a second charge of one identity stops the read model (INV-INT-1)', async (
     now.runner.health().some(({ projector, at }) => projector === 'transactions' && at?.revision === 3);
   for (let tries = 0; !failing() && tries < 2_000; tries++) await new Promise((resolve) => setTimeout(resolve, 10));
   expect(now.runner.health().find(({ projector }) => projector === 'transactions')?.reason).toContain(
-    'transactions_v2_g1_id_idx',
+    'transactions_v3_g1_id_idx',
   );
+});
+
+test('(source, id) counts once for 40 days: used again after that it is a second transaction, which its id then names', async () => {
+  const ledger = ledgerWith({ id: 'u1', taskId: 'first' }, { id: 'u1', taskId: 'second' });
+  const drafts = draftsOf(ledger);
+  const last = drafts.pop();
+  if (last === undefined) throw new Error('no drafts');
+  await log.write([...drafts, { ...last, at: later(START, { days: 40 }) }], 1);
+  await now.level();
+  const { data } = (await now.models.transactions(READING, { order: 'asc' })).value;
+  expect(data.slice(1).map((one) => [one.id, one.sequence, one.task_id])).toEqual([
+    [id('u1'), 2, 'first'],
+    [id('u1'), 3, 'second'],
+  ]);
+  expect((await now.models.transaction(READING, id('u1')))?.value.sequence).toBe(3);
+  expect((await now.models.transactionPlace(READING, id('u1')))?.value.revision).toBe(3);
+  expect((await now.models.transactionTree(READING, id('u1')))?.value).toMatchObject({ sequence: 3, subtotal: '1' });
 });
