@@ -6,7 +6,7 @@ import { type Instant, NO_CREDITS, sum } from '@drawdown/kernel';
 /**
  * An organization as reads look at it, where another process owns it: the same views and access decisions run on it.
  * It has the lots with something left and the open holds only, and nothing that only commands need (which debt was
- * paid by what, what was refunded, of which lots a hold is made): nothing can be decided on it.
+ * paid by what, what was refunded, of which lots a hold is made, what is due): nothing can be decided on it.
  */
 export const organizationOf = (figures: OrganizationFigures): Organization => {
   const lots = figures.lots.map((lot): Lot => ({ ...lot }));
