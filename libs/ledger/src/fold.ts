@@ -26,9 +26,9 @@ import { IdentityIndex, type Place, REMEMBERED_DAYS } from './identity-index';
 
 /**
  * Raised with every change of what the fold makes of an event, or of the form in which a snapshot keeps it: snapshots of
- * another version are ignored. 4: what a lot paid of a debt is kept with when it did.
+ * another version are ignored. 5: what becomes due of an organization is listed.
  */
-export const FOLD_VERSION = 4;
+export const FOLD_VERSION = 5;
 
 /** An organization with what the shard keeps beside it. */
 export interface Resident {

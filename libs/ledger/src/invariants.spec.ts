@@ -45,7 +45,7 @@ test('a violation names its organization, and its invariant for the metric', asy
   const wallet = walletNamed(resident.organization, 'credits');
   if (wallet !== undefined) wallet.debt = amount('-1');
   const touched = new Touched();
-  touched.all(resident.organization);
+  touched.booked(resident.organization, { type: 'RateCardAssigned', data: { rateCard: 'card', previous: null } });
   expect(() => touched.check()).toThrow(
     expect.objectContaining({ organizationId: ACME, invariant: 'INV-LOT-2', code: 'invariant_violated' }) as Error,
   );
@@ -82,7 +82,7 @@ describe('what only charges touched', () => {
     expect(() => touched.check()).toThrow('INV-LOT-1');
   });
 
-  test('is checked whole as soon as anything else touched it', async () => {
+  test('is checked with its open holds as soon as anything else touched it', async () => {
     const { resident } = await opened();
     const [lot] = [...resident.organization.lots.values()];
     if (lot !== undefined) lot.held = amount('1'); // which no hold says
@@ -91,7 +91,7 @@ describe('what only charges touched', () => {
     const [charges, both] = [new Touched(), new Touched()];
     charges.wallet(resident.organization, 'credits');
     expect(() => charges.check()).not.toThrow();
-    both.all(resident.organization);
+    both.booked(resident.organization, { type: 'RateCardAssigned', data: { rateCard: 'card', previous: null } });
     both.wallet(resident.organization, 'credits');
     expect(() => both.check()).toThrow('INV-HLD-3');
   });

@@ -1,10 +1,13 @@
 import {
   type Booking,
   bookingViolations,
+  changedBy,
   type Charge,
   exhaustedViolations,
   type Organization,
+  type OwnEvent,
   violations,
+  violationsBy,
   type Wallet,
   walletNamed,
 } from '@drawdown/domain';
@@ -28,15 +31,30 @@ export class InvariantViolated extends Error {
 /** Live lots up to which a wallet is checked after each charge, not once a turn. */
 const FEW_LOTS = 8;
 
+/** What was changed of an organization: only this wallet, by charges, or these lots and holds, by events of its own. */
+type Changes = string | { readonly lots: Set<string>; readonly holds: Set<string> };
+
 /**
  * What a turn has moved, to be checked before any of it is stored: of an organization that only charges touched the
- * wallet that they were drawn from, else all of it.
+ * wallet that they were drawn from, else all that is alive of it, and what its events have ended.
  */
 export class Touched {
-  private readonly organizations = new Map<Organization, string | null>();
+  private readonly organizations = new Map<Organization, Changes>();
 
-  all(organization: Organization): void {
-    this.organizations.set(organization, null);
+  /** An event of its own was put into the state. */
+  booked(organization: Organization, event: OwnEvent): void {
+    const changes = this.ownChanges(organization);
+    const { lots, hold } = changedBy(event);
+    for (const lot of lots) changes.lots.add(lot);
+    if (hold !== null) changes.holds.add(hold);
+  }
+
+  private ownChanges(organization: Organization): Exclude<Changes, string> {
+    const before = this.organizations.get(organization);
+    if (before !== undefined && typeof before !== 'string') return before;
+    const changes = { lots: new Set<string>(), holds: new Set<string>() };
+    this.organizations.set(organization, changes);
+    return changes;
   }
 
   /**
@@ -53,15 +71,17 @@ export class Touched {
   wallet(organization: Organization, key: string): void {
     const before = this.organizations.get(organization);
     if (before === undefined) this.organizations.set(organization, key);
-    else if (before !== key) this.organizations.set(organization, null);
+    else if (before !== key) this.ownChanges(organization);
   }
 
   /** Throws {@link InvariantViolated} where the books of an organization do not add up. */
   check(): void {
-    for (const [organization, key] of this.organizations) {
+    for (const [organization, changes] of this.organizations) {
       refuse(
         organization,
-        key === null ? violations(organization) : violations(organization, walletOf(organization, key)),
+        typeof changes === 'string'
+          ? violations(organization, walletOf(organization, changes))
+          : violationsBy(organization, changes),
       );
     }
   }

@@ -3,13 +3,15 @@ import type { ShardState } from './fold';
 import { takeSnapshot } from './snapshot';
 
 /** Of the log, after which a snapshot is worth its cost: some 500,000 charges, which a start folds in a few seconds. */
-const EVERY_BYTES = 100 * 1024 * 1024;
+export const EVERY_BYTES = 100 * 1024 * 1024;
 
 /** Saves a shard's state from time to time, for its own next start and for that of its next owner. */
 export class ShardSnapshots {
   /** Bytes of the log that the last one does not have. */
   private missing = 0;
   private due = EVERY_BYTES;
+  /** Bytes of the log between two: as many as the last one had, so that a large state is not written over and over. */
+  private every = EVERY_BYTES;
   private saving: Promise<void> | null = null;
 
   constructor(
@@ -17,6 +19,7 @@ export class ShardSnapshots {
     private readonly ports: { readonly snapshots: SnapshotStore; readonly log: Log },
     /** The state as it is stored; null where that is not known at the moment. */
     private readonly state: () => ShardState | null,
+    private readonly take = takeSnapshot,
   ) {}
 
   /** The state comes from a snapshot and so many bytes of the log. */
@@ -49,15 +52,16 @@ export class ShardSnapshots {
       await this.ports.snapshots.save(this.stream, () => {
         const state = this.state();
         if (state === null) return null;
-        const snapshot = { revision: state.revision, bytes: takeSnapshot(state) };
+        const snapshot = { revision: state.revision, bytes: this.take(state) };
+        this.every = Math.max(EVERY_BYTES, snapshot.bytes.byteLength);
         covered = this.missing;
         this.missing = 0;
         return snapshot;
       });
-      this.due = EVERY_BYTES;
+      this.due = this.every;
     } catch (error) {
       this.missing += covered;
-      this.due = this.missing + EVERY_BYTES / 10; // not again after each append: taking it holds up the shard
+      this.due = this.missing + this.every / 10; // not again after each append: taking it holds up the shard
       this.ports.log.warn(
         { stream: this.stream, error: (error as Error).message },
         'no snapshot was written; starts are slower',

@@ -106,3 +106,23 @@ const single = (
   move: 'expire' | 'void',
   { lotId, amount, booking }: { lotId: string; amount: Credits; booking: Booking },
 ): Effects => ({ ...NONE, moves: [{ lotId, move, amount }], bookings: [booking] });
+
+/** The lots and the hold that an event changes, in whatever way. */
+export const changedBy = (event: OwnEvent): { readonly lots: readonly string[]; readonly hold: string | null } => {
+  const { moves, extended } = effectsOf(event);
+  const moved = [...moves, ...extended].map(({ lotId }) => lotId);
+  switch (event.type) {
+    case 'CreditsGranted':
+      return { lots: [...moved, event.data.lot.lotId], hold: null };
+    case 'LotActivated':
+      return { lots: [...moved, event.data.lotId], hold: null };
+    case 'HoldAuthorized':
+    case 'HoldExtended':
+    case 'HoldCaptured':
+    case 'HoldReleased':
+    case 'HoldExpired':
+      return { lots: moved, hold: event.data.holdId };
+    default:
+      return { lots: moved, hold: null };
+  }
+};

@@ -27,7 +27,7 @@ export {
   type WalletFigures,
 } from './documents';
 export { debtPaidBy, withDueActivations } from './due-activations';
-export { type Effects, effectsOf, movesOf, type OwnEvent } from './effects';
+export { changedBy, type Effects, effectsOf, movesOf, type OwnEvent } from './effects';
 export {
   type Actor,
   bookedAtOf,

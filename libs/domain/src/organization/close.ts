@@ -13,8 +13,7 @@ export const closeOrganization: CommandRule<'CloseOrganization'> = {
     if (reasonless !== null) return reasonless;
     const released: OwnEvent[] = [];
     const freed = new Map<string, bigint>();
-    for (const hold of organization.holds.values()) {
-      if (hold.state !== 'open') continue;
+    for (const hold of organization.openHolds.values()) {
       const slices = hold.slices.map((slice) => ({ ...slice }));
       for (const { lotId, amount } of slices) freed.set(lotId, (freed.get(lotId) ?? 0n) + amount);
       const { id: holdId, wallet, overdraft } = hold;

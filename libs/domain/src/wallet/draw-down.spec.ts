@@ -129,7 +129,7 @@ describe('drawing down', () => {
     expect(availableTo(wallet, any, now)).toBe(amount('4'));
     wallet.debt = amount('1');
     expect(availableTo(wallet, any, now)).toBe(amount('3'));
-    wallet.held = amount('2.5');
+    [wallet.held, wallet.overdrafts] = [amount('2.5'), amount('0.5')];
     expect(availableTo(wallet, any, now)).toBe(amount('2.5'));
   });
 

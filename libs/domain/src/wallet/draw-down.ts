@@ -1,4 +1,4 @@
-import { type Credits, credits, type Instant, NO_CREDITS, sum } from '@drawdown/kernel';
+import { type Credits, credits, type Instant, NO_CREDITS } from '@drawdown/kernel';
 import type { Scope, Slice } from '../events';
 import { capRoomOf, freeOf, isEffective, isExpired, type Lot, type Wallet } from './state';
 
@@ -66,10 +66,8 @@ export const drawDown = (wallet: Wallet, amount: Credits, charge: ChargeScope, n
 };
 
 /** What a wallet owes, or may: its debt, and what open holds may overdraw. With a further amount it stays an amount (INV-AMT-3). */
-export const owedBy = (wallet: Wallet): bigint => {
-  if (wallet.held === NO_CREDITS) return wallet.debt;
-  return wallet.debt + wallet.held - sum(wallet.live.map((lot) => lot.held));
-};
+export const owedBy = (wallet: Wallet): bigint =>
+  wallet.overdrafts === NO_CREDITS ? wallet.debt : wallet.debt + wallet.overdrafts;
 
 /** What this charge could draw now: spendable lots, less debt and what open holds may overdraw. */
 export const availableTo = (wallet: Wallet, charge: ChargeScope, now: Instant): Credits => {

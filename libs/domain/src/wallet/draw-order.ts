@@ -2,7 +2,7 @@ import { NEVER } from '@drawdown/kernel';
 import type { DrawOrderKey } from '../events';
 import type { Lot } from './state';
 
-const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** One comparison per key a policy may name. */
 const COMPARE: Readonly<Record<DrawOrderKey, (a: Lot, b: Lot) => number>> = {

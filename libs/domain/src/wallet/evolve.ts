@@ -9,7 +9,9 @@ import {
   type OwnEvent,
 } from '../events';
 import { drawOrder, insertInOrder } from './draw-order';
-import { drawnLot, holdOf, type Lot, lotOf, NONE, type Organization, ownMap, type Wallet, walletOf } from './state';
+import { applyHold } from './evolve-hold';
+import { drawnLot, type Lot, lotOf, NONE, NOTHING, type Organization, ownMap, type Wallet, walletOf } from './state';
+import { addLiveLot, orderAnew, removeLiveLot, removeWaiting } from './timetable';
 
 /** The state that an `OrganizationCreated` begins. */
 export const createdOrganization = (
@@ -34,8 +36,12 @@ export const createdOrganization = (
     plan: event.data.plan,
     lots: new Map(),
     holds: NONE,
+    openHolds: NONE,
     members: NONE,
     refunded: NONE,
+    endingHolds: NOTHING,
+    waitingLots: NOTHING,
+    expiringLots: NOTHING,
   };
 };
 
@@ -52,6 +58,7 @@ const emptyWallet = (wallet: NewWallet): Wallet => ({
   sequence: 0,
   lifetimeSpent: NO_CREDITS,
   held: NO_CREDITS,
+  overdrafts: NO_CREDITS,
   grants: 0,
   lifetimeAdded: NO_CREDITS,
   lifetimePurchased: NO_CREDITS,
@@ -100,6 +107,7 @@ const applyOwn = (organization: Organization, event: OwnEvent): void => {
       wallet.policy = event.data.policy;
       wallet.policyVersion = event.data.version;
       wallet.live.sort(drawOrder(wallet.policy.drawOrder));
+      orderAnew(organization);
       return;
     }
     case 'CreditsGranted': {
@@ -110,7 +118,7 @@ const applyOwn = (organization: Organization, event: OwnEvent): void => {
     }
     case 'LotActivated': {
       const { wallet, lotId, debtPaid, effectiveAt } = event.data;
-      lotOf(organization, lotId).activated = true;
+      activate(organization, lotOf(organization, lotId));
       const { debtPayments } = walletOf(organization, wallet);
       if (debtPaid > 0n) debtPayments.push({ lotId, amount: debtPaid, paidAt: effectiveAt });
       return;
@@ -138,84 +146,6 @@ const applyOwn = (organization: Organization, event: OwnEvent): void => {
     default:
       unreachable(event);
   }
-};
-
-type HoldEvent = Extract<
-  OwnEvent,
-  { type: 'HoldAuthorized' | 'HoldExtended' | 'HoldCaptured' | 'HoldReleased' | 'HoldExpired' }
->;
-
-const applyHold = (organization: Organization, event: HoldEvent): void => {
-  const wallet = walletOf(organization, event.data.wallet);
-  switch (event.type) {
-    case 'HoldAuthorized': {
-      const { holdId, slices, overdraft, expiresAt, serviceType, reference } = event.data;
-      const amount = credits(slices.reduce((total, slice) => total + slice.amount, 0n) + overdraft);
-      if (organization.holds.has(holdId)) throw new Error(`${organization.id} has a hold ${holdId} already`);
-      organization.holds = ownMap(organization.holds).set(holdId, {
-        id: holdId,
-        wallet: wallet.key,
-        amount,
-        total: amount,
-        slices: slices.map((slice) => ({ ...slice })),
-        overdraft,
-        captured: NO_CREDITS,
-        state: 'open',
-        expiresAt,
-        serviceType,
-        reference,
-        authorizedAt: organization.lastBookedAt,
-      });
-      wallet.held = plus(wallet.held, overdraft);
-      return;
-    }
-    case 'HoldExtended': {
-      const hold = holdOf(organization, event.data.holdId);
-      hold.expiresAt = event.data.expiresAt;
-      for (const slice of event.data.slices) {
-        hold.slices.push({ ...slice });
-        hold.total = plus(hold.total, slice.amount);
-      }
-      hold.overdraft = plus(hold.overdraft, event.data.overdraft);
-      hold.total = plus(hold.total, event.data.overdraft);
-      wallet.held = plus(wallet.held, event.data.overdraft);
-      return;
-    }
-    case 'HoldCaptured': {
-      const hold = holdOf(organization, event.data.holdId);
-      for (const move of event.data.moves) {
-        if (move.move === 'release') takeFromHold(hold.slices, move.lotId, move.amount);
-      }
-      hold.slices = hold.slices.filter((slice) => slice.amount > 0n);
-      hold.overdraft = credits(hold.overdraft - event.data.overdraftReleased);
-      wallet.held = credits(wallet.held - event.data.overdraftReleased);
-      hold.captured = plus(hold.captured, event.data.booking.debited);
-      if (event.data.final) hold.state = 'captured';
-      return;
-    }
-    case 'HoldReleased':
-    case 'HoldExpired': {
-      const hold = holdOf(organization, event.data.holdId);
-      hold.state = event.type === 'HoldReleased' ? 'released' : 'expired';
-      hold.slices = [];
-      wallet.held = credits(wallet.held - event.data.overdraft);
-      hold.overdraft = NO_CREDITS;
-      return;
-    }
-    default:
-      unreachable(event);
-  }
-};
-
-const takeFromHold = (slices: { readonly lotId: string; amount: Credits }[], lotId: string, amount: Credits): void => {
-  let left: bigint = amount;
-  for (const slice of slices) {
-    if (slice.lotId !== lotId || left === 0n) continue;
-    const part = slice.amount < left ? slice.amount : left;
-    slice.amount = credits(slice.amount - part);
-    left -= part;
-  }
-  if (left !== 0n) throw new Error(`a hold releases more of ${lotId} than it holds`);
 };
 
 /** A refund of debt that had been paid since goes back to the lots that paid it; they paid that much less debt then. */
@@ -265,7 +195,7 @@ const addLot = (organization: Organization, terms: LotTerms, at: Instant): void 
     forfeited: NO_CREDITS,
   };
   organization.lots.set(lot.id, lot);
-  insertInOrder(wallet.live, lot, wallet.policy.drawOrder);
+  enterLive(organization, wallet, lot);
   wallet.grants = terms.sequence;
   wallet.settled = plus(wallet.settled, terms.amount);
   wallet.lifetimeAdded = plus(wallet.lifetimeAdded, terms.amount);
@@ -278,11 +208,11 @@ const applyMove = (organization: Organization, { lotId, move, amount }: LotMove,
   const wallet = walletOf(organization, lot.wallet);
   switch (move) {
     case 'consume':
-      consume(wallet, lot, amount, drawnAt);
+      consume(organization, wallet, lot, amount, drawnAt);
       return;
     case 'return':
       lot.returned = plus(lot.returned, amount);
-      if (lot.remaining === NO_CREDITS && amount > 0n) insertInOrder(wallet.live, lot, wallet.policy.drawOrder);
+      if (lot.remaining === NO_CREDITS && amount > 0n) enterLive(organization, wallet, lot);
       lot.remaining = plus(lot.remaining, amount);
       wallet.settled = plus(wallet.settled, amount);
       giveCapBack(lot, amount, drawnAt);
@@ -293,15 +223,15 @@ const applyMove = (organization: Organization, { lotId, move, amount }: LotMove,
       return;
     case 'expire':
       lot.expired = plus(lot.expired, amount);
-      takeAway(wallet, lot, amount);
+      takeAway(organization, wallet, lot, amount);
       return;
     case 'void':
       lot.voided = plus(lot.voided, amount);
-      takeAway(wallet, lot, amount);
+      takeAway(organization, wallet, lot, amount);
       return;
     case 'forfeit':
       lot.forfeited = plus(lot.forfeited, amount);
-      takeAway(wallet, lot, amount);
+      takeAway(organization, wallet, lot, amount);
       return;
     case 'hold':
       lot.held = plus(lot.held, amount);
@@ -316,14 +246,14 @@ const applyMove = (organization: Organization, { lotId, move, amount }: LotMove,
   }
 };
 
-const consume = (wallet: Wallet, lot: Lot, amount: Credits, at: Instant): void => {
+const consume = (organization: Organization, wallet: Wallet, lot: Lot, amount: Credits, at: Instant): void => {
   lot.consumed = plus(lot.consumed, amount);
   if (lot.cap !== null) {
     const window = capWindowOf(lot.cap, at);
     lot.capUsed = lot.capWindow === window ? plus(lot.capUsed, amount) : amount;
     lot.capWindow = window;
   }
-  takeAway(wallet, lot, amount);
+  takeAway(organization, wallet, lot, amount);
 };
 
 /** A refund gives its cap back in the window in which it was drawn; a past window no longer counts (INV-LOT-5). */
@@ -332,10 +262,23 @@ const giveCapBack = (lot: Lot, amount: Credits, drawnAt: Instant): void => {
   lot.capUsed = lot.capUsed > amount ? credits(lot.capUsed - amount) : NO_CREDITS;
 };
 
-const takeAway = (wallet: Wallet, lot: Lot, amount: Credits): void => {
+const takeAway = (organization: Organization, wallet: Wallet, lot: Lot, amount: Credits): void => {
   lot.remaining = credits(lot.remaining - amount);
   wallet.settled = credits(wallet.settled - amount);
-  if (lot.remaining === NO_CREDITS && amount > 0n) wallet.live.splice(wallet.live.indexOf(lot), 1);
+  if (lot.remaining !== NO_CREDITS || amount <= 0n) return;
+  wallet.live.splice(wallet.live.indexOf(lot), 1);
+  removeLiveLot(organization, lot);
+};
+
+/** A lot has something left: it can be drawn from, and time can act on it. */
+const enterLive = (organization: Organization, wallet: Wallet, lot: Lot): void => {
+  insertInOrder(wallet.live, lot, wallet.policy.drawOrder);
+  addLiveLot(organization, lot);
+};
+
+const activate = (organization: Organization, lot: Lot): void => {
+  if (lot.remaining !== NO_CREDITS) removeWaiting(organization, lot);
+  lot.activated = true;
 };
 
 const applyDebt = (organization: Organization, key: string, change: Credits): void => {
@@ -347,17 +290,22 @@ const applyDebt = (organization: Organization, key: string, change: Credits): vo
 const extendLot = (organization: Organization, lotId: string, expiresAt: Instant): void => {
   const lot = lotOf(organization, lotId);
   const wallet = walletOf(organization, lot.wallet);
-  lot.expiresAt = expiresAt;
   // Its place in the draw order depends on the expiry.
   const place = wallet.live.indexOf(lot);
-  if (place >= 0) wallet.live.splice(place, 1);
-  if (lot.remaining > 0n) insertInOrder(wallet.live, lot, wallet.policy.drawOrder);
+  if (place >= 0) {
+    wallet.live.splice(place, 1);
+    removeLiveLot(organization, lot);
+  }
+  lot.expiresAt = expiresAt;
+  if (lot.remaining > 0n) enterLive(organization, wallet, lot);
 };
 
 /** Puts one charge into the state; the same as any other event, without the detour over effects: it is the hot path. */
 export const evolveCharge = (organization: Organization, charge: Charge, at: Instant): void => {
   const wallet = walletOf(organization, charge.wallet);
-  for (const { lotId, amount } of charge.slices) consume(wallet, drawnLot(organization, wallet, lotId), amount, at);
+  for (const { lotId, amount } of charge.slices) {
+    consume(organization, wallet, drawnLot(organization, wallet, lotId), amount, at);
+  }
   if (charge.debt !== NO_CREDITS) {
     wallet.debt = plus(wallet.debt, charge.debt);
     wallet.settled = credits(wallet.settled - charge.debt);

@@ -291,19 +291,9 @@ const restOf = (hold: Hold): { holdId: string; wallet: string; slices: Slice[]; 
 
 /** Holds end by time (INV-HLD-5). */
 export const holdExpiry: DueRule = {
-  dueAt: (organization) => {
-    let first: Instant | null = null;
-    for (const hold of organization.holds.values()) {
-      if (hold.state === 'open' && (first === null || hold.expiresAt < first)) first = hold.expiresAt;
-    }
-    return first;
-  },
-  settle: (organization, due) => {
-    for (const hold of organization.holds.values()) {
-      if (hold.state === 'open' && hold.expiresAt <= due) {
-        return [{ type: 'HoldExpired', data: { ...restOf(hold), effectiveAt: hold.expiresAt } }];
-      }
-    }
-    return [];
-  },
+  dueAt: ({ endingHolds: [hold] }) => hold?.expiresAt ?? null,
+  settle: ({ endingHolds: [hold] }, due) =>
+    hold === undefined || hold.expiresAt > due
+      ? []
+      : [{ type: 'HoldExpired', data: { ...restOf(hold), effectiveAt: hold.expiresAt } }],
 };

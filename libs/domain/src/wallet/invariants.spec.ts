@@ -15,7 +15,7 @@ import {
   used,
   wallet,
 } from '../testing';
-import { bookingViolations, lotViolations, violations } from './invariants';
+import { bookingViolations, lotViolations, violations, violationsBy } from './invariants';
 import { type Hold, type Lot, type Organization, ownMap, type Wallet, walletNamed } from './state';
 
 const books = (): { organization: Organization; credit: Wallet; first: Lot; second: Lot; hold: Hold } => {
@@ -44,6 +44,7 @@ describe('the books of an organization', () => {
     const { organization, credit } = books();
     expect(violations(organization)).toEqual([]);
     expect(violations(organization, credit)).toEqual([]);
+    expect(violationsBy(organization, { lots: new Set(), holds: new Set() })).toEqual([]);
     checkInvariants(organization);
   });
 
@@ -85,7 +86,7 @@ describe('the books of an organization', () => {
       },
       true,
     ],
-    ['INV-HLD-3', ({ credit }) => (credit.held = credits(credit.held + 1n)), true],
+    ['INV-HLD-3', ({ credit }) => (credit.held = credits(credit.held + 1n))],
     ['INV-HLD-3', ({ hold }) => (hold.overdraft = one), true],
     ['INV-HLD-3', ({ hold }) => (hold.overdraft = credits(-1n)), true],
     ['INV-HLD-3', ({ organization, hold }) => ownMap(organization.holds).delete(hold.id), true],
@@ -98,6 +99,10 @@ describe('the books of an organization', () => {
     expect(() => {
       checkInvariants(of.organization);
     }).toThrow(invariant);
+    // So it is where these lots and holds are said to be what was changed.
+    const { organization } = of;
+    const moved = { lots: new Set(organization.lots.keys()), holds: new Set(organization.holds.keys()) };
+    expect(violationsBy(organization, moved).join('\n')).toContain(`${invariant}:`);
     // A wallet alone is checked without looking at every hold.
     const alone = of.organization.wallets.flatMap((each) => violations(of.organization, each));
     expect(alone.length > 0).toBe(!wholeOnly);
@@ -111,6 +116,10 @@ describe('the books of an organization', () => {
     lot.consumed = credits(lot.consumed + 1n);
     expect(lotViolations(lot)).toHaveLength(1);
     expect(violations(ledger.organization)).toHaveLength(1);
+    const changed = (...lots: string[]) => violationsBy(ledger.organization, { lots: new Set(lots), holds: new Set() });
+    expect(changed()).toHaveLength(0); // it was not changed
+    expect(changed(lot.id)).toHaveLength(1);
+    expect(changed('unknown')).toHaveLength(1);
   });
 
   test('a lot with something left that is not live, and one that is not the wallet’s, are reported', () => {

@@ -1,7 +1,14 @@
 import type { Credits } from '@drawdown/kernel';
 import type { Booking, Charge } from '../events';
 import { drawOrder } from './draw-order';
-import { drawnLot, type Lot, type Organization, type Wallet, walletOf } from './state';
+import { drawnLot, type Hold, type Lot, type Organization, type Wallet, walletOf } from './state';
+import { timetableViolations } from './timetable';
+
+/** Ids of lots and holds that were changed. */
+export interface Moved {
+  readonly lots: ReadonlySet<string>;
+  readonly holds: ReadonlySet<string>;
+}
 
 /**
  * What does not add up in an organization's books; empty where all is well. With a wallet: only it and its live lots,
@@ -11,9 +18,34 @@ export const violations = (organization: Organization, wallet?: Wallet): string[
   if (wallet !== undefined) return walletViolations(organization, wallet);
   return [
     ...organization.wallets.flatMap((each) => walletViolations(organization, each)),
-    ...[...organization.lots.values()].flatMap((lot) => (lot.remaining > 0n ? [] : lotViolations(lot))),
-    ...liveViolations(organization),
-    ...holdViolations(organization),
+    ...lotsViolations(organization, [...organization.lots.values()]),
+    ...holdViolations(organization, organization.holds.values(), organization.lots.values()),
+    ...timetableViolations(organization),
+  ];
+};
+
+/**
+ * As {@link violations}, of what may not add up any more after these were changed: every wallet with its live lots, the
+ * open holds, and of what has ended only what was changed. What it costs grows with what is alive, not with the past.
+ */
+export const violationsBy = (organization: Organization, moved: Moved): string[] => {
+  const ended: Lot[] = [];
+  for (const id of moved.lots) {
+    const lot = organization.lots.get(id);
+    if (lot === undefined) return [`INV-LOT-2: ${organization.id} has no lot ${id}`];
+    ended.push(lot);
+  }
+  const holds = new Set(organization.openHolds.values());
+  for (const id of moved.holds) {
+    const hold = organization.holds.get(id);
+    if (hold === undefined) return [`INV-HLD-1: ${organization.id} has no hold ${id}`];
+    holds.add(hold);
+  }
+  const live = organization.wallets.flatMap((wallet) => wallet.live);
+  return [
+    ...organization.wallets.flatMap((each) => walletViolations(organization, each)),
+    ...lotsViolations(organization, ended),
+    ...holdViolations(organization, holds, new Set([...live, ...ended])),
   ];
 };
 
@@ -101,32 +133,40 @@ const walletViolations = (organization: Organization, wallet: Wallet): string[] 
     found.push(`INV-LOT-2: ${wallet.key}: settled is not what its lots have left less its debt`);
   }
   if (wallet.held < held) found.push(`INV-LOT-2: ${wallet.key}: held is less than its lots hold`);
+  else if (wallet.held !== held + wallet.overdrafts) {
+    found.push(`INV-HLD-3: ${wallet.key}: held is not what its lots hold and what holds may overdraw`);
+  }
   if (!Number.isSafeInteger(wallet.sequence) || wallet.sequence < wallet.grants) {
     found.push(`INV-LED-1: ${wallet.key}: it has more grants than transactions`);
   }
   return found;
 };
 
-/** Every lot with something left is live, once. */
-const liveViolations = (organization: Organization): string[] => {
+/** INV-LOT-1 for lots that are live no more; and every lot with something left is live, once. */
+const lotsViolations = (organization: Organization, lots: readonly Lot[]): string[] => {
   const live = new Set(organization.wallets.flatMap((wallet) => wallet.live));
   const listed = organization.wallets.reduce((count, wallet) => count + wallet.live.length, 0);
   const found = live.size === listed ? [] : ['INV-LOT-2: a lot is live twice'];
-  for (const lot of organization.lots.values()) {
-    if (lot.remaining > 0n && !live.has(lot)) found.push(`INV-LOT-2: lot ${lot.id} has something left and is not live`);
+  for (const lot of lots) {
+    if (lot.remaining <= 0n) found.push(...lotViolations(lot));
+    else if (!live.has(lot)) found.push(`INV-LOT-2: lot ${lot.id} has something left and is not live`);
   }
   return found;
 };
 
-/** INV-HLD-3: Σ open rests = Σ lots' held, per lot; with what they may overdraw, per wallet. */
-const holdViolations = (organization: Organization): string[] => {
+/** INV-HLD-3: Σ open rests = Σ lots' held, per lot; with what they may overdraw, per wallet. All open holds are among them. */
+const holdViolations = (organization: Organization, holds: Iterable<Hold>, lots: Iterable<Lot>): string[] => {
   const found: string[] = [];
   const perLot = new Map<string, bigint>();
   const perWallet = new Map<string, bigint>();
   const add = (sums: Map<string, bigint>, key: string, amount: Credits): void => {
     sums.set(key, (sums.get(key) ?? 0n) + amount);
   };
-  for (const hold of organization.holds.values()) {
+  for (const hold of holds) {
+    if (organization.holds.get(hold.id) !== hold) found.push(`INV-HLD-3: hold ${hold.id} is not one of its holds`);
+    if ((hold.state === 'open') !== organization.openHolds.has(hold.id)) {
+      found.push(`INV-HLD-1: hold ${hold.id} is ${hold.state}, and is looked at as if it were not`);
+    }
     if (hold.state !== 'open' && (hold.slices.length > 0 || hold.overdraft !== 0n)) {
       found.push(`INV-HLD-1: hold ${hold.id} has ended and still holds`);
     }
@@ -137,7 +177,7 @@ const holdViolations = (organization: Organization): string[] => {
       add(perWallet, hold.wallet, slice.amount);
     }
   }
-  for (const lot of organization.lots.values()) {
+  for (const lot of lots) {
     if (lot.held !== (perLot.get(lot.id) ?? 0n)) {
       found.push(`INV-HLD-3: lot ${lot.id} holds something else than the open holds say`);
     }

@@ -58,6 +58,8 @@ export interface Wallet {
   settled: Credits;
   /** Σ lots' held + what open holds may overdraw. */
   held: Credits;
+  /** What open holds may overdraw. */
+  overdrafts: Credits;
   debt: Credits;
   /** Number of the last transaction. */
   sequence: number;
@@ -88,17 +90,26 @@ export interface Organization {
   readonly wallets: readonly Wallet[];
   /** All lots ever: a refund may come back to a spent one. */
   readonly lots: Map<string, Lot>;
-  /** These three are written to by way of {@link ownMap}. */
+  /** These four are written to by way of {@link ownMap}. */
   holds: ReadonlyMap<string, Hold>;
+  /** Those of them that are open: what has ended is looked at no more, however many there were. */
+  openHolds: ReadonlyMap<string, Hold>;
   members: ReadonlyMap<string, Role>;
   /** Per charge that was refunded at all: how much of it. */
   refunded: ReadonlyMap<string, Credits>;
+  /** What time alone moves on, in the order of its instants; written to by `timetable.ts` only. */
+  endingHolds: readonly Hold[];
+  waitingLots: readonly Lot[];
+  expiringLots: readonly Lot[];
   /** Booking times never decrease. */
   lastBookedAt: Instant;
 }
 
 /** What most organizations have none of, at first: an empty map takes 200 bytes. All of them have this one, or one like it. */
 export const NONE: ReadonlyMap<never, never> = new Map<never, never>();
+
+/** As {@link NONE}, for lists. */
+export const NOTHING: readonly never[] = [];
 
 /** The map, for writing: an empty one may be that of many organizations, so it is never written to. */
 export const ownMap = <K, V>(map: ReadonlyMap<K, V>): Map<K, V> =>

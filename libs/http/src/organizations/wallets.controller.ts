@@ -61,9 +61,7 @@ const balanceView = (organization: Organization, wallet: Wallet, now: Instant): 
   Object.assign(walletView(wallet, organization, now), {
     wallet: wallet.key,
     lots: wallet.live.map((lot) => lotDocument(lot, now, organization.status === 'closed')),
-    holds: [...organization.holds.values()]
-      .filter((hold) => hold.wallet === wallet.key && hold.state === 'open')
-      .map(holdDocument),
+    holds: [...organization.openHolds.values()].filter((hold) => hold.wallet === wallet.key).map(holdDocument),
   });
 
 const momentOf = (text: string): Moment => {

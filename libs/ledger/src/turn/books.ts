@@ -57,10 +57,10 @@ export class Books {
       for (const booking of bookings) checkBefore(residents.get(organizationId), booking);
       const revision = this.batch.addEvent(event, { organizationId, bookedAt, actor, requestId });
       foldOwn(this.state, organizationId, event, bookedAt, revision);
-      for (const booking of bookings) checkAfter(residents.get(organizationId), booking);
+      const resident = residents.get(organizationId);
+      for (const booking of bookings) checkAfter(resident, booking);
+      if (resident !== undefined) this.touched.booked(resident.organization, event);
     }
-    const resident = residents.get(organizationId);
-    if (resident !== undefined) this.touched.all(resident.organization);
   }
 
   /** Records that an organization is frozen, where that is not done: it stays so at the next start. */

@@ -272,7 +272,7 @@ test('a change of what is not there stops the read model', async () => {
   used('4', { organizationId: 'org_0' })(made);
   await log.write(draftsOf(made).filter((draft) => 'charge' in draft || draft.event.type !== 'CreditsGranted'));
   await until(() => failure() !== null);
-  expect(failure()).toContain('lots_v5_g1 has 0 of 1 rows that events change');
+  expect(failure()).toContain('lots_v6_g1 has 0 of 1 rows that events change');
 });
 
 test('the check of the books sees what is wrong with them', async () => {
@@ -284,10 +284,10 @@ test('the check of the books sees what is wrong with them', async () => {
   await read.level();
   await assertBooks(database);
   const faults: readonly (readonly [sql: string, seen: string])[] = [
-    ['UPDATE lots_v5_g1 SET remaining = remaining + 1, consumed = consumed - 1', 'SQL-2'],
-    ['UPDATE wallets_v5_g1 SET held = 1', 'SQL-2'],
-    ['UPDATE wallets_v5_g1 SET settled = 7', 'SQL-4 wallets'],
-    ['UPDATE wallets_v5_g1 SET lifetime_spent = 3', 'SQL-4 wallets'],
+    ['UPDATE lots_v6_g1 SET remaining = remaining + 1, consumed = consumed - 1', 'SQL-2'],
+    ['UPDATE wallets_v6_g1 SET held = 1', 'SQL-2'],
+    ['UPDATE wallets_v6_g1 SET settled = 7', 'SQL-4 wallets'],
+    ['UPDATE wallets_v6_g1 SET lifetime_spent = 3', 'SQL-4 wallets'],
     ['UPDATE transactions_v3_g1 SET sequence = 9 WHERE sequence = 2', 'SQL-4'],
     ['UPDATE transactions_v3_g1 SET balance_before = 1, balance_after = 11 WHERE sequence = 1', 'SQL-4'],
     ['UPDATE breakdown_hours_v1_g1 SET credits = 3', 'SQL-5 cube'],

@@ -27,17 +27,16 @@ afterAll(async () => {
 });
 
 /** What reads may look at; the rest exists for commands alone. */
-const seenOf = ({ refunded: _, lastBookedAt: __, lots, holds, wallets, ...organization }: Organization) => ({
-  ...organization,
+const seenOf = ({ lots, openHolds, wallets, ...organization }: Organization) => ({
+  ...{ ...organization, refunded: null, lastBookedAt: null, holds: null },
+  ...{ endingHolds: null, waitingLots: null, expiringLots: null },
   wallets: wallets.map(({ grants: _, debtPayments: __, ...wallet }) => ({
     ...wallet,
     live: wallet.live.map(({ id }) => id),
   })),
   // Over wallets their order means nothing: each wallet draws its own.
   lots: [...lots.values()].filter(({ remaining }) => remaining > 0n).sort((a, b) => (a.id < b.id ? -1 : 1)),
-  holds: [...holds.values()]
-    .filter(({ state }) => state === 'open')
-    .map(({ amount: _, slices: __, authorizedAt: ___, ...hold }) => hold),
+  openHolds: [...openHolds.values()].map(({ amount: _, slices: __, authorizedAt: ___, ...hold }) => hold),
 });
 
 const ASKED: readonly AccessRequest[] = ['llm_call', 'email', 'compute'].flatMap((serviceType) =>
@@ -52,7 +51,7 @@ const shownOf = (organization: Organization, now: Instant): JsonObject => ({
   organization: organizationView(organization, now),
   policies: organization.wallets.map(policyView),
   lots: organization.wallets.map(({ live }) => live.map((lot) => lotDocument(lot, now))),
-  holds: [...organization.holds.values()].filter(({ state }) => state === 'open').map(holdDocument),
+  holds: [...organization.openHolds.values()].map(holdDocument),
   access: ASKED.map((request) => {
     const { available, required, nextSteps, ...decision } = checkAccess(organization, undefined, request, now);
     const steps = nextSteps.map((step) => ({ ...step }));

@@ -1,0 +1,46 @@
+import { NO_LOG } from '@drawdown/ports';
+import { inMemorySnapshots } from '@drawdown/ports/testing';
+import { ShardState } from './fold';
+import { EVERY_BYTES, ShardSnapshots } from './shard-snapshots';
+
+const MEGABYTE = 1024 * 1024;
+const APPEND = 10 * MEGABYTE;
+
+/** Stores so many bytes of log on a state whose snapshot has so many; answers how many snapshots that took. */
+const savesOf = async (logBytes: number, stateBytes: number, fails: () => boolean = () => false): Promise<number> => {
+  let taken = 0;
+  const take = (): Buffer => {
+    taken++;
+    // Only its length is looked at.
+    return { byteLength: stateBytes } as Buffer;
+  };
+  const save = async (_: string, of: () => unknown): Promise<void> => {
+    of();
+    if (fails()) throw new Error('no room');
+  };
+  const ports = { snapshots: { ...inMemorySnapshots(), save }, log: NO_LOG };
+  const saved = new ShardSnapshots('ledger-0', ports, () => new ShardState(), take);
+  for (let stored = 0; stored < logBytes; stored += APPEND) {
+    saved.stored(APPEND);
+    await saved.saveIfDue();
+  }
+  return taken;
+};
+
+test('a small state is saved whenever so much was added to the log that a start would take long', async () => {
+  expect(await savesOf(10 * EVERY_BYTES, MEGABYTE)).toBe(10);
+});
+
+test('of a large state no more is written than a little more than was added to the log', async () => {
+  for (const times of [2, 5, 20]) {
+    const [log, state] = [100 * EVERY_BYTES, times * EVERY_BYTES];
+    expect((await savesOf(log, state)) * state).toBeLessThanOrEqual(log + state);
+  }
+});
+
+test('where it cannot be saved, it is tried again as seldom as its size asks for', async () => {
+  const log = 20 * EVERY_BYTES;
+  const small = await savesOf(log, MEGABYTE, () => true);
+  expect(small).toBeGreaterThan(100);
+  expect(await savesOf(log, 10 * EVERY_BYTES, () => true)).toBeLessThan(small / 5);
+});
