@@ -6,6 +6,7 @@ import { DatabaseTooNew } from '@drawdown/delivery';
 import { CannotListen, checkAddress, createHttp, createLogger, listenAt, outliveReaders, say } from '@drawdown/http';
 import { PartitionCountDiffers, TopicsOfAnotherStore } from '@drawdown/ledger';
 import { makeFirstKey } from '@drawdown/commands';
+import { UnreadableEvent } from '@drawdown/kernel';
 import { awaitLog } from './await-log';
 import { FolderOfAnotherStore } from './folder-store';
 import { openParts } from './parts';
@@ -19,7 +20,7 @@ import { KEY_REPLACED, welcome } from './welcome';
 const EXPECTED = [
   ...[BadSettings, BadServerSettings, CannotListen, DataFolderUnusable],
   ...[DataFolderInUse, FolderOfAnotherStore, DatabaseTooNew, EventStoreDbUnfit, ShardCountDiffers],
-  ...[PartitionCountDiffers, TopicsOfAnotherStore],
+  ...[PartitionCountDiffers, TopicsOfAnotherStore, UnreadableEvent],
 ];
 
 const start = async (): Promise<void> => {

@@ -1,9 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { openSqliteEventStore } from '@drawdown/adapters/embedded/sqlite-event-store';
 import { allowance } from '@drawdown/adapters/testing/allowance';
+import { START } from '@drawdown/domain/testing';
 import { ROOT, ServerProcess } from './testing/server-process';
 
 /** BAD-120, on a machine that does nothing else. */
@@ -90,3 +93,17 @@ test.each([[], ['below']])(
     );
   },
 );
+
+test('BAD-122: a log that a newer release wrote ends the start with what to do, and without a stack', async () => {
+  const dataFolder = path.join(folder, 'data');
+  const store = await openSqliteEventStore(dataFolder);
+  const written = { id: randomUUID(), type: 'OfTheFuture', data: Buffer.from('{}') };
+  const metadata = { version: 1, booked_at: START, actor: { type: 'system', id: 's', role: null }, hash: '' };
+  await store.append('rate-card-std', 0, [{ ...written, metadata }]);
+  await store.close();
+  const process = await ServerProcess.spawn({ dataFolder });
+  expect(await process.withinTime(REFUSED_MAX_MS)).toEqual({ code: 1, signal: null });
+  expect(process.output).toMatch(
+    /Drawdown cannot start: rate-card-std revision 0: .+ start that one, or a later one\n$/,
+  );
+});

@@ -18,6 +18,7 @@ export {
   wallet,
   withVersion,
 } from './testing/builders';
+export { type RecordedEvent, recordedLog } from './testing/recorded-log';
 export {
   event,
   type ExpectedEvent,

@@ -28,6 +28,9 @@ export class UnreadableEvent extends Error {
   readonly code = 'unreadable_event';
 }
 
+/** What to do about an event that was not known when this program was made. */
+export const OF_A_NEWER_RELEASE = 'a newer release wrote it: start that one, or a later one';
+
 /** The program was about to store an event that nobody could read again: it must not be stored (INV-AMT-3). */
 export class UnwritableEvent extends Error {
   readonly code = 'unwritable_event';
@@ -51,7 +54,7 @@ export const eventType = <Name extends string, Wire extends TSchema, Data>(
   const read = (stored: unknown, storedVersion: number): Data => {
     if (!Number.isInteger(storedVersion) || storedVersion > version || storedVersion < 1) {
       throw new UnreadableEvent(
-        `${type} version ${String(storedVersion)} is not known here (newest: ${String(version)})`,
+        `${type} version ${String(storedVersion)} is not known here (newest: ${String(version)}); ${OF_A_NEWER_RELEASE}`,
       );
     }
     compiled ??= TypeCompiler.Compile(declaration.wire);

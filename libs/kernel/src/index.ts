@@ -25,6 +25,7 @@ export {
   eventType,
   type Json,
   type JsonObject,
+  OF_A_NEWER_RELEASE,
   UnreadableEvent,
   UnwritableEvent,
 } from './event-type';

@@ -111,14 +111,17 @@ describe('a catalogue that several processes write', () => {
     expect(failures).toBeLessThan(0);
   });
 
-  test('following ends when it is told to, and with an error where an event cannot be understood', async () => {
+  test('following ends when it is told to, and where an event is of a newer release, which it names with its place (BAD-122)', async () => {
     const store = inMemoryEventStore();
     const [one, other] = [await following(store), await following(store)];
     one.stop.abort();
     await one.followed;
     const unreadable = { id: '00000000-0000-8000-8000-000000000000', type: 'Unheard', data: Buffer.from('{}') };
-    await store.append('rate-card-x', 0, [{ ...unreadable, metadata: {} }]);
-    await expect(other.followed).rejects.toThrow();
+    const metadata = { version: 1, booked_at: START, actor: { type: 'system', id: 's', role: null }, hash: '' };
+    await store.append('rate-card-x', 0, [{ ...unreadable, metadata }]);
+    await expect(other.followed).rejects.toThrow(
+      'rate-card-x revision 0: event type Unheard is not known here; a newer release wrote it: start that one, or a later one',
+    );
   });
 });
 

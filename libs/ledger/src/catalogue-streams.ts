@@ -7,7 +7,7 @@ import {
   readMetadata,
   writeCatalogueEvent,
 } from '@drawdown/domain';
-import { type Decision, type Instant, type JsonObject } from '@drawdown/kernel';
+import { type Decision, type Instant, type JsonObject, UnreadableEvent } from '@drawdown/kernel';
 import {
   AppendUnknown,
   type EventStore,
@@ -84,8 +84,8 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
       const place = `revision ${String(stored.revision)}`;
       throw new LogDamaged(`${stored.stream}: the hash of ${place} does not match its content`);
     }
-    const metadata = readMetadata(stored.metadata);
-    const state = this.kind.evolve(entry?.state, decoded<Event>(stored));
+    const { event, metadata } = decoded<Event>(stored);
+    const state = this.kind.evolve(entry?.state, event);
     this.entries.set(key, { state, revision: stored.revision });
     this.remember(stored, metadata);
     this.applied(key, state);
@@ -165,7 +165,7 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
   private async stateAt(stream: string, revision: number): Promise<State> {
     let state: State | undefined;
     const events = await this.eventsUpTo(stream, revision);
-    for (const stored of events) state = this.kind.evolve(state, decoded(stored));
+    for (const stored of events) state = this.kind.evolve(state, decoded<Event>(stored).event);
     if (state === undefined || events.length <= revision)
       throw new Error(`${stream} has no revision ${String(revision)}, which is remembered`);
     return state;
@@ -200,8 +200,17 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
   }
 }
 
-const decoded = <Event extends CatalogueEvent>({ type, data, metadata }: StoredEvent): Event =>
-  readCatalogueEvent(type, readMetadata(metadata).version, JSON.parse(Buffer.from(data).toString('utf8'))) as Event;
+/** Throws {@link UnreadableEvent}, which says where the event lies. */
+const decoded = <Event extends CatalogueEvent>(stored: StoredEvent): { event: Event; metadata: Metadata } => {
+  try {
+    const metadata = readMetadata(stored.metadata);
+    const data: unknown = JSON.parse(Buffer.from(stored.data).toString('utf8'));
+    return { event: readCatalogueEvent(stored.type, metadata.version, data) as Event, metadata };
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new UnreadableEvent(`${stored.stream} revision ${String(stored.revision)}: ${why}`, { cause });
+  }
+};
 
 const last = (events: readonly unknown[], index: number): boolean => index === events.length - 1;
 

@@ -1,4 +1,4 @@
-import { type EventType, type Json, UnreadableEvent } from '@drawdown/kernel';
+import { type EventType, type Json, OF_A_NEWER_RELEASE, UnreadableEvent } from '@drawdown/kernel';
 import {
   ApiKeyCreated,
   ApiKeyRevoked,
@@ -82,7 +82,7 @@ const CATALOGUE_TYPES = byName(CATALOGUE_EVENT_TYPES);
 
 const typeOf = (types: ReadonlyMap<string, AnyEventType>, name: string): AnyEventType => {
   const type = types.get(name);
-  if (type === undefined) throw new UnreadableEvent(`event type ${name} is not known here`);
+  if (type === undefined) throw new UnreadableEvent(`event type ${name} is not known here; ${OF_A_NEWER_RELEASE}`);
   return type;
 };
 

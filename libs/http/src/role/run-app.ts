@@ -12,6 +12,7 @@ const EXPECTED: ReadonlySet<unknown> = new Set([
   'store_unavailable',
   'stream_unavailable',
   'topics_of_another_store',
+  'unreadable_event',
 ]);
 
 /** A process that listens, and may still be waiting for what it needs. */
