@@ -217,6 +217,33 @@ test('what one API has written is read at another after its position, as soon as
   expect(await reading).toMatchObject({ status: 200, body: { key: 'elsewhere', as_of: { position: after } } });
 });
 
+test('what one API has made is used at another at once, whether that has heard of it or not', async () => {
+  let release = (): void => undefined;
+  held = new Promise<void>((resolve) => (release = resolve));
+  try {
+    const at = await other.getUrl();
+    const { id } = await must('POST', '/v1/test-clocks', { now: '2026-05-01T00:00:00Z' });
+    await must('POST', '/v1/rate-cards', { key: 'path-7', name: 'Card', unit: 'credit' });
+    const make = { id: 'path-7', name: 'path-7', preset: 'enterprise', test_clock: id };
+    await must('POST', '/v1/organizations', make, at);
+    const price = { type: 'flat_rate', credits_per_unit: '2', unit: 'hours' };
+    const rates = { rates: [{ service_type: 'compute', price }] };
+    await must('POST', '/v1/rate-cards/path-7/versions', rates, at);
+    await must('POST', '/v1/rate-cards/path-7/versions', rates);
+    const from = { effective_from: '2026-01-01T00:00:00Z' };
+    await must('POST', '/v1/rate-cards/path-7/versions/2/activate', from, at);
+    await must('POST', '/v1/rate-cards', { key: 'path-8', name: 'Card', unit: 'credit' });
+    await must('PUT', '/v1/organizations/path-7/rate-card', { key: 'path-8' }, at);
+    await must('POST', `/v1/test-clocks/${String(id)}/advance`, { to: '2026-05-02T00:00:00Z' }, at);
+    const nobody = { status: 404, body: { code: 'not_found' } };
+    expect(await call('POST', '/v1/rate-cards/nobody/versions', rates, at)).toMatchObject(nobody);
+    expect(await call('PUT', '/v1/organizations/path-7/rate-card', { key: 'nobody' }, at)).toMatchObject(nobody);
+  } finally {
+    release();
+    held = null;
+  }
+});
+
 test('it is ready', async () => {
   expect((await call('GET', '/readyz')).status).toBe(200);
 });

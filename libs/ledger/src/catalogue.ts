@@ -55,6 +55,8 @@ export interface Catalogue {
 
   rateCards(): readonly RateCard[];
   rateCard(key: string): RateCard | undefined;
+  /** The card as the store has it: another process may have made or changed it just now, and whoever did uses it at once. */
+  latestRateCard(key: string): Promise<RateCard | undefined>;
   /** The card with its prices ready for use; the same object until the card changes. */
   compiledCard(key: string): CompiledCard | undefined;
   createRateCard(
@@ -99,6 +101,8 @@ export interface Catalogue {
   apiKeys(): readonly ApiKey[];
 
   testClock(id: string): { readonly id: string; readonly now: Instant } | undefined;
+  /** The clock as the store has it. */
+  latestTestClock(id: string): Promise<{ readonly id: string; readonly now: Instant } | undefined>;
   createTestClock(
     now: Instant,
     sender: Sender,

@@ -184,6 +184,11 @@ export class LocalCatalogue implements Catalogue {
     return { accepted: true, value: value(state), position: this.at(position), replayed };
   }
 
+  /** Takes in what others have written to a stream by now, where there are others. */
+  private async reread(streams: Pick<CatalogueStreams<unknown, CatalogueEvent>, 'reread'>, key: string): Promise<void> {
+    if (this.isFollowing) this.position = Math.max(this.position, await streams.reread(key));
+  }
+
   // ---- rate cards
 
   rateCards(): readonly RateCard[] {
@@ -192,6 +197,11 @@ export class LocalCatalogue implements Catalogue {
 
   rateCard(key: string): RateCard | undefined {
     return this.cards.get(key);
+  }
+
+  async latestRateCard(key: string): Promise<RateCard | undefined> {
+    await this.reread(this.cards, key);
+    return this.rateCard(key);
   }
 
   compiledCard(key: string): CompiledCard | undefined {
@@ -315,6 +325,11 @@ export class LocalCatalogue implements Catalogue {
 
   testClock(id: string): TestClock | undefined {
     return this.clocks.get(id);
+  }
+
+  async latestTestClock(id: string): Promise<TestClock | undefined> {
+    await this.reread(this.clocks, id);
+    return this.testClock(id);
   }
 
   /** Under a key the clock's id follows from it: two processes that are asked at once meet on its stream. */
