@@ -31,7 +31,10 @@ export type CatalogueResult<T> =
   | { readonly accepted: true; readonly value: T; readonly position: Position }
   | { readonly accepted: false; readonly refusal: Refusal };
 
-/** The latest event time that a card's version has priced, on any shard; null where it priced nothing. */
+/**
+ * The latest event time that a card's version has priced, on any shard; null where it priced nothing. By the answer every
+ * owner of a shard knows what this process knew of the catalogue when it asked.
+ */
 export type LastPriced = (card: string, version: number) => Promise<Instant | null>;
 
 /** The same of a write that may be repeated: under the same key it is done once, and answered as the first time. */
