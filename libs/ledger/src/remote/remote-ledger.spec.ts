@@ -323,7 +323,7 @@ describe('the catalogue', () => {
     expect(refused).toMatchObject({ accepted: false, refusal: { code: 'invalid_interval' } });
   });
 
-  test('moving a test clock books what is due on every shard, before it is answered', async () => {
+  test('INV-DEL-5: moving a test clock books what is due on every shard, before it is answered; every process knows up to where', async () => {
     const { world, api } = await running();
     const made = await api.catalogue.createTestClock(instant('2026-03-01'), SENDER);
     if (!made.accepted) throw new Error('refused');
@@ -334,10 +334,19 @@ describe('the catalogue', () => {
       await mustBeAccepted(api.run(make, of));
       await mustBeAccepted(api.run(grant('3', { expiresAt: instant('2026-05-01') }), of));
     }
+    const other = await world.api();
+    await other.ledger.settleClock(id); // where it stood before
     await api.catalogue.advanceTestClock(id, instant('2026-06-01'), SENDER);
     await api.ledger.settleClock(id);
+    await other.catalogue.reached(api.catalogue.seen);
     for (const shard of [0, 1, 2, 3]) {
-      expect((await recorded(world.store, shard)).at(-1)?.event.type).toBe('LotExpired');
+      const events = await recorded(world.store, shard);
+      expect(events.at(-1)?.event.type).toBe('LotExpired');
+      const booked = positionOf(shard, events.length - 1);
+      const of = ids.find((organization) => world.shardOf(organization) === shard) ?? '';
+      for (const { ledger } of [api, other]) {
+        expect((await ledger.settledAt(id, of)).get(String(shard))).toBe(booked.get(String(shard)));
+      }
     }
   });
 });
