@@ -71,7 +71,7 @@ export class Parts {
     const read = organizationReads({
       ...{ models: this.readModels, catalogue: this.catalogue, now: () => clock.now() },
       head: (organizationId) => this.ledger.head(organizationId),
-      settledAt: (clockId) => this.ledger.settledAt(clockId),
+      settledAt: (clockId, organizationId) => this.ledger.settledAt(clockId, organizationId),
     });
     this.ledger = new RemoteLedger({
       ...{ store, stream, clock, log, metrics, catalogue: this.catalogue, read },

@@ -25,14 +25,24 @@ let url: string;
 let database: ReadDatabase;
 const stops: (() => Promise<void>)[] = [];
 
-/** Set while another API learns nothing of the catalogue. */
+/** Set while another API learns nothing of the catalogue, and while the relay publishes nothing. */
 let held: Promise<void> | null = null;
+let relayHeld: Promise<void> | null = null;
 
 const heldUp = (store: EventStore): EventStore => ({
   ...delegating(store),
   async *followAll(...asked) {
     for await (const page of store.followAll(...asked)) {
       await held;
+      yield page;
+    }
+  },
+});
+const publishedLate = (store: EventStore): EventStore => ({
+  ...delegating(store),
+  async *follow(...asked) {
+    for await (const page of store.follow(...asked)) {
+      await relayHeld;
       yield page;
     }
   },
@@ -70,7 +80,7 @@ beforeAll(async () => {
   const owner = owningShards({ ...shared, catalogue, snapshots: inMemorySnapshots() });
   const worker = new Worker({ ...shared, catalogue, owner });
   await worker.start();
-  const relay = startRelay({ ...shared, streamOf: ledgerStream, register });
+  const relay = startRelay({ ...shared, store: publishedLate(store), streamOf: ledgerStream, register });
   stops.push(() => worker.stop(), followed.stop.bind(followed), relay.stop);
   for (const names of PROJECTORS) stops.push(startProjectors(names, { ...shared, database, register }).stop);
 
@@ -196,6 +206,44 @@ test('INV-DEL-5: whoever has moved a test clock reads what became due, without s
   expect((await must('GET', `${base}/transactions?kind=expiry`))['data']).toHaveLength(1);
 });
 
+test('INV-DEL-5: another API reads what became due after the answer of who moved the clock, before it has heard of that', async () => {
+  const at = await other.getUrl();
+  const { clock, base } = await furnished('path-9');
+  const expiring = { credit_type: 'promotional', amount: '2', priority: 10, reason: 'spec' };
+  const grant = { ...expiring, expires_at: '2026-05-03T00:00:00Z' };
+  const granted = await must('POST', `${base}/wallets/credits/grants`, grant);
+  await must('GET', `${base}/wallets/credits/lots?after=${String(granted['position'])}`, undefined, at);
+  // From here on that one knows up to where it moved the clock itself.
+  await must('POST', `/v1/test-clocks/${clock}/advance`, { to: '2026-05-02T00:00:00Z' }, at);
+  let [release, publish] = [(): void => undefined, (): void => undefined];
+  held = new Promise<void>((resolve) => (release = resolve));
+  relayHeld = new Promise<void>((resolve) => (publish = resolve));
+  try {
+    const moved = await must('POST', `/v1/test-clocks/${clock}/advance`, { to: '2026-05-03T00:00:00Z' });
+    const after = encodeURIComponent(String(moved['position']));
+    const lists = ['wallets/credits', 'wallets/credits/lots', 'transactions'];
+    const reading = lists.map((list) => must('GET', `${base}/${list}?after=${after}`, undefined, at));
+    let answers = 0;
+    for (const one of reading) one.finally(() => (answers += 1)).catch(() => undefined);
+    // By the end of these they have come past the gate, if they do.
+    for (const list of lists) await must('GET', `${base}/${list}`, undefined, at);
+    release();
+    // The catalogue is heard of by the end of this; the read models have nothing new yet.
+    await must('GET', `/v1/test-clocks/${clock}?after=${after}`, undefined, at);
+    await must('GET', `/v1/test-clocks/${clock}?after=${after}`, undefined, at);
+    const early = answers;
+    publish();
+    const [wallet, lots, transactions] = await Promise.all(reading);
+    expect(early).toBe(0);
+    expect(wallet).toMatchObject({ balance: { settled: '40', available: '40' } });
+    expect(lots?.['data']).toMatchObject([{ remaining: '40' }, { remaining: '0', state: 'expired' }]);
+    expect(transactions?.['data']).toMatchObject([{ kind: 'expiry' }, { kind: 'grant' }, { kind: 'grant' }]);
+  } finally {
+    for (const go of [release, publish]) go();
+    [held, relayHeld] = [null, null];
+  }
+});
+
 test('there is no organization that nobody made, and usage for it is refused and not taken', async () => {
   expect((await call('GET', '/v1/organizations/nobody')).status).toBe(404);
   expect((await must('POST', '/v1/events', event('1', 'nobody', 'w', '1')))['rejected']).toMatchObject([
@@ -215,6 +263,33 @@ test('what one API has written is read at another after its position, as soon as
   release();
   held = null;
   expect(await reading).toMatchObject({ status: 200, body: { key: 'elsewhere', as_of: { position: after } } });
+});
+
+test('what one API has made is used at another at once, whether that has heard of it or not', async () => {
+  let release = (): void => undefined;
+  held = new Promise<void>((resolve) => (release = resolve));
+  try {
+    const at = await other.getUrl();
+    const { id } = await must('POST', '/v1/test-clocks', { now: '2026-05-01T00:00:00Z' });
+    await must('POST', '/v1/rate-cards', { key: 'path-7', name: 'Card', unit: 'credit' });
+    const make = { id: 'path-7', name: 'path-7', preset: 'enterprise', test_clock: id };
+    await must('POST', '/v1/organizations', make, at);
+    const price = { type: 'flat_rate', credits_per_unit: '2', unit: 'hours' };
+    const rates = { rates: [{ service_type: 'compute', price }] };
+    await must('POST', '/v1/rate-cards/path-7/versions', rates, at);
+    await must('POST', '/v1/rate-cards/path-7/versions', rates);
+    const from = { effective_from: '2026-01-01T00:00:00Z' };
+    await must('POST', '/v1/rate-cards/path-7/versions/2/activate', from, at);
+    await must('POST', '/v1/rate-cards', { key: 'path-8', name: 'Card', unit: 'credit' });
+    await must('PUT', '/v1/organizations/path-7/rate-card', { key: 'path-8' }, at);
+    await must('POST', `/v1/test-clocks/${String(id)}/advance`, { to: '2026-05-02T00:00:00Z' }, at);
+    const nobody = { status: 404, body: { code: 'not_found' } };
+    expect(await call('POST', '/v1/rate-cards/nobody/versions', rates, at)).toMatchObject(nobody);
+    expect(await call('PUT', '/v1/organizations/path-7/rate-card', { key: 'nobody' }, at)).toMatchObject(nobody);
+  } finally {
+    release();
+    held = null;
+  }
 });
 
 test('it is ready', async () => {

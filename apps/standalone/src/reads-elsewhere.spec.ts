@@ -45,7 +45,7 @@ const openElsewhere = async ({ store, catalogue, ledger }: InMemoryServer): Prom
   });
   const settings = new HttpSettings(true, undefined, false);
   const head = async () => positionOf(0, await store.head('ledger-0'));
-  const reads = organizationReads({ models, catalogue, now: settings.now, head, settledAt: () => null });
+  const reads = organizationReads({ models, catalogue, now: settings.now, head, settledAt: head });
   const distant: Ledger = {
     run: async (_, command) => {
       asked.push(command);

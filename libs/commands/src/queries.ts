@@ -44,6 +44,7 @@ export type CatalogueView = Pick<
   | 'reached'
   | 'rateCards'
   | 'rateCard'
+  | 'latestRateCard'
   | 'compiledCard'
   | 'presets'
   | 'preset'
@@ -51,6 +52,7 @@ export type CatalogueView = Pick<
   | 'hasApiKeys'
   | 'apiKeys'
   | 'testClock'
+  | 'latestTestClock'
 >;
 export const CatalogueView = Catalogue;
 

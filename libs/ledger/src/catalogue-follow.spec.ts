@@ -61,6 +61,65 @@ describe('a catalogue that several processes write', () => {
     expect(other.catalogue.findApiKey(made.value.secret)).toBeUndefined();
   });
 
+  describe('of which one has not heard yet what the other wrote', () => {
+    /** Two processes, the second of which hears nothing. */
+    const apart = async () => {
+      const store = inMemoryEventStore();
+      const deaf: EventStore = {
+        ...delegating(store),
+        async *followAll(_, __, signal) {
+          yield await new Promise<never>((resolve) => signal.addEventListener('abort', resolve as () => void));
+        },
+      };
+      const [one, other] = [await following(store), await following(deaf)];
+      return { one: one.catalogue, other: other.catalogue };
+    };
+
+    test('goes on with it there all the same: what refuses is what is stored, not what this process has heard', async () => {
+      const { one, other } = await apart();
+      const clock = await one.createTestClock(START, SENDER);
+      if (!clock.accepted) throw new Error('refused');
+      await one.createRateCard(card, SENDER);
+      expect(await other.saveRateCardVersion('card', version, SENDER)).toMatchObject({ value: { version: 1 } });
+      const made = await one.saveRateCardVersion('card', version, SENDER);
+      expect(made).toMatchObject({ value: { version: 2 } });
+      expect(await other.activateRateCardVersion('card', 2, START, SENDER)).toMatchObject({ accepted: true });
+      const to = later(START, { minutes: 1 });
+      expect(await other.advanceTestClock(clock.value.id, to, SENDER)).toMatchObject({ value: { now: to } });
+      expect(await other.saveRateCardVersion('nobody', version, SENDER)).toMatchObject({
+        refusal: { code: 'not_found' },
+      });
+    });
+
+    test('INV-INT-8: repeats it under its key as it was', async () => {
+      const { one, other } = await apart();
+      await activated(one);
+      await one.saveRateCardVersion('card', version, SENDER);
+      const again = { key: 'k', hash: 'hash' };
+      const from = instant('2026-02-01');
+      const first = await one.activateRateCardVersion('card', 2, from, SENDER, again);
+      await one.saveRateCardVersion('card', version, SENDER);
+      expect(await other.activateRateCardVersion('card', 2, from, SENDER, again)).toEqual({
+        ...first,
+        replayed: true,
+      });
+    });
+
+    test('shows the latest where it is asked for that, and sends nothing on that does not wait for it', async () => {
+      const { one, other } = await apart();
+      const position = await activated(one);
+      expect(other.rateCard('card')).toBeUndefined();
+      expect(await other.latestRateCard('card')).toEqual(one.rateCard('card'));
+      expect(other.compiledCard('card')).toBeDefined();
+      expect(other.seen).toBe(position);
+      const clock = await one.createTestClock(START, SENDER);
+      if (!clock.accepted) throw new Error('refused');
+      expect(await other.latestTestClock(clock.value.id)).toEqual(clock.value);
+      expect([other.seen, other.covered]).toEqual([positionIn(clock), 0]);
+      expect(await other.latestRateCard('nobody')).toBeUndefined();
+    });
+  });
+
   test('own writes do not hide that others’ writes before them are still to be read', async () => {
     const store = inMemoryEventStore();
     let hold = false;

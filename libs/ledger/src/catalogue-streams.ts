@@ -71,6 +71,19 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
     return this.kind.prefix;
   }
 
+  /** Takes in what other processes have written to a stream by now; answers the global position of that, −1 where it is nothing. */
+  async reread(key: string): Promise<number> {
+    try {
+      return await this.catchUp(this.kind.prefix + key, this.nextRevision(key));
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+
+  private nextRevision(key: string): number {
+    return (this.entries.get(key)?.revision ?? -1) + 1;
+  }
+
   /** Puts a stored event into memory; one that is there already is passed over. */
   apply(stored: StoredEvent): void {
     const key = stored.stream.slice(this.kind.prefix.length);
@@ -99,8 +112,9 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
   }
 
   /**
-   * Decides on what is there and appends; where another writer was first, reads what it wrote and decides again.
-   * Answers the state afterwards and the global position. What was done before under the same key is answered as then.
+   * Decides on what is there and appends; where another writer was first, reads what it wrote and decides again: an
+   * append shows that by its conflict, and where there is none it is looked up. Answers the state afterwards and the
+   * global position. What was done before under the same key is answered as then.
    */
   async write(
     key: string,
@@ -117,6 +131,8 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
       const entry = this.entries.get(key);
       // What is read meanwhile shows as a conflict.
       const decision = await decide(entry?.state);
+      const isVain = !decision.accepted || (decision.events.length === 0 && entry !== undefined);
+      if (isVain && (await this.reread(key)) >= 0) continue;
       if (!decision.accepted) return decision;
       if (decision.events.length === 0 && entry !== undefined)
         return { accepted: true, state: entry.state, position: null, replayed: false };
@@ -195,8 +211,15 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
     }
   }
 
-  private async catchUp(stream: string, from: number): Promise<void> {
-    for await (const page of pagesToEnd(this.store, stream, from)) for (const stored of page) this.apply(stored);
+  private async catchUp(stream: string, from: number): Promise<number> {
+    let position = -1;
+    for await (const page of pagesToEnd(this.store, stream, from)) {
+      for (const stored of page) {
+        this.apply(stored);
+        position = stored.position;
+      }
+    }
+    return position;
   }
 }
 

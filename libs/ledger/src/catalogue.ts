@@ -31,7 +31,10 @@ export type CatalogueResult<T> =
   | { readonly accepted: true; readonly value: T; readonly position: Position }
   | { readonly accepted: false; readonly refusal: Refusal };
 
-/** The latest event time that a card's version has priced, on any shard; null where it priced nothing. */
+/**
+ * The latest event time that a card's version has priced, on any shard; null where it priced nothing. By the answer every
+ * owner of a shard knows what this process knew of the catalogue when it asked.
+ */
 export type LastPriced = (card: string, version: number) => Promise<Instant | null>;
 
 /** The same of a write that may be repeated: under the same key it is done once, and answered as the first time. */
@@ -55,6 +58,8 @@ export interface Catalogue {
 
   rateCards(): readonly RateCard[];
   rateCard(key: string): RateCard | undefined;
+  /** The card as the store has it: another process may have made or changed it just now, and whoever did uses it at once. */
+  latestRateCard(key: string): Promise<RateCard | undefined>;
   /** The card with its prices ready for use; the same object until the card changes. */
   compiledCard(key: string): CompiledCard | undefined;
   createRateCard(
@@ -99,6 +104,8 @@ export interface Catalogue {
   apiKeys(): readonly ApiKey[];
 
   testClock(id: string): { readonly id: string; readonly now: Instant } | undefined;
+  /** The clock as the store has it. */
+  latestTestClock(id: string): Promise<{ readonly id: string; readonly now: Instant } | undefined>;
   createTestClock(
     now: Instant,
     sender: Sender,

@@ -52,6 +52,12 @@ const notFound = (what: string): { accepted: false; refusal: Refusal } => ({
   refusal: { code: 'not_found', detail: `there is no such ${what}` },
 });
 
+/** Whether a version ended another one when it was activated. */
+const hasEnded = ({ versions }: RateCard, version: number): boolean => {
+  const from = versions[version - 1]?.effectiveFrom;
+  return versions.some(({ effectiveUntil }) => effectiveUntil !== null && effectiveUntil === from);
+};
+
 /** What another process has written to the catalogue is not known here within the time limit. Send it again. */
 export class CatalogueBehind extends ReadBehind {}
 
@@ -184,6 +190,11 @@ export class LocalCatalogue implements Catalogue {
     return { accepted: true, value: value(state), position: this.at(position), replayed };
   }
 
+  /** Takes in what others have written to a stream by now, where there are others. */
+  private async reread(streams: Pick<CatalogueStreams<unknown, CatalogueEvent>, 'reread'>, key: string): Promise<void> {
+    if (this.isFollowing) this.position = Math.max(this.position, await streams.reread(key));
+  }
+
   // ---- rate cards
 
   rateCards(): readonly RateCard[] {
@@ -192,6 +203,11 @@ export class LocalCatalogue implements Catalogue {
 
   rateCard(key: string): RateCard | undefined {
     return this.cards.get(key);
+  }
+
+  async latestRateCard(key: string): Promise<RateCard | undefined> {
+    await this.reread(this.cards, key);
+    return this.rateCard(key);
   }
 
   compiledCard(key: string): CompiledCard | undefined {
@@ -249,7 +265,10 @@ export class LocalCatalogue implements Catalogue {
       now,
       idempotency,
     );
-    return this.answered(written, (state) => state);
+    const answer = this.answered(written, (state) => state);
+    // Whoever asks an owner has it hear of this first: what is used after the answer is priced by no version that it ended.
+    if (answer.accepted && hasEnded(answer.value, version)) await this.lastPriced(key, version);
+    return answer;
   }
 
   // ---- presets
@@ -315,6 +334,11 @@ export class LocalCatalogue implements Catalogue {
 
   testClock(id: string): TestClock | undefined {
     return this.clocks.get(id);
+  }
+
+  async latestTestClock(id: string): Promise<TestClock | undefined> {
+    await this.reread(this.clocks, id);
+    return this.testClock(id);
   }
 
   /** Under a key the clock's id follows from it: two processes that are asked at once meet on its stream. */

@@ -1,5 +1,13 @@
 import { type ApiKey, CatalogueView, ReadOrganization } from '@drawdown/commands';
-import { CALLER_ID, USER_ID, USER_ID_FORM } from '@drawdown/kernel';
+import {
+  CALLER_ID,
+  CATALOGUE,
+  parsePosition,
+  type Position,
+  positionOf,
+  USER_ID,
+  USER_ID_FORM,
+} from '@drawdown/kernel';
 import { Inject, Injectable } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import type { FastifyRequest } from 'fastify';
@@ -77,7 +85,7 @@ export class Gate {
     const boundTo = caller.key?.organizationId ?? null;
     if (!CALLER_ID.test(organizationId) || (boundTo !== null && boundTo !== organizationId)) throw notFound();
     const seen = await this.queries.execute(
-      new ReadOrganization(organizationId, null, (organization, now) => ({
+      new ReadOrganization(organizationId, catalogueSeenBy(request), (organization, now) => ({
         now,
         isOnTestClock: organization.testClock !== null,
         role: person === null ? null : (organization.members.get(person) ?? null),
@@ -104,6 +112,16 @@ export class Gate {
     }
   }
 }
+
+/**
+ * What the caller has seen of the catalogue: of a test clock that stood elsewhere by then the organization must not be
+ * looked at as before (INV-DEL-5). Whether `after` is a position at all is found out later.
+ */
+const catalogueSeenBy = ({ query }: FastifyRequest): Position | null => {
+  const { after } = query as { readonly after?: unknown };
+  const seen = typeof after === 'string' ? parsePosition(after)?.get(CATALOGUE) : undefined;
+  return seen === undefined ? null : positionOf(CATALOGUE, seen);
+};
 
 const refuseUnlessAllowed = ({ key, person, role }: Caller, { scopes, roles }: RouteRights): void => {
   if (person === null) {

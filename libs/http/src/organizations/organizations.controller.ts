@@ -32,7 +32,7 @@ export class OrganizationsController {
 
   @Post('organizations')
   @ApiOperation({ summary: 'Make an organization with the wallets of a preset' })
-  create(
+  async create(
     @Body() body: CreateOrganizationBody,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -41,8 +41,7 @@ export class OrganizationsController {
     if (preset === undefined)
       throw finding('invalid_value', '/preset', 'there is no such preset; GET /v1/presets lists them');
     const testClock = body.test_clock ?? null;
-    if (testClock !== null && (!this.settings.testClocks || this.catalogue.testClock(testClock) === undefined))
-      throw notFound();
+    if (testClock !== null && !(await this.isClock(testClock))) throw notFound();
     return this.sending.runOn(body.id ?? newOrganizationId(request), request, reply, {
       type: 'CreateOrganization',
       name: body.name,
@@ -50,6 +49,11 @@ export class OrganizationsController {
       plan: body.plan ?? null,
       testClock,
     });
+  }
+
+  private async isClock(id: string): Promise<boolean> {
+    if (!this.settings.testClocks) return false;
+    return (this.catalogue.testClock(id) ?? (await this.catalogue.latestTestClock(id))) !== undefined;
   }
 
   @Get('organizations/:org')
@@ -106,12 +110,12 @@ export class OrganizationsController {
 
   @Put('organizations/:org/rate-card')
   @ApiOperation({ summary: 'Price usage by another rate card from now on' })
-  assignCard(
+  async assignCard(
     @Body() { key }: RateCardKeyBody,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const card = this.catalogue.rateCard(key);
+    const card = this.catalogue.rateCard(key) ?? (await this.catalogue.latestRateCard(key));
     const owner = card?.organizationId ?? null;
     if (card === undefined || (owner !== null && owner !== organizationOf(request).id)) throw notFound();
     return this.sending.run(request, reply, { type: 'AssignRateCard', rateCard: key });

@@ -87,6 +87,7 @@ export class RateCardsController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
+    if (this.catalogue.rateCard(key) === undefined) await this.catalogue.latestRateCard(key);
     this.refuseUnlessOwn(this.visible(key, request), request);
     const version = {
       rates: ratesOf(body.rates),
@@ -122,6 +123,8 @@ export class RateCardsController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
+    const known = this.catalogue.rateCard(key)?.versions[numberOf(text) - 1];
+    if (known === undefined) await this.catalogue.latestRateCard(key);
     const card = this.visible(key, request);
     this.refuseUnlessOwn(card, request);
     const { version } = versionOf(card, text);

@@ -9,8 +9,8 @@ export interface OrganizationReadPorts {
   readonly catalogue: Pick<CatalogueView, 'testClock'>;
   /** How far the log of the organization's shard goes now. */
   readonly head: (organizationId: string) => Promise<Position>;
-  /** What covers everything that a test clock's last move has booked; null where it was not moved here. */
-  readonly settledAt: (clock: string) => Position | null;
+  /** What covers everything that a test clock's last move has booked for an organization, whichever process moved it. */
+  readonly settledAt: (clock: string, organizationId: string) => Promise<Position>;
   /** The machine's time. */
   readonly now: () => Instant;
 }
@@ -33,9 +33,8 @@ export const organizationReads = (ports: OrganizationReadPorts): ReadOrganizatio
   const figuresOf = async (organizationId: string, after: Position | null) => {
     const seen = await models.organizationFigures({ organizationId, after });
     const clock = seen?.value.testClock ?? null;
-    const least =
-      seen === undefined ? await ports.head(organizationId) : clock === null ? null : ports.settledAt(clock);
-    if (least === null) return seen;
+    if (seen !== undefined && clock === null) return seen;
+    const least = await (clock === null ? ports.head(organizationId) : ports.settledAt(clock, organizationId));
     return models.organizationFigures({ organizationId, after: after === null ? least : coverBoth(after, least) });
   };
   return async (organizationId, after, view) => {

@@ -76,9 +76,10 @@ export class Sending {
   /** What read models are asked with, on a route where the gate did not look at the organization. */
   async readingOf(request: FastifyRequest, after: string | undefined): Promise<Reading> {
     const organizationId = organizationIdOf(request);
-    const seen = await this.queries.execute(new ReadOrganization(organizationId, null, (_, now) => now));
+    const seenBefore = optional(after, positionFrom);
+    const seen = await this.queries.execute(new ReadOrganization(organizationId, seenBefore, (_, now) => now));
     if (seen === undefined) throw notFound();
-    return { organizationId, now: seen.value, after: optional(after, positionFrom) };
+    return { organizationId, now: seen.value, after: seenBefore };
   }
 
   /** The same, as it was. */

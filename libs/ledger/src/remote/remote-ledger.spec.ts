@@ -1,5 +1,5 @@
 import { walletNamed } from '@drawdown/domain';
-import { instant, preset } from '@drawdown/domain/testing';
+import { flatRate, instant, preset, START } from '@drawdown/domain/testing';
 import { format, type Position, positionOf } from '@drawdown/kernel';
 import { type EventStore, inProcessStream, type Stream, type StreamRecord, StreamUnavailable } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
@@ -7,6 +7,7 @@ import { LedgerUnavailable, type UsageOutcome } from '../ledger';
 import { realSleep } from '../sleep';
 import { readReplyRecord, writeReplyRecord } from '../stream/reply-record';
 import { COMMANDS_TOPIC, REPLIES_TOPIC, USAGE_TOPIC } from '../stream/topics';
+import { writeUsageRecord } from '../stream/usage-record';
 import { delegating, grant, hold, mustBeAccepted, recorded, SENDER, used, VirtualTime } from '../testing';
 import { type DistributedWorld, eventually, furnish, openDistributed, ORGANIZATIONS } from '../testing/distributed';
 
@@ -272,6 +273,42 @@ describe('the catalogue', () => {
     expect(debitedIn(charged.outcomes[0])).toBe('1');
   });
 
+  test('INV-TIM-10: a version is activated once no owner prices by the one before, whoever sends the usage that comes then', async () => {
+    const inner = inMemoryEventStore();
+    let isHeld = false;
+    const behind: EventStore = {
+      ...delegating(inner),
+      async *followAll(after, prefixes, signal) {
+        for await (const page of inner.followAll(after, prefixes, signal)) {
+          while (isHeld && !signal.aborted) await realSleep(5);
+          yield page;
+        }
+      },
+    };
+    const world = open({ store: inner });
+    await world.worker({ store: behind });
+    const api = await world.api();
+    await furnish(api);
+    const rates = [flatRate('llm_call', '3')];
+    await api.catalogue.saveRateCardVersion('card', { rates, rounding: null, effectiveFrom: null }, SENDER);
+    const asked = async () => (await world.recordsOf(COMMANDS_TOPIC)).length;
+    const before = await asked();
+    isHeld = true;
+    let isAnswered = false;
+    const activating = api.catalogue.activateRateCardVersion('card', 2, START, SENDER).finally(() => {
+      isAnswered = true;
+    });
+    // What each owner has priced by then, and, of each, whether it knows.
+    await eventually(async () => isAnswered || (await asked()) === before + 2 * ORGANIZATIONS.length);
+    isHeld = isAnswered;
+    expect(await activating).toMatchObject({ accepted: true });
+    // Sent by a process that has not heard of it either.
+    await world.stream.send(USAGE_TOPIC, 1, [writeUsageRecord(used('1', '1', { time: START }))]);
+    await eventually(async () => (await availableOf(api, ACME)) !== '100');
+    expect(await availableOf(api, ACME)).toBe('97');
+    isHeld = false;
+  });
+
   test('INV-TIM-10: what any shard has priced bounds the next version', async () => {
     const { api } = await running();
     const time = instant('2026-02-20');
@@ -286,7 +323,7 @@ describe('the catalogue', () => {
     expect(refused).toMatchObject({ accepted: false, refusal: { code: 'invalid_interval' } });
   });
 
-  test('moving a test clock books what is due on every shard, before it is answered', async () => {
+  test('INV-DEL-5: moving a test clock books what is due on every shard, before it is answered; every process knows up to where', async () => {
     const { world, api } = await running();
     const made = await api.catalogue.createTestClock(instant('2026-03-01'), SENDER);
     if (!made.accepted) throw new Error('refused');
@@ -297,10 +334,19 @@ describe('the catalogue', () => {
       await mustBeAccepted(api.run(make, of));
       await mustBeAccepted(api.run(grant('3', { expiresAt: instant('2026-05-01') }), of));
     }
+    const other = await world.api();
+    await other.ledger.settleClock(id); // where it stood before
     await api.catalogue.advanceTestClock(id, instant('2026-06-01'), SENDER);
     await api.ledger.settleClock(id);
+    await other.catalogue.reached(api.catalogue.seen);
     for (const shard of [0, 1, 2, 3]) {
-      expect((await recorded(world.store, shard)).at(-1)?.event.type).toBe('LotExpired');
+      const events = await recorded(world.store, shard);
+      expect(events.at(-1)?.event.type).toBe('LotExpired');
+      const booked = positionOf(shard, events.length - 1);
+      const of = ids.find((organization) => world.shardOf(organization) === shard) ?? '';
+      for (const { ledger } of [api, other]) {
+        expect((await ledger.settledAt(id, of)).get(String(shard))).toBe(booked.get(String(shard)));
+      }
     }
   });
 });

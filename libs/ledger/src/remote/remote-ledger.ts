@@ -61,7 +61,7 @@ export interface RemoteReads {
 
 export interface RemotePorts extends RepliesPorts, RemoteReads {
   readonly store: EventStore;
-  readonly catalogue: Pick<LocalCatalogue, 'seen'>;
+  readonly catalogue: Pick<LocalCatalogue, 'seen' | 'testClock'>;
   readonly shards: number;
   readonly metrics: Metrics;
 }
@@ -76,8 +76,8 @@ export class RemoteLedger implements Ledger {
   /** By shard: of calls whose usage somebody waits for, and of those that only ask how far the log went with it. */
   private readonly charging = new Map<number, ShardFlight>();
   private readonly keeping = new Map<number, ShardFlight>();
-  /** By test clock. */
-  private readonly settled = new Map<string, Position>();
+  /** By test clock: where it stood, and what covers all that was due by then. */
+  private readonly settled = new Map<string, { readonly at: Instant | undefined; readonly position: Position }>();
   readonly read: Ledger['read'];
   readonly shardOf: Ledger['shardOf'];
 
@@ -241,19 +241,22 @@ export class RemoteLedger implements Ledger {
   }
 
   async settleClock(clockId: string): Promise<void> {
+    const at = this.ports.catalogue.testClock(clockId)?.now;
     await this.askAll({ kind: 'settle', clock: clockId }, SETTLE_MS, (reply) => reply.kind === 'settled' || undefined);
     const position = await this.headOf(Array.from({ length: this.ports.shards }, (_, shard) => shard));
     this.settled.delete(clockId);
-    this.settled.set(clockId, position);
+    this.settled.set(clockId, { at, position });
     for (const oldest of this.settled.keys()) {
       if (this.settled.size <= CLOCKS_MAX) break;
       this.settled.delete(oldest);
     }
   }
 
-  /** What covers everything that was due when this process last moved the clock; null where it did not. */
-  settledAt(clockId: string): Position | null {
-    return this.settled.get(clockId) ?? null;
+  /** What covers all that was due when a clock was moved last; where it was not moved here, the end of the organization's log. */
+  async settledAt(clockId: string, organizationId: string): Promise<Position> {
+    const own = this.settled.get(clockId);
+    const isLast = own !== undefined && own.at === this.ports.catalogue.testClock(clockId)?.now;
+    return isLast ? own.position : this.head(organizationId);
   }
 
   /** How far the log of an organization's shard goes; `LedgerUnavailable` where the store cannot say. */
