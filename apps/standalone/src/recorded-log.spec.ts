@@ -13,7 +13,10 @@ import { StandaloneModule } from './standalone.module';
 import { ADMIN_KEY } from './testing/in-memory';
 import { until } from './testing/until';
 
-/** What the release that wrote the log was asked, in this order, and what it answered. None of it is ever edited. */
+/**
+ * What the release that wrote the log was asked, in this order, and what it answered. An answer is changed with the rule
+ * that it follows alone, never because another one came out.
+ */
 interface Read {
   readonly path: string;
   readonly status: number;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { flatRate, instant, later, START } from '@drawdown/domain/testing';
 import { CATALOGUE } from '@drawdown/kernel';
 import { type EventStore, type StoredEvent, StoreUnavailable } from '@drawdown/ports';
@@ -176,7 +177,8 @@ describe('a catalogue that several processes write', () => {
     one.stop.abort();
     await one.followed;
     const unreadable = { id: '00000000-0000-8000-8000-000000000000', type: 'Unheard', data: Buffer.from('{}') };
-    const metadata = { version: 1, booked_at: START, actor: { type: 'system', id: 's', role: null }, hash: '' };
+    const hash = createHash('sha256').update('rate-card-x\n0\nUnheard\n{}').digest('hex');
+    const metadata = { version: 1, booked_at: START, actor: { type: 'system', id: 's', role: null }, hash };
     await store.append('rate-card-x', 0, [{ ...unreadable, metadata }]);
     await expect(other.followed).rejects.toThrow(
       'rate-card-x revision 0: event type Unheard is not known here; a newer release wrote it: start that one, or a later one',
