@@ -26,7 +26,8 @@ import { IdentityIndex, type Place, REMEMBERED_DAYS } from './identity-index';
 
 /**
  * Raised with every change of what the fold makes of an event, or of the form in which a snapshot keeps it: snapshots of
- * another version are ignored. 5: what becomes due of an organization is listed.
+ * another version are ignored. 5: what becomes due of an organization is listed, and what was
+ * refunded of a charge is kept by when it was booked, too.
  */
 export const FOLD_VERSION = 5;
 

@@ -7,6 +7,10 @@ export { REMEMBERED_DAYS };
 /** Where the first segment begins if a test clock's organization opens it: before every time of the machine's clock. */
 const BEGINNING = '0001-01-01T00:00:00.000000Z' as Instant;
 
+/** Of an identity that was used again after it was forgotten, the place of what its id names comes first. */
+export const latestFirst = (places: readonly Place[]): readonly Place[] =>
+  [...places].sort((a, b) => b.revision - a.revision || b.index - a.index);
+
 /** How much time one segment covers: what is forgotten is forgotten a segment at a time. */
 const SEGMENT_DAYS = 5n;
 

@@ -186,3 +186,37 @@ test('of an identity that was used again after 40 days, the refund is of the lat
   expect(await mustBeAccepted(world.run(refund(idOf('a'))))).toMatchObject({ credits: '3' });
   expect(await returnedIn(world)).toMatchObject([{ charged: 3_000_000_000n, drawnAt: on(41) }]);
 });
+
+describe('of two charges of one id, 40 days and more apart', () => {
+  const twice = async (): Promise<LedgerWorld> => {
+    const world = await openLedger();
+    await withOrganization(world);
+    await world.charge(used('a', '2'));
+    return world;
+  };
+  const again = async (world: LedgerWorld): Promise<void> => {
+    world.clock.moveTo(on(41));
+    await world.charge(used('a', '3', { time: on(41) }));
+  };
+
+  test('what was given back of the first is not taken off the second', async () => {
+    const world = await twice();
+    expect(await mustBeAccepted(world.run(refund(idOf('a'), '1.5')))).toMatchObject({ credits: '1.5' });
+    await again(world);
+    expect(await mustBeAccepted(world.run(refund(idOf('a'))))).toMatchObject({ credits: '3' });
+    expect(await world.run(refund(idOf('a')))).toMatchObject({ refusal: { code: 'already_refunded' } });
+    expect((await returnedIn(world)).map((one) => (one as { drawnAt: string }).drawnAt)).toEqual([START, on(41)]);
+  });
+
+  test('the later is given back, also where both are forgotten', async () => {
+    const world = await twice();
+    await again(world);
+    for (const days of [47, 88, 94]) {
+      world.clock.moveTo(on(days));
+      await world.charge(daily(days));
+    }
+    expect(await isForgotten(world, idOf('a'))).toBe(true);
+    expect(await mustBeAccepted(world.run(refund(idOf('a'))))).toMatchObject({ credits: '3' });
+    expect(await returnedIn(world)).toMatchObject([{ drawnAt: on(41) }]);
+  });
+});

@@ -10,7 +10,7 @@ import { DAY_MICROS, type Instant, shift } from '@drawdown/kernel';
 import { type EventStore, pagesToEnd, type StoredEvent, Turns } from '@drawdown/ports';
 import { setImmediate as nextTick } from 'node:timers/promises';
 import { identityOfTransaction } from './fold';
-import { type Place, REMEMBERED_DAYS } from './identity-index';
+import { latestFirst, type Place, REMEMBERED_DAYS } from './identity-index';
 import { type Idempotency, LedgerUnavailable } from './ledger';
 import type { LedgerShard } from './ledger-shard';
 import { refundableIn } from './refundable';
@@ -44,7 +44,7 @@ export class RefundSearch {
 
   /** The charge as the log has it; null where the organization has no such transaction from before the horizon. */
   async find(wanted: Wanted): Promise<RefundableCharge | null> {
-    for (const { revision } of wanted.places) {
+    for (const { revision } of latestFirst(wanted.places)) {
       const [stored] = await this.store.read(ledgerStream(wanted.shard), revision, 1);
       const found = stored === undefined ? null : foundIn(stored, wanted);
       if (found !== null) return found;
@@ -83,19 +83,22 @@ export const withOldCharge = async (
   return { ...command, charge: wanted === null ? null : await search.find(wanted) };
 };
 
+/**
+ * From the beginning, and to the end of what may be forgotten: of two charges of one id, the later is the one that it names.
+ */
 const searched = async (store: EventStore, wanted: Wanted): Promise<RefundableCharge | null> => {
   const mark = Buffer.from(JSON.stringify(wanted.organizationId));
+  let latest: RefundableCharge | null = null;
   for await (const page of pagesToEnd(store, ledgerStream(wanted.shard), 0)) {
     for (const stored of page) {
       const about = concerns(stored, wanted, mark);
-      if (about === 'end') return null;
+      if (about === 'end') return latest;
       if (about === 'no') continue;
-      const found = foundIn(stored, wanted);
-      if (found !== null) return found;
+      latest = foundIn(stored, wanted) ?? latest;
       await nextTick(); // thousands of charges were decoded: let others go on
     }
   }
-  return null;
+  return latest;
 };
 
 /** Whether an event may hold the transaction. Its organization's booking times never go back: after the horizon none does. */

@@ -10,7 +10,18 @@ import {
 } from '../events';
 import { drawOrder, insertInOrder } from './draw-order';
 import { applyHold } from './evolve-hold';
-import { drawnLot, type Lot, lotOf, NONE, NOTHING, type Organization, ownMap, type Wallet, walletOf } from './state';
+import {
+  drawnLot,
+  type Lot,
+  lotOf,
+  NONE,
+  NOTHING,
+  type Organization,
+  ownMap,
+  refundedKey,
+  type Wallet,
+  walletOf,
+} from './state';
 import { addLiveLot, orderAnew, removeLiveLot, removeWaiting } from './timetable';
 
 /** The state that an `OrganizationCreated` begins. */
@@ -131,9 +142,10 @@ const applyOwn = (organization: Organization, event: OwnEvent): void => {
       applyHold(organization, event);
       return;
     case 'ChargeRefunded': {
-      const { chargeId, amount, wallet, debtRepaid } = event.data;
-      const refunded = plus(organization.refunded.get(chargeId) ?? NO_CREDITS, amount);
-      organization.refunded = ownMap(organization.refunded).set(chargeId, refunded);
+      const { chargeId, amount, wallet, debtRepaid, drawnAt } = event.data;
+      const charge = refundedKey(chargeId, drawnAt);
+      const refunded = plus(organization.refunded.get(charge) ?? NO_CREDITS, amount);
+      organization.refunded = ownMap(organization.refunded).set(charge, refunded);
       takeBackDebtPayments(walletOf(organization, wallet), debtRepaid);
       return;
     }

@@ -16,7 +16,7 @@ import type { DebtRepaid, LotMove, OwnEvent, Slice } from '../events';
 import { book } from './booking';
 import type { CommandRule, RefundableCharge, Refusal } from './commands';
 import { notFound } from './refusals';
-import { isExpired, lotOf, type Organization, type Wallet, walletOf } from './state';
+import { isExpired, lotOf, type Organization, refundedKey, type Wallet, walletOf } from './state';
 
 /**
  * The parts of a charge that a refund of `amount` gives back, what was drawn last first: the debt, then the lots from
@@ -107,7 +107,7 @@ const refusedAmount = (charge: RefundableCharge, before: Credits, asked: Credits
 export const refundCharge: CommandRule<'RefundCharge'> = {
   decide: (organization, { charge, amount: asked, reason }, { now, commandId }) => {
     if (charge === null) return notFound('transaction');
-    const before = organization.refunded.get(charge.transactionId) ?? NO_CREDITS;
+    const before = organization.refunded.get(refundedKey(charge.transactionId, charge.bookedAt)) ?? NO_CREDITS;
     const refusal = refusedAmount(charge, before, asked);
     if (refusal !== null) return refuse(refusal);
     const wallet = walletOf(organization, charge.wallet);

@@ -95,7 +95,7 @@ export interface Organization {
   /** Those of them that are open: what has ended is looked at no more, however many there were. */
   openHolds: ReadonlyMap<string, Hold>;
   members: ReadonlyMap<string, Role>;
-  /** Per charge that was refunded at all: how much of it. */
+  /** Per charge that was refunded at all, by {@link refundedKey}: how much of it. */
   refunded: ReadonlyMap<string, Credits>;
   /** What time alone moves on, in the order of its instants; written to by `timetable.ts` only. */
   endingHolds: readonly Hold[];
@@ -104,6 +104,9 @@ export interface Organization {
   /** Booking times never decrease. */
   lastBookedAt: Instant;
 }
+
+/** A charge among those refunded: an id that is used again long after names another charge, with an account of its own. */
+export const refundedKey = (chargeId: string, bookedAt: Instant): string => `${chargeId} ${bookedAt}`;
 
 /** What most organizations have none of, at first: an empty map takes 200 bytes. All of them have this one, or one like it. */
 export const NONE: ReadonlyMap<never, never> = new Map<never, never>();

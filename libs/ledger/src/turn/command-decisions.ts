@@ -11,6 +11,7 @@ import { type Instant, type JsonObject, positionOf } from '@drawdown/kernel';
 import type { Catalogue } from '../catalogue';
 import { catalogueRefusal } from '../catalogue-refusal';
 import { identityOfTransaction, rememberCommand, type Resident } from '../fold';
+import { latestFirst } from '../identity-index';
 import { type CommandResult, DecidedBefore, LedgerUnavailable } from '../ledger';
 import type { TakenOffsets } from '../offsets';
 import type { PastDecisions } from '../past-decisions';
@@ -159,9 +160,7 @@ export class CommandDecisions {
 
   private refundable(transactionId: string, organizationId: string): RefundableCharge | null {
     const { state, batch } = this.books;
-    // Latest first: of an identity that was used again after it was forgotten, that is the one which its id names.
-    const places = [...state.identities.find(identityOfTransaction(transactionId))];
-    for (const place of places.sort((a, b) => b.revision - a.revision || b.index - a.index)) {
+    for (const place of latestFirst(state.identities.find(identityOfTransaction(transactionId)))) {
       const found = refundableAt(place, transactionId, organizationId, batch, this.past);
       if (found !== null) return found;
     }
