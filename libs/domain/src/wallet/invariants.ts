@@ -2,7 +2,7 @@ import type { Credits } from '@drawdown/kernel';
 import type { Booking, Charge } from '../events';
 import { drawOrder } from './draw-order';
 import { drawnLot, type Hold, type Lot, type Organization, type Wallet, walletOf } from './state';
-import { timetableViolations } from './timetable';
+import { isWhole, timetableViolations } from './timetable';
 
 /** Ids of lots and holds that were changed. */
 export interface Moved {
@@ -46,6 +46,7 @@ export const violationsBy = (organization: Organization, moved: Moved): string[]
     ...organization.wallets.flatMap((each) => walletViolations(organization, each)),
     ...lotsViolations(organization, ended),
     ...holdViolations(organization, holds, new Set([...live, ...ended])),
+    ...(isWhole(organization, live) ? [] : [`INV-TIM-6: ${organization.id}: what becomes due is not listed whole`]),
   ];
 };
 

@@ -5,6 +5,7 @@ import {
   amount,
   authorizeHold,
   changePolicy,
+  extendHold,
   granted,
   inOrganization,
   later,
@@ -97,6 +98,31 @@ test('a lot that is missing in it, stands elsewhere, or is in it with nothing le
     damaged((organization) => (organization.expiringLots = [...organization.expiringLots].reverse())),
   ).toHaveLength(1);
   expect(damaged((organization) => walletNamed(organization, 'credits')?.live.pop())).toHaveLength(1);
+});
+
+test('of holds that end at one instant, the older ends first, also one that was extended until then', () => {
+  const { ledger } = inOrganization().given(granted('lot', '5'));
+  const end = later(START, { hours: 2 });
+  authorizeHold('older', '1', { expiresAt: later(START, { hours: 1 }) })(ledger);
+  ledger.advance(later(START, { minutes: 1 }));
+  authorizeHold('younger', '1', { expiresAt: end })(ledger);
+  extendHold('older', end)(ledger);
+  expect(ledger.organization.endingHolds.map(({ id }) => ledger.names.get(id))).toEqual(['older', 'younger']);
+});
+
+test('what is not listed would never become due: no decision after which something is missing is stored', () => {
+  const { ledger } = inOrganization().given(
+    granted('lot', '5', { expiresAt: END }),
+    granted('next', '5', { effectiveAt: END }),
+  );
+  authorizeHold('hold', '1')(ledger);
+  const { organization } = ledger;
+  const nothing = { lots: new Set<string>(), holds: new Set<string>() };
+  expect(violationsBy(organization, nothing)).toEqual([]);
+  for (const list of ['endingHolds', 'waitingLots', 'expiringLots'] as const) {
+    const damaged = { ...organization, [list]: [] };
+    expect(violationsBy(damaged, nothing)).toEqual([expect.stringContaining('INV-TIM-6')]);
+  }
 });
 
 test('a lot that comes back to life is in it again', () => {

@@ -38,7 +38,9 @@ const removed = <T>(list: readonly T[], item: T, order: Order<T>): readonly T[] 
   return list;
 };
 
-const byEnd: Order<Hold> = (a, b) => compareText(a.expiresAt, b.expiresAt);
+/** Of one instant: the older first. */
+const byEnd: Order<Hold> = (a, b) =>
+  compareText(a.expiresAt, b.expiresAt) || compareText(a.authorizedAt, b.authorizedAt);
 
 /** Of one instant: wallet by wallet, in draw order, as a debt is paid and as lots are drawn. */
 const lotsBy =
@@ -87,6 +89,18 @@ export const removeWaiting = (organization: Organization, lot: Lot): void => {
 export const orderAnew = (organization: Organization): void => {
   organization.waitingLots = [...organization.waitingLots].sort(lotsBy(organization, effectiveOf));
   organization.expiringLots = [...organization.expiringLots].sort(lotsBy(organization, expiryOf));
+};
+
+/** Whether as much is listed as there is: what is missing would never become due. */
+export const isWhole = (organization: Organization, live: readonly Lot[]): boolean => {
+  let waiting = 0;
+  let expiring = 0;
+  for (const { activated, expiresAt } of live) {
+    if (!activated) waiting += 1;
+    if (expiresAt !== null) expiring += 1;
+  }
+  const { openHolds, endingHolds, waitingLots, expiringLots } = organization;
+  return endingHolds.length === openHolds.size && waitingLots.length === waiting && expiringLots.length === expiring;
 };
 
 /** What of the timetable is not as the lots and holds say; for the checks of the books. */
