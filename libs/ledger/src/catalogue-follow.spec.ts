@@ -106,6 +106,20 @@ describe('a catalogue that several processes write', () => {
       });
     });
 
+    test('says how far the log goes with what it need not do any more', async () => {
+      const { one, other } = await apart();
+      const clock = await one.createTestClock(START, SENDER);
+      if (!clock.accepted) throw new Error('refused');
+      const { id } = clock.value;
+      expect(await other.latestTestClock(id)).toBeDefined();
+      const to = later(START, { minutes: 1 });
+      const moved = await one.advanceTestClock(id, to, SENDER);
+      if (!moved.accepted) throw new Error('refused');
+      const again = await other.advanceTestClock(id, to, SENDER);
+      expect(again).toMatchObject({ accepted: true, value: { now: to }, position: moved.position });
+      expect(other.seen).toBe(positionIn(moved));
+    });
+
     test('shows the latest where it is asked for that, and sends nothing on that does not wait for it', async () => {
       const { one, other } = await apart();
       const position = await activated(one);

@@ -76,6 +76,7 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
     try {
       return await this.catchUp(this.kind.prefix + key, this.nextRevision(key));
     } catch (error) {
+      if (error instanceof LogDamaged || error instanceof UnreadableEvent) throw error;
       throw unavailable(error);
     }
   }
@@ -125,6 +126,8 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
   ): Promise<Written<State>> {
     const stream = this.kind.prefix + key;
     const writeId = randomUUID();
+    /** Global position of what others wrote and was read on the way. */
+    let known = -1;
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       const before = idempotency === null ? undefined : this.remembered.find(sender.actor, idempotency.key);
       if (before !== undefined) return this.replay(before, idempotency);
@@ -132,10 +135,14 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
       // What is read meanwhile shows as a conflict.
       const decision = await decide(entry?.state);
       const isVain = !decision.accepted || (decision.events.length === 0 && entry !== undefined);
-      if (isVain && (await this.reread(key)) >= 0) continue;
+      const others = isVain ? await this.reread(key) : -1;
+      if (others >= 0) {
+        known = Math.max(known, others);
+        continue;
+      }
       if (!decision.accepted) return decision;
       if (decision.events.length === 0 && entry !== undefined)
-        return { accepted: true, state: entry.state, position: null, replayed: false };
+        return { accepted: true, state: entry.state, position: known < 0 ? null : known, replayed: false };
       const expected = (entry?.revision ?? -1) + 1;
       const events = decision.events.map((event, index) =>
         encoded(
@@ -162,7 +169,7 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
           if (error instanceof AppendUnknown) await this.catchUp(stream, expected).catch(() => undefined);
           throw unavailable(error);
         }
-        await this.catchUp(stream, expected);
+        known = Math.max(known, await this.catchUp(stream, expected));
       }
     }
     throw new LedgerUnavailable(`${stream} is being written by others all the time; send it again`);
