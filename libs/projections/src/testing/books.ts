@@ -1,3 +1,4 @@
+import { REMEMBERED_DAYS } from '@drawdown/domain/events';
 import type { Row, Sql } from '@drawdown/ports';
 
 /** Suffix of the serving tables of each read model. */
@@ -69,7 +70,9 @@ const QUERIES: Readonly<Record<string, string>> = {
   'SQL-6': `SELECT w.* FROM wallets w WHERE
               (SELECT coalesce(sum(held), 0) FROM holds h WHERE h.organization_id = w.organization_id AND h.wallet = w.wallet)
               <> (SELECT coalesce(sum(held), 0) FROM lots l WHERE l.organization_id = w.organization_id AND l.wallet = w.wallet)`,
-  'SQL-9': 'SELECT id FROM transactions GROUP BY id HAVING count(*) > 1',
+  'SQL-9': `SELECT id FROM
+              (SELECT id, booked_at - lag(booked_at) OVER (PARTITION BY id ORDER BY booked_at) AS since FROM transactions) t
+            WHERE since < interval '${String(REMEMBERED_DAYS)} days'`,
   'INV-LOT-8': `SELECT * FROM (${SLICE_SUMS}) s WHERE debited <> drawn + debt`,
 };
 

@@ -370,3 +370,19 @@ test('(source, id) counts once for 40 days: used again after that it is a second
   expect((await now.models.transactionPlace(READING, id('u1')))?.value.revision).toBe(3);
   expect((await now.models.transactionTree(READING, id('u1')))?.value).toMatchObject({ sequence: 3, subtotal: '1' });
 });
+
+test('a transaction whose id was used again under another parent stays where it was in the tree of the first', async () => {
+  const under = (parent: string) => ({ id: 'child', parentTransactionId: id(parent) });
+  const drafts = draftsOf(ledgerWith({ id: 'one' }, { id: 'other' }, under('one'), under('other')));
+  const last = drafts.pop();
+  if (last === undefined) throw new Error('no drafts');
+  await log.write([...drafts, { ...last, at: later(START, { days: 40 }) }], 1);
+  await now.level();
+  for (const [parent, sequence] of [
+    ['one', 4],
+    ['other', 5],
+  ] as const) {
+    const tree = await now.models.transactionTree(READING, id(parent));
+    expect(tree?.value).toMatchObject({ subtotal: '2', children: [{ id: id('child'), sequence, subtotal: '1' }] });
+  }
+});

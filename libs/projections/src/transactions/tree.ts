@@ -16,23 +16,25 @@ export const treeOf = (
   if (transactions.length > nodesMax) {
     throw new AnswerTooLarge(`more than ${String(nodesMax)} transactions are below ${root}; ask for a part of them`);
   }
-  const nodes = new Map(transactions.map((one): [string, Node] => [one.id, { ...one, subtotal: '0', children: [] }]));
+  // Not by their ids: one that was used again long after names two, and each is below its own parent.
+  const nodes = transactions.map((one): Node => ({ ...one, subtotal: '0', children: [] }));
   const childrenOf = new Map<string, Node[]>();
-  for (const node of nodes.values()) {
+  for (const node of nodes) {
     const { parent_transaction_id: parent } = node;
     if (parent === null) continue;
     const siblings = childrenOf.get(parent);
     if (siblings === undefined) childrenOf.set(parent, [node]);
     else siblings.push(node);
   }
-  const top = nodes.get(root);
+  const top = nodes.findLast(({ id }) => id === root);
   if (top === undefined) return undefined;
   // Parents before children, without recursion: a chain may be as long as somebody likes.
   const placed: Node[] = [top];
-  nodes.delete(root);
+  const unplaced = new Set(nodes);
+  unplaced.delete(top);
   for (const node of placed) {
     for (const child of childrenOf.get(node.id) ?? []) {
-      if (!nodes.delete(child.id)) continue;
+      if (!unplaced.delete(child)) continue;
       node.children.push(child);
       placed.push(child);
     }
