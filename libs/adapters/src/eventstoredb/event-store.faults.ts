@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { NewEvent, StoredEvent } from '@drawdown/ports';
+import { freePorts } from '../testing/ports';
 import { threadFile } from '../thread';
 import { openEventStoreDb } from './event-store';
 import { eventually } from './testing/eventually';
@@ -36,7 +37,8 @@ const startProcess = async (data: string, port = 0): Promise<{ child: ChildProce
 
 test('FLT-20: a server that is killed again and again under load has lost nothing it acknowledged, and doubled nothing', async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'drawdown-'));
-  let server = await startProcess(folder);
+  const [port = 0] = await freePorts(1); // of those that nobody's connections are given while it is down
+  let server = await startProcess(folder, port);
   const store = openEventStoreDb(server.url, { patience: { appendMs: 2_000, readMs: 2_000, silenceMs: 1_000 } });
   const seen: StoredEvent[] = [];
   const abort = new AbortController();
