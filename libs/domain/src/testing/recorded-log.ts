@@ -26,7 +26,8 @@ const FILE = join(__dirname, 'recorded/log.ndjson');
 
 /**
  * The whole log of a small installation, two organizations on a test clock, as the release of November 2026 wrote it,
- * in the order in which it was stored. It has every event but OrganizationFrozen, PresetSaved and those of keys that end.
+ * in the order in which it was stored. It has every event but OrganizationFrozen, PresetSaved and those of keys that end;
+ * no charge that is uncovered, rounded, redriven or with dimensions, and nothing forfeited.
  * It is never edited: logs of that release are kept for ever, and must go on meaning what they meant.
  */
 export const recordedLog = (): readonly RecordedEvent[] =>
