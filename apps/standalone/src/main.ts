@@ -4,7 +4,7 @@ import { EventStoreDbUnfit } from '@drawdown/adapters/eventstoredb/start-check';
 import { BadServerSettings } from '@drawdown/adapters/server-settings';
 import { DatabaseTooNew } from '@drawdown/delivery';
 import { CannotListen, checkAddress, createHttp, createLogger, listenAt, outliveReaders, say } from '@drawdown/http';
-import { PartitionCountDiffers, TopicsOfAnotherStore } from '@drawdown/ledger';
+import { LogDamaged, PartitionCountDiffers, TopicsOfAnotherStore } from '@drawdown/ledger';
 import { makeFirstKey } from '@drawdown/commands';
 import { UnreadableEvent } from '@drawdown/kernel';
 import { awaitLog } from './await-log';
@@ -20,7 +20,7 @@ import { KEY_REPLACED, welcome } from './welcome';
 const EXPECTED = [
   ...[BadSettings, BadServerSettings, CannotListen, DataFolderUnusable],
   ...[DataFolderInUse, FolderOfAnotherStore, DatabaseTooNew, EventStoreDbUnfit, ShardCountDiffers],
-  ...[PartitionCountDiffers, TopicsOfAnotherStore, UnreadableEvent],
+  ...[PartitionCountDiffers, TopicsOfAnotherStore, UnreadableEvent, LogDamaged],
 ];
 
 const start = async (): Promise<void> => {

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
@@ -94,16 +94,25 @@ test.each([[], ['below']])(
   },
 );
 
-test('BAD-122: a log that a newer release wrote ends the start with what to do, and without a stack', async () => {
+test.each([
+  [
+    'BAD-122: a log that a newer release wrote',
+    createHash('sha256').update('rate-card-std\n0\nOfTheFuture\n{}').digest('hex'),
+    /Drawdown cannot start: rate-card-std revision 0: .+ start that one, or a later one\n$/,
+  ],
+  [
+    'INV-AUD-1: a price that is not as it was saved',
+    createHash('sha256').update('another').digest('hex'),
+    /Drawdown cannot start: rate-card-std: the hash of revision 0 does not match its content; .+ as in "Backup and restore" of deploy\/README\.md\n$/,
+  ],
+])('%s ends the start with what to do, and without a stack', async (_, hash, said) => {
   const dataFolder = path.join(folder, 'data');
   const store = await openSqliteEventStore(dataFolder);
   const written = { id: randomUUID(), type: 'OfTheFuture', data: Buffer.from('{}') };
-  const metadata = { version: 1, booked_at: START, actor: { type: 'system', id: 's', role: null }, hash: '' };
+  const metadata = { version: 1, booked_at: START, actor: { type: 'system', id: 's', role: null }, hash };
   await store.append('rate-card-std', 0, [{ ...written, metadata }]);
   await store.close();
   const process = await ServerProcess.spawn({ dataFolder });
   expect(await process.withinTime(REFUSED_MAX_MS)).toEqual({ code: 1, signal: null });
-  expect(process.output).toMatch(
-    /Drawdown cannot start: rate-card-std revision 0: .+ start that one, or a later one\n$/,
-  );
+  expect(process.output).toMatch(said);
 });

@@ -96,7 +96,9 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
     }
     if (contentHash(stored).toString('hex') !== stored.metadata['hash']) {
       const place = `revision ${String(stored.revision)}`;
-      throw new LogDamaged(`${stored.stream}: the hash of ${place} does not match its content`);
+      throw new LogDamaged(
+        `${stored.stream}: the hash of ${place} does not match its content; take the log from a backup, as in "Backup and restore" of deploy/README.md`,
+      );
     }
     const { event, metadata } = decoded<Event>(stored);
     const state = this.kind.evolve(entry?.state, event);

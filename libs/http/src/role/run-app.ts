@@ -7,6 +7,7 @@ const EXPECTED: ReadonlySet<unknown> = new Set([
   'cannot_listen',
   'database_too_new',
   'event_store_unfit',
+  'log_damaged',
   'partition_count_differs',
   'shard_count_differs',
   'store_unavailable',
