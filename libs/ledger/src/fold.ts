@@ -11,23 +11,14 @@ import {
   type OwnEvent,
   type UsageEvent,
 } from '@drawdown/domain';
-import {
-  DAY_MICROS,
-  type Identity,
-  identityOf,
-  identityWith,
-  type Instant,
-  latest,
-  organizationNamespace,
-  shift,
-} from '@drawdown/kernel';
+import { type Identity, identityOf, identityWith, type Instant, latest, organizationNamespace } from '@drawdown/kernel';
 import { DueQueue } from './due-queue';
-import { IdentityIndex, type Place, REMEMBERED_DAYS } from './identity-index';
+import { forgottenBefore, IdentityIndex, type Place } from './identity-index';
 
 /**
  * Raised with every change of what the fold makes of an event, or of the form in which a snapshot keeps it: snapshots of
- * another version are ignored. 5: what becomes due of an organization is listed, and what was
- * refunded of a charge is kept by when it was booked, too.
+ * another version are ignored. 5: what becomes due of an organization is listed, and what was refunded of a charge is kept
+ * by when it was booked, too.
  */
 export const FOLD_VERSION = 5;
 
@@ -265,7 +256,7 @@ export const rememberCommand = (
   revision: number,
 ): void => {
   state.commands.set(`${organizationId}\n${key}`, { hash, revision, bookedAt });
-  const horizon = shift(state.bookedAt, -BigInt(REMEMBERED_DAYS) * DAY_MICROS);
+  const horizon = forgottenBefore(state.bookedAt);
   let looked = 0;
   for (const [oldest, command] of state.commands) {
     if (++looked > KEYS_LOOKED_AT) return;

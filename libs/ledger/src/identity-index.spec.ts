@@ -2,7 +2,8 @@ import { instant, later } from '@drawdown/domain/testing';
 import type { Identity, Instant } from '@drawdown/kernel';
 import fc from 'fast-check';
 import { createHash } from 'node:crypto';
-import { IdentityIndex, type Place, REMEMBERED_DAYS, wordsOf } from './identity-index';
+import { REMEMBERED_DAYS } from '@drawdown/domain';
+import { IdentityIndex, type Place, wordsOf } from './identity-index';
 
 const identity = (name: number | string): Identity =>
   createHash('sha1').update(String(name)).digest('binary') as Identity;

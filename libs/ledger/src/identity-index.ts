@@ -2,10 +2,11 @@ import { REMEMBERED_DAYS } from '@drawdown/domain';
 import type { Identity, Instant } from '@drawdown/kernel';
 import { DAY_MICROS, shift } from '@drawdown/kernel';
 
-export { REMEMBERED_DAYS };
-
 /** Where the first segment begins if a test clock's organization opens it: before every time of the machine's clock. */
 const BEGINNING = '0001-01-01T00:00:00.000000Z' as Instant;
+
+/** What lies before it may be forgotten. */
+export const forgottenBefore = (now: Instant): Instant => shift(now, -BigInt(REMEMBERED_DAYS) * DAY_MICROS);
 
 /** Of an identity that was used again after it was forgotten, the place of what its id names comes first. */
 export const latestFirst = (places: readonly Place[]): readonly Place[] =>
@@ -206,7 +207,7 @@ export class IdentityIndex {
 
   /** Drops segments whose last entry is out of memory by now, that is: where the next one began so long ago. */
   private forget(now: Instant): void {
-    const horizon = shift(now, -BigInt(REMEMBERED_DAYS) * DAY_MICROS);
+    const horizon = forgottenBefore(now);
     for (;;) {
       const [oldest, next] = this.segments;
       if (oldest === undefined || next === undefined || next.from > horizon) return;

@@ -1,7 +1,6 @@
-import { type Charge, ledgerStream, readRecorded, type UsageEvent } from '@drawdown/domain';
+import { type Charge, ledgerStream, readRecorded, REMEMBERED_DAYS, type UsageEvent } from '@drawdown/domain';
 import { DAY_MICROS, type Instant, latest, shift } from '@drawdown/kernel';
 import { type Clock, type EventStore, pagesToEnd } from '@drawdown/ports';
-import { REMEMBERED_DAYS } from './identity-index';
 import type { LedgerShard } from './ledger-shard';
 
 /** Ids looked for as bytes, before an event is decoded; of more it is faster to decode. */

@@ -8,10 +8,9 @@ import {
   type UsageEvent,
 } from '@drawdown/domain';
 import type { Instant } from '@drawdown/kernel';
-import { DAY_MICROS, shift } from '@drawdown/kernel';
 import type { EventStore } from '@drawdown/ports';
 import type { CommandRecord } from '@drawdown/domain';
-import { type Place, REMEMBERED_DAYS } from './identity-index';
+import { forgottenBefore, type Place } from './identity-index';
 import type { MicroBatch } from './micro-batch';
 
 /** Decoded events kept for duplicates that come in a row, and fetched for one turn; each holds up to some thousand charges. */
@@ -90,7 +89,7 @@ export class PastDecisions {
 
   /** The decision about exactly this usage event among the places that are suspected, if it is still remembered. */
   about(usage: UsageEvent, places: readonly Place[], now: Instant, batch: MicroBatch): PastDecision | null {
-    const horizon = shift(now, -BigInt(REMEMBERED_DAYS) * DAY_MICROS);
+    const horizon = forgottenBefore(now);
     for (const place of places) {
       const past = this.at(place, batch);
       if (past === null || past.bookedAt <= horizon) continue;

@@ -6,11 +6,11 @@ import {
   readRecorded,
   type RefundableCharge,
 } from '@drawdown/domain';
-import { DAY_MICROS, type Instant, shift } from '@drawdown/kernel';
+import type { Instant } from '@drawdown/kernel';
 import { type EventStore, pagesToEnd, type StoredEvent, Turns } from '@drawdown/ports';
 import { setImmediate as nextTick } from 'node:timers/promises';
 import { identityOfTransaction } from './fold';
-import { latestFirst, type Place, REMEMBERED_DAYS } from './identity-index';
+import { forgottenBefore, latestFirst, type Place } from './identity-index';
 import { type Idempotency, LedgerUnavailable } from './ledger';
 import type { LedgerShard } from './ledger-shard';
 import { refundableIn } from './refundable';
@@ -28,9 +28,6 @@ export interface Wanted {
   /** What was booked after it, the index knows. */
   readonly horizon: Instant;
 }
-
-/** What lies before it may be forgotten. */
-export const forgottenBefore = (now: Instant): Instant => shift(now, -BigInt(REMEMBERED_DAYS) * DAY_MICROS);
 
 /**
  * Finds charges that the index has forgotten, so that they can be given back however old they are. It reads the log page

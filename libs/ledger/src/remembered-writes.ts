@@ -1,5 +1,5 @@
-import { DAY_MICROS, type Instant, shift } from '@drawdown/kernel';
-import { REMEMBERED_DAYS } from './identity-index';
+import type { Instant } from '@drawdown/kernel';
+import { forgottenBefore } from './identity-index';
 import type { Idempotency, Sender } from './ledger';
 
 /** A write to the catalogue under an Idempotency-Key: its answer follows from its stream up to its event. */
@@ -27,7 +27,7 @@ export class RememberedWrites {
 
   remember(actor: Sender['actor'], key: Idempotency['key'], write: RememberedWrite): void {
     this.writes.set(nameOf(actor, key), write);
-    const horizon = shift(write.bookedAt, -BigInt(REMEMBERED_DAYS) * DAY_MICROS);
+    const horizon = forgottenBefore(write.bookedAt);
     for (const [name, { bookedAt }] of this.writes) {
       if (bookedAt > horizon) return;
       this.writes.delete(name);

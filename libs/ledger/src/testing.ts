@@ -1,4 +1,4 @@
-export { IdentityIndex, REMEMBERED_DAYS } from './identity-index';
+export { IdentityIndex } from './identity-index';
 export {
   type Append,
   CountedMetrics,
