@@ -69,13 +69,6 @@ export {
 export { drawOrder } from './wallet/draw-order';
 export { availableTo, type ChargeScope, drawDown, spendable } from './wallet/draw-down';
 export { createdOrganization, evolve, evolveCharge } from './wallet/evolve';
-export {
-  bookingViolations,
-  exhaustedViolations,
-  lotViolations,
-  type Moved,
-  violations,
-  violationsBy,
-} from './wallet/invariants';
+export { bookingViolations, exhaustedViolations, lotViolations, violations, violationsBy } from './wallet/invariants';
 export { type Hold, type Lot, type Organization, type Wallet, walletNamed } from './wallet/state';
 export { organizationView, policyView, walletBalances, walletFiguresOf, walletView } from './wallet/views';

@@ -74,15 +74,11 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
   /** Takes in what other processes have written to a stream by now; answers the global position of that, −1 where it is nothing. */
   async reread(key: string): Promise<number> {
     try {
-      return await this.catchUp(this.kind.prefix + key, this.nextRevision(key));
+      return await this.catchUp(this.kind.prefix + key, (this.entries.get(key)?.revision ?? -1) + 1);
     } catch (error) {
       if (error instanceof LogDamaged || error instanceof UnreadableEvent) throw error;
       throw unavailable(error);
     }
-  }
-
-  private nextRevision(key: string): number {
-    return (this.entries.get(key)?.revision ?? -1) + 1;
   }
 
   /** Puts a stored event into memory; one that is there already is passed over. */

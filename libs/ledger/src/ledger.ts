@@ -106,7 +106,8 @@ export interface Ledger {
 
   /**
    * The organization folded from the log up to a position or an instant (booking time, inclusive; what was due by then
-   * has happened, whenever it was booked); `undefined` where it did not exist then. Rejects with `LedgerUnavailable` where too many ask at once.
+   * has happened, whenever it was booked); `undefined` where it did not exist then. Rejects with `LedgerUnavailable`
+   * where too many ask at once.
    */
   asOf<T>(
     organizationId: string,

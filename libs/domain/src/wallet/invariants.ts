@@ -2,10 +2,10 @@ import type { Credits } from '@drawdown/kernel';
 import type { Booking, Charge } from '../events';
 import { drawOrder } from './draw-order';
 import { drawnLot, type Hold, type Lot, type Organization, type Wallet, walletOf } from './state';
-import { isWhole, timetableViolations } from './timetable';
+import { timetableIsWhole, timetableViolations } from './timetable';
 
 /** Ids of lots and holds that were changed. */
-export interface Moved {
+interface Moved {
   readonly lots: ReadonlySet<string>;
   readonly holds: ReadonlySet<string>;
 }
@@ -46,7 +46,9 @@ export const violationsBy = (organization: Organization, moved: Moved): string[]
     ...organization.wallets.flatMap((each) => walletViolations(organization, each)),
     ...lotsViolations(organization, ended),
     ...holdViolations(organization, holds, new Set([...live, ...ended])),
-    ...(isWhole(organization, live) ? [] : [`INV-TIM-6: ${organization.id}: what becomes due is not listed whole`]),
+    ...(timetableIsWhole(organization, live)
+      ? []
+      : [`INV-TIM-6: ${organization.id}: what becomes due is not listed whole`]),
   ];
 };
 

@@ -92,7 +92,7 @@ export const orderAnew = (organization: Organization): void => {
 };
 
 /** Whether as much is listed as there is: what is missing would never become due. */
-export const isWhole = (organization: Organization, live: readonly Lot[]): boolean => {
+export const timetableIsWhole = (organization: Organization, live: readonly Lot[]): boolean => {
   let waiting = 0;
   let expiring = 0;
   for (const { activated, expiresAt } of live) {

@@ -28,6 +28,7 @@ const tables = (suffix: string): readonly string[] => [
      price json NOT NULL, rounding json NOT NULL)`,
 ];
 
+/** As long as an identity is remembered. */
 const SPAN = `date_bin('${String(REMEMBERED_DAYS)} days', booked_at, '2000-01-01T00:00:00Z'::timestamptz)`;
 
 /** All there are: rows are only added while the table is filled. */
@@ -37,7 +38,7 @@ const indexes = (suffix: string): readonly string[] => {
   return [
     `CREATE UNIQUE INDEX IF NOT EXISTS ${table}_pkey ON ${table} (organization_id, revision, idx)`,
     // An identity is charged once while it is remembered (INV-INT-1), and its id follows from it: two charges of one lie so
-    // far apart that no span of that length has both.
+    // far apart that no span of that length has both. Two that lie nearer, in neighbouring spans, the checks of the books find.
     `CREATE UNIQUE INDEX IF NOT EXISTS ${table}_id_idx ON ${table} (id, ${SPAN})`,
     `CREATE INDEX IF NOT EXISTS ${table}_organization_id_event_time_idx ON ${table} (organization_id, event_time)`,
     `CREATE INDEX IF NOT EXISTS ${table}_organization_id_${parent}_idx ON ${table} (organization_id, ${parent})
