@@ -7,6 +7,7 @@ module.exports = {
   testEnvironment: 'node',
   // Specs start real child processes and worker threads from dist/.
   globalSetup: '<rootDir>/scripts/jest-setup.cjs',
+  setupFiles: ['<rootDir>/scripts/jest-wasm.cjs'],
   setupFilesAfterEnv: ['<rootDir>/scripts/jest-bytes.cjs'],
   moduleFileExtensions: ['ts', 'js', 'cjs', 'mjs', 'json', 'node'],
   moduleNameMapper,

@@ -8,6 +8,8 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { prepareReadDatabase } from './read-database.mjs';
+
 const { root, buildOptions } = createRequire(import.meta.url)('./swc.cjs');
 
 const SOURCES = ['apps', 'libs'];
@@ -34,6 +36,7 @@ export async function build({ quiet = false } = {}) {
   if (!sameRecipe) await put(RECIPE_STAMP, recipe);
   const summary = `build: ${stale.length} compiled, ${jobs.length - stale.length} up to date, ${removed} removed`;
   if (!quiet) console.log(`${summary} (${Math.round(performance.now() - started)} ms)`);
+  await prepareReadDatabase({ quiet });
 }
 
 export class BuildError extends Error {

@@ -1,7 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { prepareFolder } from '@drawdown/adapters/embedded/testing/prepared-folder';
 import { recordedLog } from '@drawdown/domain/testing';
 import { createHttp, createLogger } from '@drawdown/http';
 import { NO_LOG } from '@drawdown/ports';
@@ -78,7 +77,6 @@ beforeAll(async () => {
     insert.run([stream, revision, id, type, JSON.stringify(metadata), data]);
   }
   file.close();
-  await prepareFolder(path.join(folder, 'read-models'));
   const settings = readSettings({ DRAWDOWN_DATA: folder, DRAWDOWN_ADMIN_KEY: ADMIN_KEY, DRAWDOWN_SAMPLE: '0' });
   parts = await openParts(settings, NO_LOG);
   app = await createHttp(StandaloneModule.of(parts, settings, createLogger('silent')));

@@ -3,21 +3,19 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ReadDatabase } from '@drawdown/ports';
 import { openPgliteDatabase } from './embedded/pglite-database';
-import { prepareFolder } from './embedded/testing/prepared-folder';
 import { openPgDatabase } from './postgres/pg-database';
 import { dropDatabase, newDatabase, TEST_SERVER } from './postgres/testing/postgres-server';
 
 /** An empty read database of the caller's own, which is gone after `close`: on PostgreSQL where there is one for the tests. */
 export const openTestDatabase = async (): Promise<ReadDatabase> => {
   const server = process.env[TEST_SERVER];
-  if (server === undefined) return openPreparedDatabase();
+  if (server === undefined) return openEmbedded();
   const url = await newDatabase(server);
   return goneAfterwards(openPgDatabase(url), () => dropDatabase(url));
 };
 
-const openPreparedDatabase = async (): Promise<ReadDatabase> => {
+const openEmbedded = async (): Promise<ReadDatabase> => {
   const folder = mkdtempSync(path.join(tmpdir(), 'drawdown-database-'));
-  await prepareFolder(folder);
   return goneAfterwards(await openPgliteDatabase(folder), async () => rmSync(folder, { recursive: true, force: true }));
 };
 

@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { prepareFolder } from '@drawdown/adapters/embedded/testing/prepared-folder';
 import { createHttp, createLogger } from '@drawdown/http';
 import { NO_LOG, NO_METRICS } from '@drawdown/ports';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -50,7 +49,6 @@ const open = async (): Promise<void> => {
 
 beforeAll(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'drawdown-read-side-'));
-  await prepareFolder(path.join(folder, 'read-models'));
   await open();
   await must(`${url}/v1/organizations`, 'POST', { id: 'acme', name: 'Acme', preset: 'enterprise' });
   const built = async (): Promise<boolean> =>
@@ -116,7 +114,6 @@ test('an engine that hangs holds up no shutdown: what it has not done is read ag
   const warn = jest.fn();
   const dataFolder = mkdtempSync(path.join(tmpdir(), 'drawdown-hanging-'));
   const data = { log: { folder: dataFolder }, database: { folder: path.join(dataFolder, 'read-models') } };
-  await prepareFolder(data.database.folder);
   const readSide = new ReadSide(data, NO_METRICS, { ...NO_LOG, warn }, { stopMs: 100, closeMs: 100 });
   await readSide.start();
   const hanging = readSide.database.query('SELECT pg_sleep(2)');

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { prepareFolder } from '@drawdown/adapters/embedded/testing/prepared-folder';
 import { createHttp, createLogger } from '@drawdown/http';
 import { NO_LOG } from '@drawdown/ports';
 import { openParts } from '../parts';
@@ -30,7 +29,6 @@ export interface EmbeddedServer {
 /** The whole process on its real stores, with the sample organization and all read models, in a folder of its own. */
 export const openEmbedded = async (): Promise<EmbeddedServer> => {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'drawdown-embedded-'));
-  await prepareFolder(path.join(folder, 'read-models'));
   const settings = readSettings({ DRAWDOWN_DATA: folder, DRAWDOWN_ADMIN_KEY: ADMIN_KEY });
   const parts = await openParts(settings, NO_LOG);
   await makeSample(parts);

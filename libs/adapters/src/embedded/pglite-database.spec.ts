@@ -2,14 +2,9 @@ import { type ReadDatabase } from '@drawdown/ports';
 import { readDatabaseConformance } from '@drawdown/ports/testing';
 import { openPgliteDatabase } from './pglite-database';
 import { folders } from './testing/folders';
-import { prepareFolder } from './testing/prepared-folder';
 
 const freshFolder = folders();
-const open = async (): Promise<ReadDatabase> => {
-  const folder = freshFolder();
-  await prepareFolder(folder);
-  return openPgliteDatabase(folder);
-};
+const open = (): Promise<ReadDatabase> => openPgliteDatabase(freshFolder());
 
 readDatabaseConformance(open);
 

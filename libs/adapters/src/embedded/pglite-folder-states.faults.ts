@@ -5,7 +5,7 @@ import path from 'node:path';
 import { DatabaseUnavailable, NO_LOG, type ReadDatabase } from '@drawdown/ports';
 import { openPgliteDatabase } from './pglite-database';
 import { clusterOf, stateOf } from './pglite-folder';
-import { compileQuickly } from './testing/quickly-compiled';
+import { makeCluster, preparedCluster } from './pglite-prepared';
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'pglite-'));
 const template = path.join(root, 'template');
@@ -48,7 +48,6 @@ const onceBack = async <T>(ask: () => Promise<T>): Promise<T> => {
 };
 
 beforeAll(async () => {
-  compileQuickly();
   const { db, told } = await open(template);
   await db.run('CREATE TABLE t (n integer PRIMARY KEY, filler text); ALTER TABLE t ALTER filler SET STORAGE EXTERNAL');
   await db.query('INSERT INTO t VALUES (1)');
@@ -94,6 +93,22 @@ describe('the folder of the embedded database', () => {
     await db.close();
     const again = await open(folder);
     expect([again.told, await rowsOf(again.db)]).toEqual([[], []]);
+  });
+
+  test('is the same whether its cluster was prepared by the build or is made at the start', async () => {
+    expect(preparedCluster()).not.toBeNull();
+    const contents: unknown[] = [];
+    for (const prepared of [preparedCluster(), null]) {
+      const folder = fs.mkdtempSync(path.join(root, 'made-'));
+      await makeCluster(clusterOf(folder), prepared);
+      fs.writeFileSync(path.join(folder, 'state.json'), JSON.stringify({ state: 'closed', boot: '' }));
+      const { db, told } = await open(folder);
+      expect(told).toEqual([]);
+      contents.push(await db.query('SELECT name, setting FROM pg_settings ORDER BY name'));
+      contents.push(await db.query('SELECT relname, relkind, relpages > 0 AS filled FROM pg_class ORDER BY oid'));
+    }
+    const [settings, catalog, sameSettings, sameCatalog] = contents;
+    expect([sameSettings, sameCatalog]).toEqual([settings, catalog]);
   });
 
   test.each([

@@ -3,13 +3,11 @@ import os from 'node:os';
 import path from 'node:path';
 import { openPgliteDatabase } from './pglite-database';
 import { clusterOf } from './pglite-folder';
-import { compileQuickly } from './testing/quickly-compiled';
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'pglite-damaged-'));
 const template = path.join(root, 'template');
 
 beforeAll(async () => {
-  compileQuickly(); // a new database for each case
   const db = await openPgliteDatabase(template);
   await db.run('CREATE TABLE t (n integer PRIMARY KEY); INSERT INTO t VALUES (1)');
   await db.close();

@@ -1,8 +1,7 @@
 /** Opens PGlite in this very thread, which it will block: it is synchronous. Not for the main thread. */
-import { Worker } from 'node:worker_threads';
-import { threadFile } from '../thread';
 import { PgliteDesk } from './pglite-desk';
 import { clusterOf, hasSpace, markAs, markClosed, stateOf, throwAway } from './pglite-folder';
+import { makeCluster } from './pglite-prepared';
 import { PgliteSession, startPglite } from './pglite-session';
 
 export interface OpenedPglite {
@@ -51,13 +50,3 @@ const openFolder = async (
   markAs(folder, 'open');
   return { session, thrownAway: useless };
 };
-
-/** Makes the cluster in a thread of its own, whose end gives back the 600 MB that PGlite's `initdb` takes and keeps. */
-const makeCluster = (cluster: string): Promise<void> =>
-  new Promise((resolve, reject) => {
-    const worker = new Worker(threadFile(__dirname, 'pglite-cluster.thread'), { workerData: { cluster } });
-    let made = false;
-    worker.on('message', () => (made = true));
-    worker.on('error', reject);
-    worker.on('exit', () => (made ? resolve() : reject(new Error(`no database could be made in ${cluster}`))));
-  });
