@@ -11,6 +11,7 @@ import {
   readMetadata,
   organizationsOf,
   settleNext,
+  violations,
 } from '@drawdown/domain';
 import { type Instant, type Position, positionOf } from '@drawdown/kernel';
 import { type EventStore, pagesToEnd, type StoredEvent, Turns } from '@drawdown/ports';
@@ -77,28 +78,38 @@ export const viewAsOf = async <T>(
   view: (organization: Organization, now: Instant) => T,
   letOthersGoOn: () => Promise<unknown> = nextTick,
 ): Promise<{ readonly value: T; readonly asOf: AsOf } | undefined> => {
-  const found = await foldForOrganization(store, shard, organizationId, when, letOthersGoOn);
+  const fold = () => foldForOrganization(store, shard, organizationId, when, letOthersGoOn);
+  let found = await fold();
   if (found === undefined) return undefined;
   const now = 'instant' in when ? when.instant : found.time;
-  if ('instant' in when) await settle(found.organization, now, letOthersGoOn);
+  if ('instant' in when && !(await settle(found.organization, now, letOthersGoOn))) found = (await fold()) ?? found;
   return {
     value: view(found.organization, now),
     asOf: { position: positionOf(shard, found.revision), time: now },
   };
 };
 
-/** What was due by an instant has happened, however much later it was booked (INV-TIM-6). Nothing of this is stored. */
+/**
+ * What was due by an instant has happened, however much later it was booked (INV-TIM-6). Nothing of this is stored. False
+ * where it cannot be booked, and the organization is half changed: its shard freezes it at the first try, with its books as
+ * they were stored, and counts the violation. So they are shown; the view leaves out what had ended (INV-TIM-3).
+ */
 const settle = async (
   organization: Organization,
   now: Instant,
   letOthersGoOn: () => Promise<unknown>,
-): Promise<void> => {
-  for (;;) {
-    const events = settleNext(organization, now);
-    if (events.length === 0) return;
-    for (const event of events) evolve(organization, event, now);
-    await letOthersGoOn();
+): Promise<boolean> => {
+  try {
+    let events = settleNext(organization, now);
+    if (events.length === 0) return true;
+    for (; events.length > 0; events = settleNext(organization, now)) {
+      for (const event of events) evolve(organization, event, now);
+      await letOthersGoOn();
+    }
+  } catch {
+    return false;
   }
+  return violations(organization).length === 0;
 };
 
 /**
