@@ -22,6 +22,39 @@ import { type AsOf, LedgerUnavailable } from './ledger';
 const VIEWS_MAX = 16;
 const VIEWS_OF_ONE_MAX = 4;
 
+/** Organizations of which it is remembered where they begin: those looked at last. */
+const BEGINNINGS_MAX = 10_000;
+
+/**
+ * At which revision of their shards organizations were created, as far as somebody has looked: before it nothing is about
+ * them, and the log never changes (INV-LED-2).
+ */
+export class Beginnings {
+  private readonly revisions = new Map<string, number>();
+
+  /** Where to begin to read; 0 where that is not known. */
+  of(organizationId: string): number {
+    return this.revisions.get(organizationId) ?? 0;
+  }
+
+  learn(organizationId: string, revision: number): void {
+    this.revisions.delete(organizationId);
+    this.revisions.set(organizationId, revision);
+    for (const oldest of this.revisions.keys()) {
+      if (this.revisions.size <= BEGINNINGS_MAX) return;
+      this.revisions.delete(oldest);
+    }
+  }
+}
+
+/** How a log is read through for one organization. */
+export interface Passage {
+  /** Called between events: thousands of charges may have been decoded. */
+  readonly letOthersGoOn?: () => Promise<unknown>;
+  /** Where it is noted where organizations begin, and looked at for it. */
+  readonly beginnings?: Beginnings;
+}
+
 export interface Folded {
   readonly organization: Organization;
   /** Revision up to which the log was looked at, and the booking time of the last event that counted. */
@@ -45,13 +78,13 @@ export const foldForOrganization = async (
   shard: number,
   organizationId: string,
   when: When,
-  letOthersGoOn: () => Promise<unknown> = nextTick,
+  { letOthersGoOn = nextTick, beginnings = new Beginnings() }: Passage = {},
 ): Promise<Folded | undefined> => {
   const mark = Buffer.from(JSON.stringify(organizationId));
   let organization: Organization | undefined;
   let time: Instant | undefined;
   let revision = -1;
-  for await (const page of pagesToEnd(store, ledgerStream(shard), 0)) {
+  for await (const page of pagesToEnd(store, ledgerStream(shard), beginnings.of(organizationId))) {
     for (const stored of page) {
       const metadata = readMetadata(stored.metadata);
       const about = concerns(stored, metadata, organizationId, mark);
@@ -61,9 +94,10 @@ export const foldForOrganization = async (
       }
       revision = stored.revision;
       if (about === null) continue;
+      if (about.type === 'OrganizationCreated') beginnings.learn(organizationId, revision);
       organization = apply(organization, organizationId, about, bookedAtOf(metadata));
       time = bookedAtOf(metadata);
-      await letOthersGoOn(); // thousands of charges were decoded
+      await letOthersGoOn();
     }
   }
   return folded(organization, revision, time);
@@ -76,13 +110,13 @@ export const viewAsOf = async <T>(
   organizationId: string,
   when: When,
   view: (organization: Organization, now: Instant) => T,
-  letOthersGoOn: () => Promise<unknown> = nextTick,
+  passage: Passage = {},
 ): Promise<{ readonly value: T; readonly asOf: AsOf } | undefined> => {
-  const fold = () => foldForOrganization(store, shard, organizationId, when, letOthersGoOn);
+  const fold = () => foldForOrganization(store, shard, organizationId, when, passage);
   let found = await fold();
   if (found === undefined) return undefined;
   const now = 'instant' in when ? when.instant : found.time;
-  if ('instant' in when && !(await settle(found.organization, now, letOthersGoOn))) found = (await fold()) ?? found;
+  if ('instant' in when && !(await settle(found.organization, now, passage))) found = (await fold()) ?? found;
   return {
     value: view(found.organization, now),
     asOf: { position: positionOf(shard, found.revision), time: now },
@@ -97,7 +131,7 @@ export const viewAsOf = async <T>(
 const settle = async (
   organization: Organization,
   now: Instant,
-  letOthersGoOn: () => Promise<unknown>,
+  { letOthersGoOn = nextTick }: Passage,
 ): Promise<boolean> => {
   try {
     let events = settleNext(organization, now);
@@ -120,6 +154,7 @@ export class PastViews {
   private readonly asked = new Map<string, number>();
   private count = 0;
   private readonly turns = new Turns();
+  private readonly beginnings = new Beginnings();
 
   constructor(private readonly store: EventStore) {}
 
@@ -136,7 +171,9 @@ export class PastViews {
     this.asked.set(organizationId, own + 1);
     this.count++;
     try {
-      return await this.turns.run(() => viewAsOf(this.store, shard, organizationId, when, view));
+      return await this.turns.run(() =>
+        viewAsOf(this.store, shard, organizationId, when, view, { beginnings: this.beginnings }),
+      );
     } finally {
       this.count--;
       const left = (this.asked.get(organizationId) ?? 1) - 1;
