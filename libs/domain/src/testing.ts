@@ -18,6 +18,7 @@ export {
   wallet,
   withVersion,
 } from './testing/builders';
+export { type Operation, operations, perform, presetOf, type Rules, rules } from './testing/operations';
 export { type RecordedEvent, recordedLog } from './testing/recorded-log';
 export {
   event,

@@ -114,6 +114,31 @@ test('INV-TIM-6: a balance of an instant does not depend on when it was booked t
   expect(await shown()).toEqual(expected);
 });
 
+test('looked at again, an organization is read from where it began, and is the same', async () => {
+  const world = await openLedger();
+  await withOrganization(world, { id: 'older', credits: '100' });
+  for (let i = 0; i < 40; i++) await world.charge(used(`o${String(i)}`, '1', { organizationId: 'older' }));
+  const begin = (await world.store.head('ledger-0')) + 1;
+  await withOrganization(world, { credits: '10' });
+  const times = [START, later(START, { days: 1 }), later(START, { days: 2 })];
+  for (const [n, time] of times.entries()) {
+    world.clock.moveTo(time);
+    await world.charge(used(String(n)));
+  }
+  const read = jest.spyOn(world.store, 'read');
+  const all = async (): Promise<readonly unknown[]> => {
+    const before = asOf(world, { position: positionOf(0, begin - 1) });
+    return Promise.all([before, ...times.map((instant) => asOf(world, { instant }))]);
+  };
+  const first = await all();
+  expect(read.mock.calls[0]?.[1]).toBe(0);
+  read.mockClear();
+  expect(await all()).toEqual(first);
+  expect(first[0]).toBeUndefined();
+  expect(Math.min(...read.mock.calls.map(([, from]) => from))).toBe(begin);
+  expect((await asOf(world, { instant: START }, 'older'))?.value.text).toBe(await folded(world, begin, 'older'));
+});
+
 test('views of the past take turns and give others theirs: of one organization four wait, in all sixteen', async () => {
   const world = await openLedger();
   const others = Array.from({ length: 4 }, (_, i) => `other-${String(i)}`);

@@ -11,6 +11,7 @@ import {
   readMetadata,
   organizationsOf,
   settleNext,
+  violations,
 } from '@drawdown/domain';
 import { type Instant, type Position, positionOf } from '@drawdown/kernel';
 import { type EventStore, pagesToEnd, type StoredEvent, Turns } from '@drawdown/ports';
@@ -20,6 +21,39 @@ import { type AsOf, LedgerUnavailable } from './ledger';
 /** Views that may wait for each other, in all and of one organization: each reads a log from its beginning. */
 const VIEWS_MAX = 16;
 const VIEWS_OF_ONE_MAX = 4;
+
+/** Organizations of which it is remembered where they begin: those looked at last. */
+const BEGINNINGS_MAX = 10_000;
+
+/**
+ * At which revision of their shards organizations were created, as far as somebody has looked: before it nothing is about
+ * them, and the log never changes (INV-LED-2).
+ */
+export class Beginnings {
+  private readonly revisions = new Map<string, number>();
+
+  /** Where to begin to read; 0 where that is not known. */
+  of(organizationId: string): number {
+    return this.revisions.get(organizationId) ?? 0;
+  }
+
+  learn(organizationId: string, revision: number): void {
+    this.revisions.delete(organizationId);
+    this.revisions.set(organizationId, revision);
+    for (const oldest of this.revisions.keys()) {
+      if (this.revisions.size <= BEGINNINGS_MAX) return;
+      this.revisions.delete(oldest);
+    }
+  }
+}
+
+/** How a log is read through for one organization. */
+export interface Passage {
+  /** Called between events: thousands of charges may have been decoded. */
+  readonly letOthersGoOn?: () => Promise<unknown>;
+  /** Where it is noted where organizations begin, and looked at for it. */
+  readonly beginnings?: Beginnings;
+}
 
 export interface Folded {
   readonly organization: Organization;
@@ -44,13 +78,13 @@ export const foldForOrganization = async (
   shard: number,
   organizationId: string,
   when: When,
-  letOthersGoOn: () => Promise<unknown> = nextTick,
+  { letOthersGoOn = nextTick, beginnings = new Beginnings() }: Passage = {},
 ): Promise<Folded | undefined> => {
   const mark = Buffer.from(JSON.stringify(organizationId));
   let organization: Organization | undefined;
   let time: Instant | undefined;
   let revision = -1;
-  for await (const page of pagesToEnd(store, ledgerStream(shard), 0)) {
+  for await (const page of pagesToEnd(store, ledgerStream(shard), beginnings.of(organizationId))) {
     for (const stored of page) {
       const metadata = readMetadata(stored.metadata);
       const about = concerns(stored, metadata, organizationId, mark);
@@ -60,9 +94,10 @@ export const foldForOrganization = async (
       }
       revision = stored.revision;
       if (about === null) continue;
+      if (about.type === 'OrganizationCreated') beginnings.learn(organizationId, revision);
       organization = apply(organization, organizationId, about, bookedAtOf(metadata));
       time = bookedAtOf(metadata);
-      await letOthersGoOn(); // thousands of charges were decoded
+      await letOthersGoOn();
     }
   }
   return folded(organization, revision, time);
@@ -75,30 +110,40 @@ export const viewAsOf = async <T>(
   organizationId: string,
   when: When,
   view: (organization: Organization, now: Instant) => T,
-  letOthersGoOn: () => Promise<unknown> = nextTick,
+  passage: Passage = {},
 ): Promise<{ readonly value: T; readonly asOf: AsOf } | undefined> => {
-  const found = await foldForOrganization(store, shard, organizationId, when, letOthersGoOn);
+  const fold = () => foldForOrganization(store, shard, organizationId, when, passage);
+  let found = await fold();
   if (found === undefined) return undefined;
   const now = 'instant' in when ? when.instant : found.time;
-  if ('instant' in when) await settle(found.organization, now, letOthersGoOn);
+  if ('instant' in when && !(await settle(found.organization, now, passage))) found = (await fold()) ?? found;
   return {
     value: view(found.organization, now),
     asOf: { position: positionOf(shard, found.revision), time: now },
   };
 };
 
-/** What was due by an instant has happened, however much later it was booked (INV-TIM-6). Nothing of this is stored. */
+/**
+ * What was due by an instant has happened, however much later it was booked (INV-TIM-6). Nothing of this is stored. False
+ * where it cannot be booked, and the organization is half changed: its shard freezes it at the first try, with its books as
+ * they were stored, and counts the violation. So they are shown; the view leaves out what had ended (INV-TIM-3).
+ */
 const settle = async (
   organization: Organization,
   now: Instant,
-  letOthersGoOn: () => Promise<unknown>,
-): Promise<void> => {
-  for (;;) {
-    const events = settleNext(organization, now);
-    if (events.length === 0) return;
-    for (const event of events) evolve(organization, event, now);
-    await letOthersGoOn();
+  { letOthersGoOn = nextTick }: Passage,
+): Promise<boolean> => {
+  try {
+    let events = settleNext(organization, now);
+    if (events.length === 0) return true;
+    for (; events.length > 0; events = settleNext(organization, now)) {
+      for (const event of events) evolve(organization, event, now);
+      await letOthersGoOn();
+    }
+  } catch {
+    return false;
   }
+  return violations(organization).length === 0;
 };
 
 /**
@@ -109,6 +154,7 @@ export class PastViews {
   private readonly asked = new Map<string, number>();
   private count = 0;
   private readonly turns = new Turns();
+  private readonly beginnings = new Beginnings();
 
   constructor(private readonly store: EventStore) {}
 
@@ -125,7 +171,9 @@ export class PastViews {
     this.asked.set(organizationId, own + 1);
     this.count++;
     try {
-      return await this.turns.run(() => viewAsOf(this.store, shard, organizationId, when, view));
+      return await this.turns.run(() =>
+        viewAsOf(this.store, shard, organizationId, when, view, { beginnings: this.beginnings }),
+      );
     } finally {
       this.count--;
       const left = (this.asked.get(organizationId) ?? 1) - 1;

@@ -163,6 +163,7 @@ export const perform = (ledger: TestLedger, operation: Operation, n: number, { u
     case 'use':
       return used(text(operation.size), {
         id: `use-${String(n)}`,
+        organizationId: organization.id,
         serviceType: operation.service,
         enforce: operation.enforce,
       })(ledger);

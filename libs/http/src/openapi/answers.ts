@@ -18,6 +18,7 @@ import {
   orNull,
   page,
   Preset,
+  ProjectedFrom,
   RateCard,
   read,
   Rejected,
@@ -43,7 +44,10 @@ export const SCHEMAS: Readonly<Record<string, TSchema>> = {
   WalletWritten: written(Wallet),
   Wallets: page(some('Wallet')),
   Policy: read({ version: Count, on_shortfall: Text, overdraft_limit: Amount }),
-  BalanceRead: Type.Union([some('WalletBalance'), page(some('WalletBalance'))]),
+  BalanceRead: Type.Intersect([
+    Type.Union([some('WalletBalance'), page(some('WalletBalance'))]),
+    Type.Object({ projected_from: Type.Optional(ProjectedFrom) }),
+  ]),
   WalletBalance: Type.Object({
     ...Wallet,
     wallet: Text,

@@ -5,6 +5,12 @@ import { type TProperties, type TSchema, Type } from '@sinclair/typebox';
 export const Amount = Type.String({ pattern: '^-?(0|[1-9][0-9]*)([.][0-9]{1,9})?$', examples: ['12.5'] });
 export const Instant = Type.String({ format: 'date-time' });
 const Position = Type.String({ description: 'opaque; give it to a read as ?after=' });
+/** Of a balance of an instant that has not come. */
+export const ProjectedFrom = Type.String({
+  format: 'date-time',
+  description:
+    'given where as_of lies ahead: the present; from then on only holds that end, lots that end or take effect, and the debt that these pay are in it',
+});
 export const Text = Type.String();
 export const Count = Type.Integer({ minimum: 0 });
 export const orNull = (schema: TSchema) => Type.Union([schema, Type.Null()]);

@@ -125,7 +125,7 @@ export class PolicyBody {
 
 export class BalanceQuery extends ReadQuery {
   @IsCallerId({ optional: true }) wallet?: string;
-  @IsMoment('a position or an instant; now where absent') as_of?: string;
+  @IsMoment('a position or an instant, also one to come; now where absent') as_of?: string;
 }
 
 export class EstimateBody {

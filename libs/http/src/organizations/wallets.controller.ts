@@ -123,7 +123,9 @@ export class WalletsController {
   }
 
   @Get('balance')
-  @ApiOperation({ summary: "A wallet's balance, lots and open holds, now or as they were" })
+  @ApiOperation({
+    summary: "A wallet's balance, lots and open holds, now, as they were, or as time alone will make them",
+  })
   async balance(@Req() request: FastifyRequest, @Query() query: BalanceQuery) {
     const view = (organization: Organization, now: Instant): JsonObject | undefined => {
       if (query.wallet === undefined) {
@@ -136,7 +138,11 @@ export class WalletsController {
       return wallet === undefined ? undefined : balanceView(organization, wallet, now);
     };
     if (query.as_of === undefined) return this.sending.show(request, query.after, view);
-    if (query.after !== undefined) await this.sending.show(request, query.after, () => ({}));
-    return this.sending.showAsOf(request, momentOf(query.as_of), view);
+    const when = momentOf(query.as_of);
+    // Before the log is read: what is booked after this and before `as_of` may be missing.
+    const { value: present } = await this.sending.look(request, query.after, (_, now) => now);
+    const isAhead = 'instant' in when && when.instant > present;
+    const then = await this.sending.showAsOf(request, when, view);
+    return isAhead ? { ...then, projected_from: present } : then;
   }
 }

@@ -119,7 +119,9 @@ export const openDistributed = (given: Given = {}): DistributedWorld => {
       const catalogue = await catalogueOf(store, () => ledger);
       const read: RemoteLedger['read'] = (id, _, view) =>
         // Without a tick: virtual time would go on meanwhile.
-        viewAsOf(store, world.shardOf(id), id, { instant: clock.now() }, view, () => Promise.resolve());
+        viewAsOf(store, world.shardOf(id), id, { instant: clock.now() }, view, {
+          letOthersGoOn: () => Promise.resolve(),
+        });
       const isActive = async (id: string): Promise<boolean> =>
         (await read(id, null, ({ status }) => status === 'active'))?.value ?? false;
       const allActive = async (ids: readonly string[]): Promise<ReadonlySet<string>> => {

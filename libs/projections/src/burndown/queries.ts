@@ -1,5 +1,5 @@
 import { balancesOf, figuresAt, type WalletFigures } from '@drawdown/domain/events';
-import { DAY_MICROS, formatDecimal, type Instant, shift, storedCredits } from '@drawdown/kernel';
+import { DAY_MICROS, formatDecimal, type Instant, latest, shift, storedCredits } from '@drawdown/kernel';
 import type { Row } from '@drawdown/ports';
 import { asOfAll } from '../as-of-all';
 import { askBurnRate } from '../burn-rate';
@@ -19,6 +19,10 @@ import { balanceDays } from './projector';
 /** Midnights of one answer; eight years. */
 const DAYS_MAX = 3_000;
 
+interface ReturnRow extends Row {
+  readonly lot_id: string;
+  readonly returned_at: Instant;
+}
 interface DayRow extends Row {
   readonly until: Instant;
   readonly change: string;
@@ -35,6 +39,7 @@ export const askBurndown = async (
   const figures = figuresAt(wallet.value, now);
   const { settled, available } = balancesOf(figures, now);
   const history = await askHistory(reader, reading, key, firstMidnight(period, now));
+  const ended = await askEnded(reader, reading, figures);
   const burn = await askBurnRate(reader, reading, {
     ...{ wallet: key, available },
     ...(window === undefined ? {} : { window }),
@@ -43,13 +48,13 @@ export const askBurndown = async (
   return {
     value: {
       data: [
-        ...history.value.map((point) => shownAt(point, figures, now)),
+        ...history.value.map((point) => shownAt(point, ended.value)),
         { time: now, balance: formatDecimal(settled) },
       ],
       projection: projectionOf({ wallet: figures, now, perDay }),
     },
     // Three read models, none of which is the clock of the others: what all of them cover.
-    asOf: asOfAll([wallet, history, burn], now),
+    asOf: asOfAll([wallet, history, ended, burn], now),
   };
 };
 
@@ -105,11 +110,41 @@ const closings = (
   return points;
 };
 
-/** Without what was left of lots that had ended by then although nobody has booked it yet (INV-TIM-3). */
-const shownAt = ({ time, balance }: Closing, { live }: WalletFigures, now: Instant): BalancePoint => {
-  let ended = 0n;
-  for (const { expiresAt, remaining, held } of live) {
-    if (expiresAt !== null && expiresAt <= time && expiresAt <= now) ended += remaining - held;
-  }
-  return { time, balance: formatDecimal(balance - ended) };
+/** What a lot has left although it has ended, and since when that is not in the balance. */
+interface Ended {
+  readonly since: Instant;
+  readonly free: bigint;
+}
+
+/** What was left of lots that have ended although nobody has booked it, or ever will where the organization is closed (INV-TIM-3). */
+const askEnded = async (
+  reader: ModelReader,
+  reading: Reading,
+  { live }: WalletFigures,
+): Promise<Answer<readonly Ended[]>> => {
+  const { organizationId, now } = reading;
+  const lots = live.flatMap(({ id, expiresAt, remaining, held }) =>
+    expiresAt !== null && expiresAt <= now && remaining > held ? [{ id, expiresAt, free: remaining - held }] : [],
+  );
+  if (lots.length === 0) return { value: [], asOf: { position: new Map(), time: now } };
+  const { rows, asOf } = await reader.ask<ReturnRow>(balanceDays.name, reading, (suffix) => {
+    const bindings = new Bindings();
+    return {
+      sql: `SELECT lot_id, returned_at FROM lot_returns${suffix}
+            WHERE organization_id = ${bindings.add(organizationId)} AND lot_id = ANY (${bindings.add(lots.map(({ id }) => id))}::text[])`,
+      parameters: bindings.values,
+    };
+  });
+  // Until a hold gave it back it was held, and in the balance (INV-HLD-6).
+  const returned = new Map(rows.map(({ lot_id, returned_at }) => [lot_id, returned_at]));
+  const value = lots.map(({ id, expiresAt, free }) => ({
+    since: latest(expiresAt, returned.get(id) ?? expiresAt),
+    free,
+  }));
+  return { value, asOf };
+};
+
+const shownAt = ({ time, balance }: Closing, ended: readonly Ended[]): BalancePoint => {
+  const left = ended.reduce((sum, { since, free }) => (since <= time ? sum + free : sum), 0n);
+  return { time, balance: formatDecimal(balance - left) };
 };
