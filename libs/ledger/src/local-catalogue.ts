@@ -91,7 +91,7 @@ export class LocalCatalogue implements Catalogue {
       store,
       sleep,
       remembered,
-      (key, card) => this.compiled.set(key, new CompiledCard(card)),
+      (key, card) => this.compiled.set(key, new CompiledCard(card, this.compiled.get(key))),
     );
     this.keys = new ApiKeys(store, sleep, remembered);
     this.clocks = new CatalogueStreams(
