@@ -6,7 +6,7 @@ import type { Caller } from '../access/caller'; // and what requests carry
 import { refuseMediaType } from '../body/media-type';
 import type { BodyRoom } from '../body/body-room';
 import { parseBody, parseEvents } from '../body/parse-body';
-import { BODY_BYTES_MAX, readBody } from '../body/read-body';
+import { BODY_BYTES_MAX, readBody, tooLarge } from '../body/read-body';
 import { finding, notFound, Problem, quoted } from '../problems/problem';
 import { idempotencyKeyOf } from './idempotency';
 import type { HttpLog } from './http-log';
@@ -144,9 +144,10 @@ const addParser = (server: FastifyInstance, room: BodyRoom): void => {
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', async (request: FastifyRequest, stream: FastifyRequest['raw']) => {
     const { rights } = request.routeOptions.config;
-    const kind = rights === undefined || rights === 'public' ? undefined : rights.body;
+    const { body: kind, bodyBytesMax } = rights === undefined || rights === 'public' ? {} : rights;
     const body = await readBody(stream, room, sharerOf(request));
     if (kind === undefined || (kind === 'optional' && body.length === 0)) return undefined;
+    if (bodyBytesMax !== undefined && body.length > bodyBytesMax) throw tooLarge(bodyBytesMax);
     request.leaveRoom = room.take(body.length, isAwaited(request));
     request.rawBody = body;
     return kind === 'events' ? parseEvents(body, request.headers) : parseBody(body);
