@@ -52,12 +52,6 @@ const notFound = (what: string): { accepted: false; refusal: Refusal } => ({
   refusal: { code: 'not_found', detail: `there is no such ${what}` },
 });
 
-/** Whether a version ended another one when it was activated. */
-const hasEnded = ({ versions }: RateCard, version: number): boolean => {
-  const from = versions[version - 1]?.effectiveFrom;
-  return versions.some(({ effectiveUntil }) => effectiveUntil !== null && effectiveUntil === from);
-};
-
 /** What another process has written to the catalogue is not known here within the time limit. Send it again. */
 export class CatalogueBehind extends ReadBehind {}
 
@@ -266,8 +260,9 @@ export class LocalCatalogue implements Catalogue {
       idempotency,
     );
     const answer = this.answered(written, (state) => state);
-    // Whoever asks an owner has it hear of this first: what is used after the answer is priced by no version that it ended.
-    if (answer.accepted && hasEnded(answer.value, version)) await this.lastPriced(key, version);
+    // Whoever asks an owner has it hear of this first: what is used after the answer is priced by this version, by none that
+    // it ended, and is not put aside because no owner knew of the first one.
+    if (answer.accepted) await this.lastPriced(key, version);
     return answer;
   }
 
