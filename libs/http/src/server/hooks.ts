@@ -1,4 +1,4 @@
-import { pointerPart } from '@drawdown/kernel';
+import { CALLER_ID, pointerPart, USER_ID } from '@drawdown/kernel';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Gate } from '../access/gate';
 import { type RouteRights, ROUTES } from '../access/routes';
@@ -104,7 +104,17 @@ const admit = (
   return undefined;
 };
 
+/**
+ * What is no id names nothing: told before a body is read, and before the ledger or the log are asked for it. The
+ * organization's is looked at by the gate.
+ */
+const refuseNoIds = (request: FastifyRequest): void => {
+  const ids = request.params as Readonly<Record<string, string>>;
+  for (const name in ids) if (!(name === 'user' ? USER_ID : CALLER_ID).test(ids[name] ?? '')) throw notFound();
+};
+
 const admitBody = (request: FastifyRequest, { body }: RouteRights, room: BodyRoom): void => {
+  refuseNoIds(request);
   if (body === undefined) return;
   refuseMediaType(body, request.headers);
   const declared = Number(request.headers['content-length'] ?? 0);
