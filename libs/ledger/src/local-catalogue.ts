@@ -1,6 +1,7 @@
 import {
   activateVersion,
   advanceTestClock,
+  cardRefusal,
   type CatalogueEvent,
   CompiledCard,
   createRateCard,
@@ -19,8 +20,18 @@ import {
   SHIPPED_PRESETS,
   type TestClock,
   type TestClockEvent,
+  versionRefusal,
 } from '@drawdown/domain';
-import { accept, CATALOGUE, derivedId, type Instant, type Position, positionOf, type Rounding } from '@drawdown/kernel';
+import {
+  accept,
+  CATALOGUE,
+  derivedId,
+  type Instant,
+  type Position,
+  positionOf,
+  refuse,
+  type Rounding,
+} from '@drawdown/kernel';
 import { type Clock, type EventStore, type StoredEvent, StoreUnavailable } from '@drawdown/ports';
 import { randomUUID } from 'node:crypto';
 import { ApiKeys, shownKey } from './api-keys';
@@ -218,7 +229,10 @@ export class LocalCatalogue implements Catalogue {
   ): Promise<RepeatableResult<RateCard>> {
     const written = await this.cards.write(
       card.key,
-      (existing) => createRateCard(existing, card),
+      (existing) => {
+        const full = existing === undefined ? cardRefusal(card.organizationId, this.cards.all()) : null;
+        return full === null ? createRateCard(existing, card) : refuse(full);
+      },
       sender,
       this.clock.now(),
       idempotency,
@@ -234,7 +248,11 @@ export class LocalCatalogue implements Catalogue {
   ): Promise<RepeatableResult<{ version: number }>> {
     const written = await this.cards.write(
       key,
-      (card) => (card === undefined ? notFound('rate card') : saveVersion(card, version)),
+      (card) => {
+        if (card === undefined) return notFound('rate card');
+        const full = versionRefusal(card, version.rates, this.cards.all());
+        return full === null ? saveVersion(card, version) : refuse(full);
+      },
       sender,
       this.clock.now(),
       idempotency,
