@@ -259,5 +259,8 @@ describe('INV-TIM-10: what a version has priced keeps its interval', () => {
 
   test('where that cannot be known now nothing is activated', async () => {
     await expect(second(away)).rejects.toThrow('away');
+    const { catalogue } = await following(inMemoryEventStore(), away);
+    await expect(activated(catalogue)).rejects.toThrow('away');
+    expect(catalogue.rateCard('card')?.versions[0]?.state).toBe('draft');
   });
 });

@@ -273,8 +273,9 @@ export class LocalCatalogue implements Catalogue {
       async (card) => {
         if (card === undefined) return notFound('rate card');
         const inForce = card.versions.find((other) => other.state === 'active' && other.effectiveUntil === null);
-        const last = inForce === undefined ? null : await this.lastPriced(key, inForce.version);
-        return activateVersion(card, version, effectiveFrom, now, last);
+        // Of the first version, too: where no owner answers, nothing is activated of which none would hear.
+        const last = await this.lastPriced(key, inForce?.version ?? version);
+        return activateVersion(card, version, effectiveFrom, now, inForce === undefined ? null : last);
       },
       sender,
       now,

@@ -329,7 +329,7 @@ describe('the catalogue', () => {
     const activating = api.catalogue.activateRateCardVersion('new', 1, START, SENDER).finally(() => {
       isAnswered = true;
     });
-    await eventually(async () => isAnswered || (await asked()) === before + ORGANIZATIONS.length);
+    await eventually(async () => isAnswered || (await asked()) === before + 2 * ORGANIZATIONS.length);
     isHeld = isAnswered;
     expect(await activating).toMatchObject({ accepted: true });
     await world.stream.send(USAGE_TOPIC, 1, [writeUsageRecord(used('1', '1', { time: START }))]);
