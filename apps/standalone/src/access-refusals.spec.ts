@@ -75,6 +75,21 @@ describe('INV-AUD-6: an access decision that refuses', () => {
     expect(await refusals()).toHaveLength(2);
   });
 
+  test('a key that may only read fills no log with questions: 300 of them a minute, then 429; a reporter goes on', async () => {
+    const ask = async (user: number, authorization = world['reader'] ?? '') => {
+      const body = { service_type: 'compute', estimate: { credits: '500' }, user_id: `u${String(user)}` };
+      return call('POST', `${O}/check`, body, { authorization });
+    };
+    const answers = await Promise.all(Array.from({ length: 305 }, (_, user) => ask(user)));
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(300);
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(refused.map(({ body }) => body['code'])).toEqual(Array<string>(5).fill('rate_limited'));
+    expect(Number(refused[0]?.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await refusals()).toHaveLength(300);
+    expect(await ask(1_000, world['usage'])).toMatchObject({ status: 200, body: { allowed: false } });
+    expect(await refusals()).toHaveLength(301);
+  });
+
   test('moves nothing, and one that allows leaves nothing in the log', async () => {
     const before = await call('GET', `${O}/balance`);
     const head = await server.store.head('ledger-0');

@@ -1,17 +1,11 @@
 import { ADMIN_KEY, type InMemoryServer, openInMemory } from './testing/in-memory';
 import { makeWorld, type World } from './testing/bad-input-world';
+import { BODIES, type Operation, operationsOf, QUERIES } from './testing/operations';
 
 /**
  * INV-TEN-1 to 3: every route, taken from the published document, against every kind of caller and every kind of id.
  * A route without a body or a parameter here fails: a new one must be thought of.
  */
-interface Operation {
-  readonly method: string;
-  readonly path: string;
-  readonly name: string;
-  readonly needsBody: boolean;
-}
-
 let server: InMemoryServer;
 let world: World;
 let operations: readonly Operation[];
@@ -19,52 +13,9 @@ let operations: readonly Operation[];
 beforeAll(async () => {
   server = await openInMemory();
   world = await makeWorld(server);
-  const document = (await (await fetch(`${server.url}/v1/openapi.json`)).json()) as {
-    paths: Record<string, Record<string, { operationId: string; requestBody?: unknown }>>;
-  };
-  operations = Object.entries(document.paths).flatMap(([path, item]) =>
-    Object.entries(item).map(([method, { operationId, requestBody }]) => ({
-      method: method.toUpperCase(),
-      path,
-      name: operationId,
-      needsBody: requestBody !== undefined,
-    })),
-  );
+  operations = await operationsOf(server);
 });
 afterAll(() => server.close());
-
-/** Bodies that would be accepted, so that nothing but the caller or the id is to blame. */
-const BODIES: Readonly<Record<string, unknown>> = {
-  testClocksCreate: { now: '2026-05-01T00:00:00Z' },
-  testClocksAdvance: { to: '2026-05-01T00:00:00Z' },
-  organizationsCreate: { id: 'matrix', name: 'x', preset: 'enterprise' },
-  organizationsClose: { reason: 'x' },
-  organizationsSetRole: { role: 'member' },
-  organizationsAssignCard: { key: 'world-card' },
-  creditsChangePolicy: { low_balance_threshold: '1' },
-  creditsGrant: { credit_type: 'purchased', amount: '1', reason: 'x' },
-  creditsAdjust: { amount: '1', reason: 'x' },
-  creditsVoid: { reason: 'x' },
-  creditsRefund: { transaction_id: '{txn}', reason: 'x' },
-  holdsCheck: { service_type: 'compute' },
-  holdsAuthorize: { wallet: 'credits', amount: '1' },
-  holdsExtend: { expires_at: '2026-05-02T00:00:00Z' },
-  holdsCapture: { amount: '1' },
-  holdsRelease: {},
-  usageCharge: [],
-  usageRedrive: {},
-  rateCardsCreate: { key: 'matrix', name: 'x', unit: 'credit' },
-  rateCardsSave: { rates: [{ service_type: 'x', price: { type: 'flat_rate', credits_per_unit: '1', unit: 'u' } }] },
-  rateCardsActivate: {},
-  rateCardsPreview: { usage: { service_type: 'compute', quantity: '1', unit: 'hours' } },
-  keysCreate: { name: 'x', scopes: ['read'] },
-};
-/** Query parameters that a route cannot do without. */
-const QUERIES: Readonly<Record<string, string>> = {
-  readsBreakdown: '?by=user',
-  readsBurnRate: '?wallet=credits',
-  readsBurndown: '?wallet=credits',
-};
 
 const send = async (
   { method, name }: Operation,

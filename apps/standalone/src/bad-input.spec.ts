@@ -66,6 +66,12 @@ const GENERATED: Readonly<Record<string, (size: number) => string>> = {
   opened: (size) => '['.repeat(size),
   keys: (size) => `{${Array.from({ length: size }, (_, i) => `"k${String(i)}":1`).join(',')}}`,
   items: (size) => `{"rates":[${Array<string>(size).fill('{}').join(',')}]}`,
+  versionBytes: (size) => `{"rates":[],"x":"${'x'.repeat(size - 19)}"}`,
+  scope: (size) =>
+    JSON.stringify({
+      ...{ credit_type: 'purchased', amount: '1', reason: 'wide' },
+      scope: { models: Array.from({ length: size }, (_, i) => String(i).padStart(200, 'é')) },
+    }),
   events: (size) => JSON.stringify(Array.from({ length: size }, (_, i) => eventFor('other', `many-${String(i)}`))),
   rawNested: (size) =>
     JSON.stringify({

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import type { Server } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ADMIN_KEY, type InMemoryServer, openInMemory } from './testing/in-memory';
 import { makeWorld } from './testing/bad-input-world';
+import { until } from './testing/until';
 
 /** What fetch cannot send: bytes that are no request, or no honest one. */
 let server: InMemoryServer;
@@ -134,6 +136,24 @@ test('FLT-82: of requests that come in one packet, more than a few are refused: 
   const statuses = [...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => Number(status));
   expect(statuses).toEqual([...Array<number>(16).fill(200), 429]);
   expect(text.slice(text.lastIndexOf('HTTP/1.1'))).toMatch(/^retry-after: 1\r\nconnection: close\r$/m);
+});
+
+test('FLT-82: a connection that asks and never reads is closed with its answers, and others are served meanwhile', async () => {
+  const opened = once(hasty.app.getHttpServer() as Server, 'connection');
+  const socket = connect(Number(new URL(hasty.url).port), '127.0.0.1').pause();
+  socket.on('error', () => undefined); // a reset is an end, too
+  const [served] = (await opened) as [Socket];
+  // What the systems between take is not kept by the process: it is asked until more than that is answered.
+  for (const end = performance.now() + ANSWER_MAX_MS; served.writableLength === 0 && performance.now() < end;) {
+    socket.write('GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n');
+    await pause(1);
+  }
+  expect(served.writableLength).toBeGreaterThan(0);
+  await until('it is closed', ANSWER_MAX_MS, async () => {
+    expect((await fetch(`${hasty.url}/livez`)).status).toBe(200);
+    return served.destroyed;
+  });
+  socket.destroy();
 });
 
 test('what is no HTTP at all is 400', async () => {

@@ -49,6 +49,7 @@ export type CatalogueView = Pick<
   | 'presets'
   | 'preset'
   | 'findApiKey'
+  | 'latestApiKeys'
   | 'hasApiKeys'
   | 'apiKeys'
   | 'testClock'

@@ -8,6 +8,7 @@ export {
   revokeUnshownApiKey,
   showApiKey,
 } from './catalogue/api-key';
+export { CATALOGUE_LIMITS, cardRefusal, keyRefusal, versionRefusal } from './catalogue/limits';
 export {
   advanceTestClock,
   createTestClock,

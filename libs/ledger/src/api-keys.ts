@@ -1,5 +1,12 @@
-import { type ApiKeyEvent, type ApiKeyRecord, createApiKey, evolveApiKey, type Refusal } from '@drawdown/domain';
-import { derivedId, type Instant } from '@drawdown/kernel';
+import {
+  type ApiKeyEvent,
+  type ApiKeyRecord,
+  createApiKey,
+  evolveApiKey,
+  keyRefusal,
+  type Refusal,
+} from '@drawdown/domain';
+import { derivedId, type Instant, refuse } from '@drawdown/kernel';
 import type { EventStore } from '@drawdown/ports';
 import { hash, randomBytes, randomUUID } from 'node:crypto';
 import type { ApiKey, NewApiKey } from './catalogue';
@@ -88,7 +95,11 @@ export class ApiKeys {
       const refusal: Refusal = { code: 'already_exists', pointer: '/secret', detail };
       return { written: { accepted: false, refusal }, secret };
     }
-    const written = await this.streams.write(id, (key) => createApiKey(key, record), sender, bookedAt, idempotency);
+    const decide = (key: ApiKeyRecord | undefined) => {
+      const full = key === undefined ? keyRefusal(organizationId, this.streams.all()) : null;
+      return full === null ? createApiKey(key, record) : refuse(full);
+    };
+    const written = await this.streams.write(id, decide, sender, bookedAt, idempotency);
     return { written, secret };
   }
 }

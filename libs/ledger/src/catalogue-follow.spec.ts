@@ -73,7 +73,7 @@ describe('a catalogue that several processes write', () => {
         },
       };
       const [one, other] = [await following(store), await following(deaf)];
-      return { one: one.catalogue, other: other.catalogue };
+      return { one: one.catalogue, other: other.catalogue, time: other.time };
     };
 
     test('goes on with it there all the same: what refuses is what is stored, not what this process has heard', async () => {
@@ -90,6 +90,21 @@ describe('a catalogue that several processes write', () => {
       expect(await other.saveRateCardVersion('nobody', version, SENDER)).toMatchObject({
         refusal: { code: 'not_found' },
       });
+    });
+
+    test('INV-TEN-5: knows of a key, and of its end, once it is asked for the latest', async () => {
+      const { one, other, time } = await apart();
+      const made = await one.createApiKey({ name: 'k', scopes: ['read'], organizationId: null }, SENDER);
+      if (!made.accepted) throw new Error('refused');
+      const { id, secret } = made.value;
+      expect(other.findApiKey(secret)).toBeUndefined();
+      await other.latestApiKeys();
+      expect(other.findApiKey(secret)).toMatchObject({ id });
+      expect([other.seen, other.covered]).toEqual([positionIn(made), 0]);
+      await one.revokeApiKey(id, SENDER);
+      expect(other.findApiKey(secret)).toBeDefined();
+      await time.until(other.latestApiKeys());
+      expect(other.findApiKey(secret)).toBeUndefined();
     });
 
     test('INV-INT-8: repeats it under its key as it was', async () => {
@@ -221,9 +236,13 @@ test('INV-AUD-1: what a process starts on is as it was saved: a changed price, i
 });
 
 describe('INV-TIM-10: what a version has priced keeps its interval', () => {
+  const away: LastPriced = () => Promise.reject(new CatalogueBehind('away'));
+
   const second = async (lastPriced: LastPriced) => {
-    const { catalogue } = await following(inMemoryEventStore(), lastPriced);
+    let asks: LastPriced = async () => null;
+    const { catalogue } = await following(inMemoryEventStore(), (key, number) => asks(key, number));
     await activated(catalogue);
+    asks = lastPriced;
     await catalogue.saveRateCardVersion('card', version, SENDER);
     return catalogue.activateRateCardVersion('card', 2, instant('2026-02-01'), SENDER);
   };
@@ -239,6 +258,9 @@ describe('INV-TIM-10: what a version has priced keeps its interval', () => {
   });
 
   test('where that cannot be known now nothing is activated', async () => {
-    await expect(second(() => Promise.reject(new CatalogueBehind('away')))).rejects.toThrow('away');
+    await expect(second(away)).rejects.toThrow('away');
+    const { catalogue } = await following(inMemoryEventStore(), away);
+    await expect(activated(catalogue)).rejects.toThrow('away');
+    expect(catalogue.rateCard('card')?.versions[0]?.state).toBe('draft');
   });
 });

@@ -20,6 +20,7 @@ const tooMuch = (result: CommandResult | null, isSettled = true): Deciding => ({
   state: new ShardState(),
   batch: { isFull: false, isTooLarge: true },
   taken: new TakenOffsets(new Map(), null),
+  failed: () => undefined,
 });
 const decided = (deciding: Deciding, works: readonly (CommandWork | SettleWork)[]) =>
   decideWorks(deciding, works, () => undefined);

@@ -1,6 +1,7 @@
 import type { Identity, Position } from '@drawdown/kernel';
 import { identityFor, identityOfTransaction, type ShardState } from './fold';
-import type { MicroBatch } from './micro-batch';
+import { DecisionFailed } from './ledger';
+import { type MicroBatch, TOO_LARGE } from './micro-batch';
 import type { TakenOffsets } from './offsets';
 import { EVENTS_KEPT } from './past-decisions';
 import type { CommandDecisions } from './turn/command-decisions';
@@ -11,8 +12,6 @@ import type { CommandWork, SourceOffset, UsageWork, Work } from './work';
 
 /** Decisions in one turn at most; a larger work is still decided whole where its batch has room. */
 const DECISIONS_PER_TURN = 5_000;
-
-const TOO_LARGE = 'the decision is too large for one append';
 
 /** Tells who asked; `position` is the shard's once the batch is durable. */
 type Answer = (position: Position) => void;
@@ -38,6 +37,8 @@ export interface Deciding {
   readonly state: ShardState;
   readonly batch: Pick<MicroBatch, 'isFull' | 'isTooLarge'>;
   readonly taken: TakenOffsets;
+  /** Told of a decision that failed and has changed nothing. */
+  readonly failed: (error: DecisionFailed) => void;
 }
 
 /** The works of the next turn: as many as are worth one batch. Works that come while it is prepared wait. */
@@ -78,8 +79,8 @@ export const neededBy = (state: ShardState, works: readonly Work[]): Set<number>
 };
 
 /**
- * Decides works in order while the batch has room; `began` is told of each before. Throws where one fails, breaks an
- * invariant or does not fit into an append by itself.
+ * Decides works in order while the batch has room; `began` is told of each before. One that fails before anything of it is
+ * booked is refused by itself. Throws where one fails later, breaks an invariant or does not fit into an append.
  */
 export const decideWorks = (deciding: Deciding, planned: readonly Work[], began: (work: Work) => void): Decided => {
   const { batch, taken } = deciding;
@@ -110,10 +111,22 @@ const decide = (deciding: Deciding, work: Work): Answer | null => {
   return deciding.settling.settleClock(work) ? () => work.resolve(undefined) : null;
 };
 
-const decideCommand = ({ commands, taken }: Deciding, work: CommandWork): (() => void) | null => {
-  const result = commands.decide(work);
+/** What was decided, or that it failed without a trace. */
+const unlessFailed = <T>({ failed }: Deciding, decide: () => T): T | DecisionFailed => {
+  try {
+    return decide();
+  } catch (error) {
+    if (!(error instanceof DecisionFailed)) throw error;
+    failed(error);
+    return error;
+  }
+};
+
+const decideCommand = (deciding: Deciding, work: CommandWork): (() => void) | null => {
+  const { commands, taken } = deciding;
+  const result = unlessFailed(deciding, () => commands.decide(work));
   if (result === null) return null;
-  if (work.source !== null) taken.take(work.source);
+  if (work.source !== null && !(result instanceof DecisionFailed)) taken.take(work.source);
   return () => {
     if (result instanceof Error) work.reject(result);
     else work.resolve(result);
@@ -121,20 +134,28 @@ const decideCommand = ({ commands, taken }: Deciding, work: CommandWork): (() =>
 };
 
 /** Decides as many of the work's usage events as fit. */
-const decideUsages = ({ usages, state, batch, taken }: Deciding, work: UsageWork): Answer | null => {
+const decideUsages = (deciding: Deciding, work: UsageWork): Answer | null => {
+  const { usages, state, batch, taken } = deciding;
   for (let i = work.outcomes.length; i < work.usages.length; i++) {
     if (batch.isFull) return null;
     const usage = work.usages[i];
     if (usage === undefined) continue;
     work.sender = work.senders?.[i] ?? work.sender;
-    const outcome = taken.hasUsage(work, i) ? TAKEN_BEFORE : usages.decide(work, usage, identityIn(state, work, i));
+    const outcome = taken.hasUsage(work, i)
+      ? TAKEN_BEFORE
+      : unlessFailed(deciding, () => usages.decide(work, usage, identityIn(state, work, i)));
     if (outcome === null) return null;
+    if (outcome instanceof DecisionFailed) return () => work.reject(i === 0 ? outcome : partly(outcome));
     work.outcomes.push(outcome);
   }
   const source = takenIn(work);
   if (source !== null) taken.take(source);
   return (position) => work.resolve({ outcomes: work.outcomes, position });
 };
+
+/** Each usage event stands for itself: what came before the one that failed is booked. */
+const partly = ({ cause }: DecisionFailed): DecisionFailed =>
+  new DecisionFailed('the ledger could not decide one of these; sent again, those before it are duplicates', { cause });
 
 /**
  * How far the source of a work that is decided is taken in: up to the first record that left nothing in the ledger. That

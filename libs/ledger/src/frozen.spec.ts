@@ -1,9 +1,26 @@
-import { type Organization, organizationView, walletNamed } from '@drawdown/domain';
+import {
+  type Organization,
+  type OrganizationCommand,
+  organizationView,
+  type UsageEvent,
+  walletNamed,
+} from '@drawdown/domain';
 import { later, START } from '@drawdown/domain/testing';
 import { ONE_CREDIT } from '@drawdown/kernel';
-import { LedgerUnavailable } from './ledger';
+import { DecisionFailed, LedgerUnavailable } from './ledger';
+import { APPEND_BYTES_MAX } from '@drawdown/ports';
 import { MicroBatch } from './micro-batch';
-import { ACME, grant, hold, type LedgerWorld, openLedger, recorded, used, withOrganization } from './testing';
+import {
+  ACME,
+  grant,
+  hold,
+  type LedgerWorld,
+  openLedger,
+  recorded,
+  stateHash,
+  used,
+  withOrganization,
+} from './testing';
 
 const opened = async (): Promise<LedgerWorld> => {
   const world = await openLedger();
@@ -159,7 +176,39 @@ describe('a decision that throws', () => {
     return world;
   };
 
-  test('rejects its own work only; the others of the batch are decided again and stored', async () => {
+  test('and has booked nothing is refused alone, however often it comes: the shard is not loaded again', async () => {
+    const world = await opened();
+    const loads = world.metrics.of('shard_loads_total');
+    const nonsense = { type: 'Nonsense' } as unknown as OrganizationCommand;
+    const tooLarge = { ...grant('1'), scope: { models: ['x'.repeat(APPEND_BYTES_MAX)] } } as OrganizationCommand;
+    for (let round = 1; round <= 5; round++) {
+      const works = [
+        world.run(nonsense),
+        world.run(grant('1')),
+        world.run(tooLarge),
+        world.charge(used(String(round))),
+      ];
+      const [own, after, large, usage] = await Promise.allSettled(works);
+      expect(own).toMatchObject({ status: 'rejected', reason: expect.any(DecisionFailed) as unknown });
+      expect(large).toMatchObject({ status: 'rejected', reason: expect.any(DecisionFailed) as unknown });
+      expect([after, usage].map((settled) => settled?.status)).toEqual(['fulfilled', 'fulfilled']);
+    }
+    expect(world.metrics.of('decision_failures_total')).toBe(10);
+    expect(world.metrics.of('shard_loads_total')).toBe(loads);
+    expect(await world.available()).toBe('10');
+    expect(stateHash(await world.state())).toBe(stateHash(await (await world.again()).state()));
+  });
+
+  test('on one of several usage events: those before it are booked, once', async () => {
+    const world = await broken();
+    const some = [used('1', '1', { organizationId: 'other' }), used('2'), used('3', '1', { organizationId: 'other' })];
+    await expect(world.charge(...some)).rejects.toThrow('those before it are duplicates');
+    expect(await world.available('other')).toBe('9');
+    const { outcomes } = await world.charge(some[0] as UsageEvent, some[2] as UsageEvent);
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual(['duplicate', 'charged']);
+  });
+
+  test('rejects its own work only; the others of the batch are stored', async () => {
     const world = await broken();
     const [before, own, after, usage] = await Promise.allSettled([
       world.run(grant('1'), { of: 'other' }),

@@ -298,13 +298,20 @@ export class LedgerShard {
     const settling = new Settling(books);
     const usages = new UsageDecisions(books, settling, this.past, catalogue);
     const commands = new CommandDecisions(this.shard, books, settling, this.past, catalogue, taken);
-    const deciding: Deciding = { usages, commands, settling, state, batch, taken };
+    const deciding: Deciding = { usages, commands, settling, state, batch, taken, failed: this.countFailed };
     const decided = decideWorks(deciding, planned, (work) => (this.deciding = work));
     this.deciding = null;
     books.touched.check();
     this.queue.decided(decided);
     return decided;
   }
+
+  /** A decision failed. */
+  private readonly countFailed = ({ cause, message }: Error): void => {
+    const error = cause instanceof Error ? (cause.stack ?? cause.message) : message;
+    this.ports.log.error({ stream: this.stream, error }, 'a decision failed');
+    this.ports.metrics.count('decision_failures_total');
+  };
 
   private async store(state: ShardState, batch: MicroBatch, previous: Buffer, decided: Decided): Promise<void> {
     const { store, metrics } = this.ports;
@@ -388,7 +395,7 @@ export class LedgerShard {
   }
 
   /**
-   * Deciding failed: nothing of the batch is stored. Where a rule that nothing may break was broken, that organization
+   * Deciding failed after something was booked: nothing of the batch is stored. Where a rule that nothing may break was broken, that organization
    * is frozen, which the next turn records; where the program failed, the work that it failed on is refused. The others are decided again.
    */
   private dropDecisions(error: Error): void {
@@ -407,11 +414,11 @@ export class LedgerShard {
       );
       return;
     }
-    log.error({ stream: this.stream, error: error.stack ?? error.message }, 'a decision failed');
-    metrics.count('decision_failures_total');
+    const failed = new DecisionFailed('the ledger could not decide this; nothing happened', { cause: error });
+    this.countFailed(failed);
     const culprit = deciding ?? this.queue.first;
     if (culprit === undefined) return;
     this.queue.remove(culprit);
-    culprit.reject(new DecisionFailed('the ledger could not decide this; nothing happened', { cause: error }));
+    culprit.reject(failed);
   }
 }

@@ -1,6 +1,7 @@
 import {
   activateVersion,
   advanceTestClock,
+  cardRefusal,
   type CatalogueEvent,
   CompiledCard,
   createRateCard,
@@ -19,8 +20,18 @@ import {
   SHIPPED_PRESETS,
   type TestClock,
   type TestClockEvent,
+  versionRefusal,
 } from '@drawdown/domain';
-import { accept, CATALOGUE, derivedId, type Instant, type Position, positionOf, type Rounding } from '@drawdown/kernel';
+import {
+  accept,
+  CATALOGUE,
+  derivedId,
+  type Instant,
+  type Position,
+  positionOf,
+  refuse,
+  type Rounding,
+} from '@drawdown/kernel';
 import { type Clock, type EventStore, type StoredEvent, StoreUnavailable } from '@drawdown/ports';
 import { randomUUID } from 'node:crypto';
 import { ApiKeys, shownKey } from './api-keys';
@@ -34,6 +45,7 @@ import type {
   RepeatableResult,
 } from './catalogue';
 import { CatalogueStreams, type Written } from './catalogue-streams';
+import { CatchUp } from './catch-up';
 import { type Idempotency, ReadBehind, type Sender } from './ledger';
 import { RememberedWrites } from './remembered-writes';
 import { realSleep, type Sleep } from './sleep';
@@ -52,12 +64,6 @@ const notFound = (what: string): { accepted: false; refusal: Refusal } => ({
   refusal: { code: 'not_found', detail: `there is no such ${what}` },
 });
 
-/** Whether a version ended another one when it was activated. */
-const hasEnded = ({ versions }: RateCard, version: number): boolean => {
-  const from = versions[version - 1]?.effectiveFrom;
-  return versions.some(({ effectiveUntil }) => effectiveUntil !== null && effectiveUntil === from);
-};
-
 /** What another process has written to the catalogue is not known here within the time limit. Send it again. */
 export class CatalogueBehind extends ReadBehind {}
 
@@ -66,6 +72,7 @@ export class LocalCatalogue implements Catalogue {
   private readonly cards: CatalogueStreams<RateCard, RateCardEvent>;
   private readonly keys: ApiKeys;
   private readonly clocks: CatalogueStreams<TestClock, TestClockEvent>;
+  private readonly keysElsewhere: CatchUp;
   private readonly compiled = new Map<string, CompiledCard>();
   /** Everything up to here is known. */
   private followed = -1;
@@ -91,9 +98,10 @@ export class LocalCatalogue implements Catalogue {
       store,
       sleep,
       remembered,
-      (key, card) => this.compiled.set(key, new CompiledCard(card)),
+      (key, card) => this.compiled.set(key, new CompiledCard(card, this.compiled.get(key))),
     );
     this.keys = new ApiKeys(store, sleep, remembered);
+    this.keysElsewhere = new CatchUp(() => this.readKeys(), sleep);
     this.clocks = new CatalogueStreams(
       { prefix: 'test-clock-', types: ['TestClockCreated', 'TestClockAdvanced'], evolve: evolveTestClock },
       store,
@@ -221,7 +229,10 @@ export class LocalCatalogue implements Catalogue {
   ): Promise<RepeatableResult<RateCard>> {
     const written = await this.cards.write(
       card.key,
-      (existing) => createRateCard(existing, card),
+      (existing) => {
+        const full = existing === undefined ? cardRefusal(card.organizationId, this.cards.all()) : null;
+        return full === null ? createRateCard(existing, card) : refuse(full);
+      },
       sender,
       this.clock.now(),
       idempotency,
@@ -237,7 +248,11 @@ export class LocalCatalogue implements Catalogue {
   ): Promise<RepeatableResult<{ version: number }>> {
     const written = await this.cards.write(
       key,
-      (card) => (card === undefined ? notFound('rate card') : saveVersion(card, version)),
+      (card) => {
+        if (card === undefined) return notFound('rate card');
+        const full = versionRefusal(card, version.rates, this.cards.all());
+        return full === null ? saveVersion(card, version) : refuse(full);
+      },
       sender,
       this.clock.now(),
       idempotency,
@@ -258,16 +273,18 @@ export class LocalCatalogue implements Catalogue {
       async (card) => {
         if (card === undefined) return notFound('rate card');
         const inForce = card.versions.find((other) => other.state === 'active' && other.effectiveUntil === null);
-        const last = inForce === undefined ? null : await this.lastPriced(key, inForce.version);
-        return activateVersion(card, version, effectiveFrom, now, last);
+        // Of the first version, too: where no owner answers, nothing is activated of which none would hear.
+        const last = await this.lastPriced(key, inForce?.version ?? version);
+        return activateVersion(card, version, effectiveFrom, now, inForce === undefined ? null : last);
       },
       sender,
       now,
       idempotency,
     );
     const answer = this.answered(written, (state) => state);
-    // Whoever asks an owner has it hear of this first: what is used after the answer is priced by no version that it ended.
-    if (answer.accepted && hasEnded(answer.value, version)) await this.lastPriced(key, version);
+    // Whoever asks an owner has it hear of this first: what is used after the answer is priced by this version, by none that
+    // it ended, and is not put aside because no owner knew of the first one.
+    if (answer.accepted) await this.lastPriced(key, version);
     return answer;
   }
 
@@ -285,6 +302,29 @@ export class LocalCatalogue implements Catalogue {
 
   findApiKey(secret: string): ApiKey | undefined {
     return this.keys.find(secret);
+  }
+
+  async latestApiKeys(): Promise<void> {
+    if (!this.isFollowing) return;
+    try {
+      await this.keysElsewhere.now();
+    } catch (error) {
+      // Away, it says nothing of new keys: those that are known count.
+      if (!(error instanceof StoreUnavailable)) throw error;
+    }
+  }
+
+  /** Past what is followed, without moving that: of other streams nothing is read here. */
+  private async readKeys(): Promise<void> {
+    const { streams } = this.keys;
+    for (let after = this.followed; ;) {
+      const page = await this.store.readAll(after, PAGE_EVENTS, [streams.prefix]);
+      for (const stored of page) streams.apply(stored);
+      const last = page.at(-1);
+      if (last === undefined) return;
+      after = last.position;
+      this.position = Math.max(this.position, after);
+    }
   }
 
   async createApiKey(key: NewApiKey, sender: Sender): Promise<CatalogueResult<ApiKey & { readonly secret: string }>>;

@@ -22,6 +22,8 @@ const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(val
 /** Bytes at which a micro-batch is closed between two decisions. */
 const BATCH_BYTES_MAX = APPEND_BYTES_MAX - HEADROOM_BYTES;
 
+export const TOO_LARGE = 'the decision is too large for one append';
+
 /** Charges at which it is closed: more would make others wait for longer than they save. */
 const BATCH_CHARGES_MAX = 5_000;
 
@@ -83,15 +85,18 @@ export class MicroBatch {
     return this.base + this.drafts.length - 1;
   }
 
+  /** Throws, and is as before, where an append could not hold the event by itself. */
   addEvent(
     event: LedgerEvent,
     by: { organizationId: string; bookedAt: Instant; actor: Actor; requestId: string | null },
   ): number {
     this.closeCharges();
     const { version, stored } = writeLedgerEvent(event);
-    this.drafts.push({ type: event.type, version, stored, event, command: null, ...by });
     // Counted as text once more when it is encoded; events of this kind are few.
-    this.closedBytes += EVENT_BYTES + bytesOf(stored) + bytesOf(by);
+    const bytes = EVENT_BYTES + bytesOf(stored) + bytesOf(by);
+    if (bytes > BATCH_BYTES_MAX) throw new Error(TOO_LARGE);
+    this.drafts.push({ type: event.type, version, stored, event, command: null, ...by });
+    this.closedBytes += bytes;
     return this.lastRevision;
   }
 

@@ -67,20 +67,17 @@ export const exceededLimit = (body: Buffer): JsonFault | null => {
   return null;
 };
 
-/** Where the string that begins at `start` ends: the next quote after an even number of backslashes. */
+/**
+ * Where the string that begins at `start` ends: the next quote without a backslash before it. Byte by byte: to search for
+ * the quotes of two million escaped ones would block the process for a fifth of a second.
+ */
 const endOfString = (body: Buffer, start: number): number => {
-  let end = start;
-  do {
-    end = body.indexOf(QUOTE, end + 1);
-    if (end === -1) return body.length;
-  } while (isEscaped(body, end));
-  return end;
-};
-
-const isEscaped = (body: Buffer, at: number): boolean => {
-  let backslashes = 0;
-  while (body[at - 1 - backslashes] === BACKSLASH) backslashes++;
-  return backslashes % 2 === 1;
+  for (let i = start + 1; i < body.length; i++) {
+    const byte = body[i];
+    if (byte === BACKSLASH) i++;
+    else if (byte === QUOTE) return i;
+  }
+  return body.length;
 };
 
 const startsWith = (body: Buffer, ...bytes: readonly number[]): boolean => bytes.every((byte, i) => body[i] === byte);

@@ -2,6 +2,9 @@ import { accept, refuse } from '@drawdown/kernel';
 import type { CommandRule } from '../wallet/commands';
 import type { Organization } from '../wallet/state';
 
+/** People of one organization: all of them are in the memory of its shard's owner, and in each of its snapshots. */
+const MEMBERS_MAX = 20_000;
+
 /** Sets a person's role: owners and admins may, or a key (`by` null). Owners are made by owners or keys, and the last one stays. */
 export const setMemberRole: CommandRule<'SetMemberRole'> = {
   decide: (organization, { userId, role, by }) => {
@@ -11,6 +14,9 @@ export const setMemberRole: CommandRule<'SetMemberRole'> = {
       return refuse({ code: 'role_required', detail: 'only an owner makes or changes an owner' });
     }
     if (previous === role) return accept();
+    if (previous === null && organization.members.size >= MEMBERS_MAX) {
+      return refuse({ code: 'too_many_items', detail: `an organization has at most ${String(MEMBERS_MAX)} members` });
+    }
     if (previous === 'owner' && isLastOwner(organization)) return refuse(LAST_OWNER);
     return accept({ type: 'MemberRoleSet', data: { userId, role, previous } });
   },

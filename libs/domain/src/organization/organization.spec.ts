@@ -15,6 +15,7 @@ import {
 import { SHIPPED_PRESETS } from '../presets/presets';
 import { createdOrganization, evolve } from '../wallet/evolve';
 import { organizationView, policyView } from '../wallet/views';
+import { setMemberRole } from './members';
 import { decide } from './rules';
 import type { Organization } from '../wallet/state';
 
@@ -137,6 +138,18 @@ describe('members', () => {
 
   test('keep it without a new fact where it is the same', () => {
     given(setRole('ada', 'admin')).when(setRole('ada', 'admin')).then();
+  });
+
+  test('are 20,000 at most: one more is refused, and roles still change', () => {
+    const members = new Map(Array.from({ length: 20_000 }, (_, i) => [`u${String(i)}`, 'member' as const]));
+    const set = (userId: string) =>
+      setMemberRole.decide(
+        { members } as unknown as Organization,
+        { type: 'SetMemberRole', userId, role: 'admin', by: null },
+        { now: START, commandId: 'c' },
+      );
+    expect(set('more')).toMatchObject({ accepted: false, refusal: { code: 'too_many_items' } });
+    expect(set('u7')).toMatchObject({ accepted: true });
   });
 
   test('the last owner stays owner', () => {

@@ -20,16 +20,16 @@ type RatedBy = Pick<UsageEvent, 'serviceType' | 'model' | 'resourceType' | 'dime
 
 /** The rates of one service type, most specific first, with a memory of which one a model and resource type get. */
 class ServiceRates {
-  private readonly rates: CompiledRate[] = [];
-  private usesDimensions = false;
-  private usesResources = false;
+  private readonly rates: readonly CompiledRate[];
+  private readonly usesDimensions: boolean;
+  private readonly usesResources: boolean;
   private readonly remembered = new Map<string, CompiledRate | null>();
 
-  add(rate: CompiledRate): void {
-    this.rates.push(rate);
-    this.rates.sort((a, b) => specificity(b.saved) - specificity(a.saved));
-    this.usesDimensions ||= rate.saved.dimensions !== undefined;
-    this.usesResources ||= rate.saved.resource_type !== undefined;
+  constructor(rates: readonly CompiledRate[]) {
+    const ranked = rates.map((rate) => ({ rate, rank: specificity(rate.saved) }));
+    this.rates = ranked.sort((a, b) => b.rank - a.rank).map(({ rate }) => rate);
+    this.usesDimensions = rates.some(({ saved }) => saved.dimensions !== undefined);
+    this.usesResources = rates.some(({ saved }) => saved.resource_type !== undefined);
   }
 
   rateFor(usage: RatedBy): CompiledRate | null {
@@ -53,15 +53,19 @@ class ServiceRates {
 
 /** The rates of one version, by service type. */
 export class CompiledVersion {
-  private readonly byService = new Map<string, ServiceRates>();
+  private readonly byService: ReadonlyMap<string, ServiceRates>;
   readonly number: number;
   readonly from: Instant;
   readonly until: Instant;
 
-  constructor(card: string, version: RateCardVersion) {
+  constructor(
+    card: string,
+    readonly version: RateCardVersion,
+  ) {
     this.number = version.version;
     this.from = version.effectiveFrom ?? NEVER;
     this.until = version.effectiveUntil ?? NEVER;
+    const byService = new Map<string, CompiledRate[]>();
     for (const [index, saved] of version.rates.entries()) {
       const price = compilePrice(saved.price as JsonObject);
       if (!isCompiled(price))
@@ -73,10 +77,11 @@ export class CompiledVersion {
         price: saved.price,
         rounding: version.rounding,
       };
-      const service = this.byService.get(saved.service_type) ?? new ServiceRates();
-      service.add({ saved, price, rounding: version.rounding, applied });
-      this.byService.set(saved.service_type, service);
+      const ofService = byService.get(saved.service_type) ?? [];
+      ofService.push({ saved, price, rounding: version.rounding, applied });
+      byService.set(saved.service_type, ofService);
     }
+    this.byService = new Map([...byService].map(([service, rates]) => [service, new ServiceRates(rates)]));
   }
 
   /** The rate for a usage; null where none matches. */
@@ -92,10 +97,15 @@ export class CompiledCard {
   private readonly active: readonly CompiledVersion[];
   private readonly versions: ReadonlyMap<number, CompiledVersion>;
 
-  constructor(card: RateCard) {
+  /** `before`: the card as it was compiled last. Versions that are as then are not made ready again. */
+  constructor(card: RateCard, before?: CompiledCard) {
     this.key = card.key;
     this.unit = card.unit;
-    this.versions = new Map(card.versions.map((version) => [version.version, new CompiledVersion(card.key, version)]));
+    const compiled = card.versions.map((version) => {
+      const known = before?.versions.get(version.version);
+      return known?.version === version ? known : new CompiledVersion(card.key, version);
+    });
+    this.versions = new Map(compiled.map((version) => [version.number, version]));
     this.active = card.versions
       .filter((version) => version.state === 'active')
       .flatMap((version) => this.versions.get(version.version) ?? []);

@@ -56,8 +56,14 @@ const SIZE_TIERS_MAX = 1_000;
 
 interface SizeTier {
   readonly above: bigint;
-  readonly table: PriceTable;
+  /** Made when a request of that size comes: a card may have some thousand tiers, and most are never used. */
+  readonly table: () => PriceTable;
 }
+
+const once = <T>(make: () => T): (() => T) => {
+  let made: T | undefined;
+  return () => (made ??= make());
+};
 
 /** Reads `by_request_size`: above so many input tokens, the prices given replace the ordinary ones for the whole request. */
 const readTiers = (
@@ -86,7 +92,7 @@ const readTiers = (
     const above = fields.decimal('above_input_tokens');
     const own = readPrices(fields, tier as JsonObject);
     faults.push(...fields.done().map((fault) => ({ ...fault, pointer: pointer + fault.pointer })));
-    return [{ above, table: tableOf(new Map([...ordinary, ...own]), per) }];
+    return [{ above, table: once(() => tableOf(new Map([...ordinary, ...own]), per)) }];
   });
   if (new Set(tiers.map((tier) => tier.above)).size !== tiers.length) {
     faults.push({ pointer: '/by_request_size', code: 'invalid_rate', detail: 'two tiers begin at the same size' });
@@ -125,7 +131,7 @@ const compiled = (ordinary: PriceTable, tiers: readonly SizeTier[]): CompiledPri
   const tableFor = (usage: UsageEvent): PriceTable => {
     if (tiers.length === 0) return ordinary;
     const size = requestSize(usage);
-    return tiers.find((tier) => size > tier.above)?.table ?? ordinary;
+    return tiers.find((tier) => size > tier.above)?.table() ?? ordinary;
   };
   return {
     price: (usage) => {

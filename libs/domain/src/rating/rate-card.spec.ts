@@ -51,6 +51,15 @@ describe('a rate card', () => {
     expect(new CompiledCard(card).version(1)?.rateFor(usage('1'))).not.toBeNull();
   });
 
+  test('is made ready again only where it changed: saving a version costs the same however many are there', () => {
+    const card = withVersion(emptyCard(), [one], march);
+    const before = new CompiledCard(card);
+    const after = new CompiledCard(saved(card, [two]), before);
+    expect(after.version(1)).toBe(before.version(1));
+    const ended = new CompiledCard(withVersion(card, [two], april), before);
+    expect(ended.version(1)?.until).toBe(april);
+  });
+
   test('INV-TIM-5, INV-TIM-10: versions are half-open and touch without overlap or gap', () => {
     const card = withVersion(withVersion(emptyCard(), [one], march), [two], april);
     expect(card.versions).toMatchObject([

@@ -71,7 +71,7 @@ export const saveVersion = (
       more: { fault: fault?.code ?? 'invalid_rate' },
     });
   }
-  const [ambiguous] = ambiguities(rates);
+  const [ambiguous] = ambiguities(rates); // looks no further than that
   if (ambiguous !== undefined) {
     const pointers = ambiguous.map((index) => `/rates/${String(index)}`);
     const detail = 'two rates are equally specific for one usage; make one of them more specific';

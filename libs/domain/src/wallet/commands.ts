@@ -129,6 +129,7 @@ export const REFUSAL_CODES = [
   'reason_required',
   'role_required',
   'time_goes_back',
+  'too_many_items',
   'version_conflict',
   'version_immutable',
 ] as const;

@@ -14,6 +14,8 @@ export interface RouteRights {
   readonly bound: boolean;
   /** Absent: the route reads no body. */
   readonly body?: BodyKind;
+  /** Bytes of its body at most, where they are fewer than of every body. */
+  readonly bodyBytesMax?: number;
   /** True where the route takes query parameters; elsewhere any is unknown. */
   readonly query?: true;
   /**
@@ -24,6 +26,12 @@ export interface RouteRights {
   /** Whether repeating the request is recognised by its Idempotency-Key, and whether that is a must. */
   readonly idempotency?: 'required' | 'accepted';
 }
+
+/**
+ * Of a rate card's version, which is one event: with what stands around it, it has to fit into one append. A thousand
+ * rates of 500 bytes.
+ */
+const VERSION_BYTES_MAX = 512 * 1024;
 
 const MANAGERS: readonly Role[] = ['owner', 'admin'];
 const EVERYONE: readonly Role[] = ['owner', 'admin', 'member'];
@@ -121,7 +129,7 @@ export const ROUTES: Readonly<Record<string, RouteRights | 'public'>> = {
   'GET /v1/rate-cards': read([]),
   'POST /v1/rate-cards': write({ scopes: ['admin'] }),
   'GET /v1/rate-cards/:card': read([]),
-  'POST /v1/rate-cards/:card/versions': write({ scopes: ['admin'] }),
+  'POST /v1/rate-cards/:card/versions': write({ scopes: ['admin'], bodyBytesMax: VERSION_BYTES_MAX }),
   'GET /v1/rate-cards/:card/versions/:version': read([]),
   'POST /v1/rate-cards/:card/versions/:version/activate': write({ scopes: ['admin'], body: 'optional' }),
   'POST /v1/rate-cards/:card/preview': {

@@ -7,6 +7,7 @@ import { faultOf, fieldsOf, isObject, type Shape } from './field';
 /**
  * A parsed body as an instance of its shape, or the problem that lists what is wrong with it, in document order.
  * Own keys are compared with the declared ones before anything is copied: `__proto__` is an unknown field like any other.
+ * After as many unknown fields as are listed, nothing further down in the document is looked at.
  */
 export const readShape = <T extends object>(shape: Shape<T>, json: unknown): T => {
   if (!isObject(json)) throw finding('invalid_type', '', 'the body must be an object');
@@ -26,9 +27,9 @@ const instanceOf = <T extends object>(
   const fields = fieldsOf(shape);
   const instance = new shape();
   for (const name of Object.keys(json)) {
+    if (found.length >= FINDINGS_MAX) break;
     const info = fields.get(name);
     if (info === undefined) {
-      if (found.length >= FINDINGS_MAX) continue;
       const detail = `there is no field ${quoted(name)} here`;
       found.push({ pointer: `${at}/${pointerPart(name)}`, code: 'unknown_field', detail });
       continue;
@@ -50,8 +51,12 @@ const instanceOf = <T extends object>(
 const inner = (shape: Shape, most: number | null, value: unknown, at: string, found: Finding[]): unknown => {
   if (most === null) return isObject(value) ? instanceOf(shape, value, at, found) : value;
   if (!Array.isArray(value)) return value;
-  const looked: readonly unknown[] = value.length > most ? value.slice(0, most + 1) : value;
-  return looked.map((item, i) => inner(shape, null, item, `${at}/${String(i)}`, found));
+  const looked: unknown[] = [];
+  for (const [i, item] of value.slice(0, most + 1).entries()) {
+    if (i > 0 && found.length >= FINDINGS_MAX) break;
+    looked.push(inner(shape, null, item, `${at}/${String(i)}`, found));
+  }
+  return looked;
 };
 
 const collect = (errors: readonly ValidationError[], at: string, found: Finding[]): void => {

@@ -17,7 +17,7 @@ const at = (seconds: number): Pick<AccessRefusal, 'asOf'> => ({
 });
 
 const LIMITS: RefusalLimits = {
-  ...{ waitMs: 60_000, stopMs: 60_000, remembered: 100 },
+  ...{ waitMs: 60_000, stopMs: 60_000, remembered: 100, ofReader: 100 },
   ...{ waiting: 10, atOnce: 3, tryForMs: 60_000, retryMs: 1, retryMostMs: 1 },
 };
 
@@ -25,6 +25,7 @@ const LIMITS: RefusalLimits = {
 const open = (
   write: (tries: number) => Promise<unknown> = async () => undefined,
   limits: Partial<RefusalLimits> = {},
+  now?: () => number,
 ) => {
   const kept: string[] = [];
   const outcomes: string[] = [];
@@ -44,9 +45,10 @@ const open = (
       metrics: { count: (name, labels) => outcomes.push(`${name} ${labels?.['outcome'] ?? ''}`) },
     },
     { ...LIMITS, ...limits },
+    now,
   );
-  const record = (organization: string, changes: Partial<AccessRefusal> = {}, sender = SENDER) =>
-    refusals.record(organization, refusal(changes), sender);
+  const record = (organization: string, changes: Partial<AccessRefusal> = {}, sender = SENDER, isReader = false) =>
+    refusals.record(organization, refusal(changes), sender, isReader);
   return { refusals, record, kept, outcomes, errors, keys };
 };
 const away = (): Promise<never> => Promise.reject(new LedgerUnavailable('away'));
@@ -84,6 +86,23 @@ describe('INV-AUD-6: a refused access decision', () => {
     await record('acme', { code: 'cap_reached' });
     await record('acme', { nextSteps: [] });
     expect(kept).toHaveLength(7);
+  });
+
+  test('is not decided for a reader that has had so many recorded within a minute; others are, and what is repeated', async () => {
+    let now = 0;
+    const { record, kept } = open(undefined, { ofReader: 2 }, () => now);
+    const asReader = (available: bigint) => record('acme', { available: credits(available) }, SENDER, true);
+    await asReader(1n);
+    await asReader(2n);
+    await expect(asReader(3n)).rejects.toMatchObject({ code: 'rate_limited', headers: { 'retry-after': '60' } });
+    await asReader(2n);
+    expect(kept).toHaveLength(2);
+    await record('acme', { available: credits(3n) });
+    const another = { ...SENDER, actor: { ...SENDER.actor, id: 'key_2' } };
+    await record('acme', { available: credits(3n) }, another, true);
+    now = 60_000;
+    await asReader(4n);
+    expect(kept).toHaveLength(5);
   });
 
   test('is forgotten as a repetition when others were recorded since, so that memory has a bound', async () => {

@@ -6,6 +6,7 @@ import { hash, randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { HttpLog } from '../server/http-log';
 import type { PrometheusMetrics } from '../server/metrics';
+import { ReaderQuota } from './reader-quota';
 import { type LaneLimits, RecordLane } from './record-lane';
 
 export interface RefusalLimits extends LaneLimits {
@@ -15,10 +16,12 @@ export interface RefusalLimits extends LaneLimits {
   readonly stopMs: number;
   /** Questions whose last answer is remembered. */
   readonly remembered: number;
+  /** Records of one reader within a minute. */
+  readonly ofReader: number;
 }
 
 const LIMITS: RefusalLimits = {
-  ...{ waitMs: 250, stopMs: 2_000, remembered: 10_000 },
+  ...{ waitMs: 250, stopMs: 2_000, remembered: 10_000, ofReader: 300 },
   ...{ waiting: 1_000, atOnce: 16, tryForMs: 60_000, retryMs: 1_000, retryMostMs: 10_000 },
 };
 
@@ -53,7 +56,7 @@ interface Told {
 /**
  * Keeps access decisions that refuse in the ledger (INV-AUD-6), from wherever they were decided. Who asks the same in a
  * loop is answered each time and recorded once a minute; another question, another answer, or other figures in it are
- * recorded at once, each an event like that of any other write. A record of unknown outcome is tried again and may stand in
+ * recorded at once, each an event like that of any other write, of those who only read so many a minute. A record of unknown outcome is tried again and may stand in
  * the log twice.
  */
 export class AccessRefusals implements OnModuleDestroy {
@@ -61,11 +64,15 @@ export class AccessRefusals implements OnModuleDestroy {
   private readonly told = new Map<string, Told>();
   private readonly lanes = new Map<number, RecordLane>();
   private readonly stopping = new AbortController();
+  private readonly quota: ReaderQuota;
 
   constructor(
     private readonly ports: RefusalPorts,
     private readonly limits = LIMITS,
-  ) {}
+    now?: () => number,
+  ) {
+    this.quota = new ReaderQuota(limits.ofReader, now);
+  }
 
   /** Before the ledger is drained: what is under way may still be kept. */
   async onModuleDestroy(): Promise<void> {
@@ -75,12 +82,16 @@ export class AccessRefusals implements OnModuleDestroy {
     for (const lane of this.lanes.values()) lane.abandon();
   }
 
-  /** Resolves once it is kept, or that takes too long to wait for. */
-  async record(organizationId: string, refusal: AccessRefusal, sender: Sender): Promise<void> {
+  /**
+   * Resolves once it is kept, or that takes too long to wait for. `isReader`: who asks may write nothing else. Rejects with
+   * the problem of a reader that has had too much recorded.
+   */
+  async record(organizationId: string, refusal: AccessRefusal, sender: Sender, isReader = false): Promise<void> {
     const { asked, asOf, ...answer } = refusal;
     const question = hash('sha256', textOf([organizationId, sender.actor, asked]), 'base64');
     let told = this.told.get(question);
     if (told === undefined || !isRepeated(told, textOf(answer), asOf.time)) {
+      if (isReader) this.quota.take(`${sender.actor.type} ${sender.actor.id}`);
       const fate = { isLost: false };
       const keeping = this.keep(organizationId, refusal, sender, fate);
       told = { answer: textOf(answer), at: asOf.time, fate, keeping };

@@ -6,7 +6,7 @@ import { organizationOf } from '../access/caller';
 import { creditsOf, instantOf, optional } from '../fields/values';
 import { Problem } from '../problems/problem';
 import { Sending } from '../server/sending';
-import { blank, ended, refuseMeaningless, zero } from './meaning';
+import { blank, ended, refuseMeaningless, tooWide, zero } from './meaning';
 import { AdjustmentBody, GrantBody, PolicyBody, RefundBody, ScopeBody, VoidBody } from './shapes';
 
 const scopeOf = (body: ScopeBody): Scope => ({
@@ -78,7 +78,8 @@ export class CreditsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const { now } = organizationOf(request);
-    refuseMeaningless(zero(body.amount), ended(body.expires_at, now, body.effective_at), blank(body.reason));
+    const interval = ended(body.expires_at, now, body.effective_at);
+    refuseMeaningless(zero(body.amount), interval, tooWide(body.scope), blank(body.reason));
     return this.sending.run(request, reply, grantOf(wallet, body));
   }
 

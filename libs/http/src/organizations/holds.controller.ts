@@ -13,7 +13,7 @@ import { ReadModels } from '@drawdown/projections';
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { organizationIdOf, organizationOf, senderOf } from '../access/caller';
+import { callerOf, organizationIdOf, organizationOf, senderOf } from '../access/caller';
 import { readShape } from '../fields/read-shape';
 import { creditsOf, instantOf, optional, quantityOf } from '../fields/values';
 import { finding } from '../problems/problem';
@@ -92,7 +92,9 @@ export class HoldsController {
   private async keepRefusal(request: FastifyRequest, asked: AccessRequest, { value, asOf }: Shown<AccessDecision>) {
     if (value.allowed) return;
     const refusal = refusalToRecord(asked, value, { position: formatPosition(asOf.position), time: asOf.time });
-    if (refusal !== null) await this.refusals.record(organizationIdOf(request), refusal, senderOf(request));
+    if (refusal === null) return;
+    const isReader = callerOf(request).key?.scopes.includes('usage:write') !== true;
+    await this.refusals.record(organizationIdOf(request), refusal, senderOf(request), isReader);
   }
 
   @Get('holds')

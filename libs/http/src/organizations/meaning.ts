@@ -26,6 +26,19 @@ export const zero = (amount: string | null | undefined): Finding | null =>
     ? { pointer: '/amount', code: 'amount_out_of_range', detail: 'an amount of 0 moves nothing' }
     : null;
 
+/** Bytes of all names of a scope: it stands in one event, and in the answer that is kept beside it. */
+const SCOPE_BYTES_MAX = 64 * 1024;
+
+/** A scope with more names than one lot can carry. */
+export const tooWide = (scope: object | null | undefined): Finding | null =>
+  Buffer.byteLength(JSON.stringify(scope ?? {})) <= SCOPE_BYTES_MAX
+    ? null
+    : {
+        pointer: '/scope',
+        code: 'too_many_items',
+        detail: `the names of a scope take at most ${String(SCOPE_BYTES_MAX)} bytes; grant several lots`,
+      };
+
 /** A reason that says nothing. */
 export const blank = (reason: string): Finding | null =>
   reason.trim() === ''

@@ -19,13 +19,14 @@ const savedRate = (body: RateBody): SavedRate => ({
  */
 export const ratesOf = (bodies: readonly RateBody[]): readonly SavedRate[] => {
   const found: Finding[] = [];
-  bodies.forEach(({ price }, index) => {
+  for (const [index, { price }] of bodies.entries()) {
+    if (found.length >= FINDINGS_MAX) break;
     const compiled = compilePrice(price as JsonObject);
-    if (isCompiled(compiled) || found.length >= FINDINGS_MAX) return;
+    if (isCompiled(compiled)) continue;
     for (const { pointer, code, detail } of compiled) {
       found.push({ pointer: `/rates/${String(index)}/price${pointer}`, code, detail });
     }
-  });
+  }
   if (found.length > 0) throw findings(found);
   return bodies.map(savedRate);
 };

@@ -18,11 +18,14 @@ import { HttpLog } from './http-log';
 import { PrometheusMetrics } from './metrics';
 import { HttpSettings } from './settings';
 import { Stopping } from './stopping';
+import { closeUnread } from './unread';
 
 /** All headers of a request together; bad-input rule 5. */
 const HEADER_BYTES_MAX = 16 * 1024;
 /** From a request's first byte to its last. */
 const REQUEST_TIMEOUT_MS = 30_000;
+/** Times that of its request, for an answer to be read: some megabytes over a slow line. */
+const ANSWER_TIMES = 2;
 /** How often Node looks for requests over the limit: also how much later than it they may be answered. */
 const TIMEOUT_CHECK_MS = 1_000;
 /** Longer than what load balancers commonly keep idle connections, so that they close first. */
@@ -69,7 +72,8 @@ const countConnections = (server: Server, metrics: PrometheusMetrics): void => {
 
 /**
  * The HTTP side of a composition as a Nest application that is ready to listen, or to be asked by `inject`. The
- * module must import {@link HttpModule}. `requestTimeoutMs`: from a request's first byte to its last.
+ * module must import {@link HttpModule}. `requestTimeoutMs`: from a request's first byte to its last; its answer is to be
+ * read within twice that.
  */
 export const createHttp = async (
   module: Type | DynamicModule,
@@ -92,7 +96,9 @@ export const createHttp = async (
     isStopping: () => stopping.begun,
     isStarting: app.get(HttpSettings).isStarting,
   });
-  countConnections(app.getHttpServer() as Server, app.get(PrometheusMetrics));
+  const server = app.getHttpServer() as Server;
+  countConnections(server, app.get(PrometheusMetrics));
+  closeUnread(server, ANSWER_TIMES * requestTimeoutMs);
   app.get(OpenApi).describe(app);
   await app.init();
   await app.getHttpAdapter().getInstance().ready();

@@ -1,4 +1,4 @@
-import { pointerPart } from '@drawdown/kernel';
+import { CALLER_ID, pointerPart, USER_ID } from '@drawdown/kernel';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Gate } from '../access/gate';
 import { type RouteRights, ROUTES } from '../access/routes';
@@ -6,7 +6,7 @@ import type { Caller } from '../access/caller'; // and what requests carry
 import { refuseMediaType } from '../body/media-type';
 import type { BodyRoom } from '../body/body-room';
 import { parseBody, parseEvents } from '../body/parse-body';
-import { BODY_BYTES_MAX, readBody } from '../body/read-body';
+import { BODY_BYTES_MAX, readBody, tooLarge } from '../body/read-body';
 import { finding, notFound, Problem, quoted } from '../problems/problem';
 import { idempotencyKeyOf } from './idempotency';
 import type { HttpLog } from './http-log';
@@ -104,7 +104,17 @@ const admit = (
   return undefined;
 };
 
+/**
+ * What is no id names nothing: told before a body is read, and before the ledger or the log are asked for it. The
+ * organization's is looked at by the gate.
+ */
+const refuseNoIds = (request: FastifyRequest): void => {
+  const ids = request.params as Readonly<Record<string, string>>;
+  for (const name in ids) if (!(name === 'user' ? USER_ID : CALLER_ID).test(ids[name] ?? '')) throw notFound();
+};
+
 const admitBody = (request: FastifyRequest, { body }: RouteRights, room: BodyRoom): void => {
+  refuseNoIds(request);
   if (body === undefined) return;
   refuseMediaType(body, request.headers);
   const declared = Number(request.headers['content-length'] ?? 0);
@@ -144,9 +154,10 @@ const addParser = (server: FastifyInstance, room: BodyRoom): void => {
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', async (request: FastifyRequest, stream: FastifyRequest['raw']) => {
     const { rights } = request.routeOptions.config;
-    const kind = rights === undefined || rights === 'public' ? undefined : rights.body;
+    const { body: kind, bodyBytesMax } = rights === undefined || rights === 'public' ? {} : rights;
     const body = await readBody(stream, room, sharerOf(request));
     if (kind === undefined || (kind === 'optional' && body.length === 0)) return undefined;
+    if (bodyBytesMax !== undefined && body.length > bodyBytesMax) throw tooLarge(bodyBytesMax);
     request.leaveRoom = room.take(body.length, isAwaited(request));
     request.rawBody = body;
     return kind === 'events' ? parseEvents(body, request.headers) : parseBody(body);

@@ -253,6 +253,17 @@ describe('usage', () => {
   });
 });
 
+/** A store of which nothing is heard while it is held. */
+const heldWhile = (inner: EventStore, isHeld: () => boolean): EventStore => ({
+  ...delegating(inner),
+  async *followAll(after, prefixes, signal) {
+    for await (const page of inner.followAll(after, prefixes, signal)) {
+      while (isHeld() && !signal.aborted) await realSleep(5);
+      yield page;
+    }
+  },
+});
+
 describe('the catalogue', () => {
   test('a card activated a moment ago prices the next usage, however far behind the worker’s catalogue is', async () => {
     const inner = inMemoryEventStore();
@@ -276,17 +287,8 @@ describe('the catalogue', () => {
   test('INV-TIM-10: a version is activated once no owner prices by the one before, whoever sends the usage that comes then', async () => {
     const inner = inMemoryEventStore();
     let isHeld = false;
-    const behind: EventStore = {
-      ...delegating(inner),
-      async *followAll(after, prefixes, signal) {
-        for await (const page of inner.followAll(after, prefixes, signal)) {
-          while (isHeld && !signal.aborted) await realSleep(5);
-          yield page;
-        }
-      },
-    };
     const world = open({ store: inner });
-    await world.worker({ store: behind });
+    await world.worker({ store: heldWhile(inner, () => isHeld) });
     const api = await world.api();
     await furnish(api);
     const rates = [flatRate('llm_call', '3')];
@@ -305,6 +307,33 @@ describe('the catalogue', () => {
     // Sent by a process that has not heard of it either.
     await world.stream.send(USAGE_TOPIC, 1, [writeUsageRecord(used('1', '1', { time: START }))]);
     await eventually(async () => (await availableOf(api, ACME)) !== '100');
+    expect(await availableOf(api, ACME)).toBe('97');
+    isHeld = false;
+  });
+
+  test('INV-TIM-10: nor is the first version before every owner prices by it', async () => {
+    const inner = inMemoryEventStore();
+    let isHeld = false;
+    const world = open({ store: inner });
+    await world.worker({ store: heldWhile(inner, () => isHeld) });
+    const api = await world.api();
+    await furnish(api);
+    const rates = [flatRate('llm_call', '3')];
+    await api.catalogue.createRateCard({ key: 'new', name: 'New', unit: 'credit', organizationId: null }, SENDER);
+    await api.catalogue.saveRateCardVersion('new', { rates, rounding: null, effectiveFrom: null }, SENDER);
+    await mustBeAccepted(api.run({ type: 'AssignRateCard', rateCard: 'new' }, ACME));
+    const asked = async () => (await world.recordsOf(COMMANDS_TOPIC)).length;
+    const before = await asked();
+    isHeld = true;
+    let isAnswered = false;
+    const activating = api.catalogue.activateRateCardVersion('new', 1, START, SENDER).finally(() => {
+      isAnswered = true;
+    });
+    await eventually(async () => isAnswered || (await asked()) === before + 2 * ORGANIZATIONS.length);
+    isHeld = isAnswered;
+    expect(await activating).toMatchObject({ accepted: true });
+    await world.stream.send(USAGE_TOPIC, 1, [writeUsageRecord(used('1', '1', { time: START }))]);
+    await eventually(async () => (await recorded(inner, 1)).some(({ event }) => /^Usage/.test(event.type)));
     expect(await availableOf(api, ACME)).toBe('97');
     isHeld = false;
   });

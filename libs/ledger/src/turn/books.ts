@@ -5,6 +5,7 @@ import { foldOwn, type Resident, type ShardState } from '../fold';
 import { checkAfter, checkBefore, type InvariantViolated, Touched } from '../invariants';
 import type { MicroBatch } from '../micro-batch';
 import { ownTime } from '../own-time';
+import { untouched } from './untouched';
 
 /** What a record of a freeze tells of the violations; the log of the process has all. */
 const VIOLATIONS_KEPT = 10;
@@ -52,10 +53,11 @@ export class Books {
     requestId: string | null,
   ): void {
     const { residents } = this.state;
-    for (const event of events) {
+    for (const [place, event] of events.entries()) {
       const { bookings } = effectsOf(event);
       for (const booking of bookings) checkBefore(residents.get(organizationId), booking);
-      const revision = this.batch.addEvent(event, { organizationId, bookedAt, actor, requestId });
+      const add = (): number => this.batch.addEvent(event, { organizationId, bookedAt, actor, requestId });
+      const revision = place === 0 ? untouched(add) : add();
       foldOwn(this.state, organizationId, event, bookedAt, revision);
       const resident = residents.get(organizationId);
       for (const booking of bookings) checkAfter(resident, booking);

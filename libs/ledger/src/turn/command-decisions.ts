@@ -20,6 +20,7 @@ import type { CommandWork } from '../work';
 import { type Books, FROZEN } from './books';
 import { bytesOfCommand } from './room';
 import type { Settling } from './settling';
+import { untouched } from './untouched';
 
 /**
  * True where even an answer without effects is a fact: its key may come again, or its record, which must not be decided
@@ -58,10 +59,10 @@ export class CommandDecisions {
     if (refusal !== null) return this.refused(work, resident, refusal);
     const now = resident === undefined ? this.bornAt(command) : this.books.nowFor(resident);
     if (resident !== undefined && !this.settling.settle(resident, now)) return null;
-    if (resident !== undefined && !batch.hasRoomFor(bytesOfCommand(resident))) return null;
+    if (resident !== undefined && !batch.hasRoomFor(bytesOfCommand(resident, command))) return null;
     const context: Context = { now, commandId: work.commandId };
     const complete = this.withCharge(command, organizationId);
-    const decision = decide(resident?.organization ?? UNBORN, complete, context);
+    const decision = untouched(() => decide(resident?.organization ?? UNBORN, complete, context));
     if (!decision.accepted) return this.refused(work, resident, decision.refusal, decision.events);
     this.books.book(organizationId, decision.events, now, work.sender.actor, work.sender.requestId);
     const after = state.residents.get(organizationId);

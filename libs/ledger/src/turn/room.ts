@@ -1,4 +1,4 @@
-import type { UsageEvent } from '@drawdown/domain';
+import type { OrganizationCommand, UsageEvent } from '@drawdown/domain';
 import type { Resident } from '../fold';
 
 /** Bytes that a command may add: at least, and per live lot of its organization. A charge or the end of a hold adds so many per lot. */
@@ -14,9 +14,13 @@ const liveLots = ({ organization }: Resident): number => {
   return lots;
 };
 
+/** The names of a grant's scope stand in its event and in its answer; nothing else that callers send is that long. */
+const bytesOfScope = (command: OrganizationCommand): number =>
+  command.type === 'GrantCredits' && command.scope !== null ? 2 * Buffer.byteLength(JSON.stringify(command.scope)) : 0;
+
 /** A command may move every live lot: release it, draw from it, and name it in its booking. */
-export const bytesOfCommand = (resident: Resident): number =>
-  COMMAND_BYTES.least + COMMAND_BYTES.perLot * liveLots(resident);
+export const bytesOfCommand = (resident: Resident, command: OrganizationCommand): number =>
+  COMMAND_BYTES.least + COMMAND_BYTES.perLot * liveLots(resident) + bytesOfScope(command);
 
 /** A charge may be sliced over every live lot; what has no normalizer is kept as it came. */
 export const bytesOfUsage = (resident: Resident, usage: UsageEvent): number =>

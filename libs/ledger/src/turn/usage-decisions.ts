@@ -18,6 +18,7 @@ import type { UsageWork } from '../work';
 import { type Books, FROZEN } from './books';
 import { bytesOfUsage } from './room';
 import type { Settling } from './settling';
+import { untouched } from './untouched';
 
 const hashOf = (usage: UsageEvent): string => digest('sha256', canonicalContent(usage));
 
@@ -97,11 +98,14 @@ export class UsageDecisions {
   ): UsageOutcome {
     const { state, batch, touched } = this.books;
     const { organization } = resident;
-    const card = organization.rateCard === null ? undefined : this.catalogue.compiledCard(organization.rateCard);
     const accepted = this.acceptedAt(now);
     const times = redriven === null ? accepted : { ...accepted, oldest: null };
     const quarantine = redriven?.kind === 'quarantine' ? redriven.place.revision : null;
-    const decision = decideUsage(organization, usage, card, work.sender.actor.id, now, times, quarantine);
+    const { actor, requestId } = work.sender;
+    const decision = untouched(() => {
+      const card = organization.rateCard === null ? undefined : this.catalogue.compiledCard(organization.rateCard);
+      return decideUsage(organization, usage, card, actor.id, now, times, quarantine);
+    });
     if (decision.kind === 'charge') {
       const place = batch.placeOfCharge(now);
       batch.addCharge(decision.charge, now);
@@ -110,12 +114,12 @@ export class UsageDecisions {
       touched.charged(organization, decision.charge.wallet);
       return new ChargedOutcome('charged', decision.charge, identity);
     }
-    const { actor, requestId } = work.sender;
     const by = { organizationId: organization.id, bookedAt: now, actor, requestId };
     if (decision.kind === 'quarantine') {
       const { code, detail } = decision;
       if (redriven === null) {
-        const revision = batch.addEvent({ type: 'UsageQuarantined', data: { usage, code, detail } }, by);
+        const add = (): number => batch.addEvent({ type: 'UsageQuarantined', data: { usage, code, detail } }, by);
+        const revision = untouched(add);
         foldIdentity(state, organization, identity, now, { revision, index: 0 });
       }
       return quarantined(code, detail, redriven !== null);
@@ -127,7 +131,7 @@ export class UsageDecisions {
       ...{ usage, wallet, price, available, policyVersion, code: 'out_of_credits' },
       ...{ rateCard: rate.applied.card, rateCardVersion: rate.applied.version },
     };
-    const revision = batch.addEvent({ type: 'UsageRefused', data }, by);
+    const revision = untouched(() => batch.addEvent({ type: 'UsageRefused', data }, by));
     foldIdentity(state, organization, identity, now, { revision, index: 0 });
     return refusedUsage('out_of_credits', detail, wallet);
   }

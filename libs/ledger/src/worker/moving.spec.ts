@@ -141,7 +141,7 @@ describe('FLT-08: a worker is frozen, another takes over, the first wakes', () =
     const usage = { topic: USAGE_TOPIC, partition: SHARD };
     const late = asleep.worker.handle({ ...usage, records: [at(0, usageOf('1')), at(1, usageOf('2'))] });
     await held.reached;
-    expect(await awake.worker.assigned(SHARD)).toEqual({ [COMMANDS_TOPIC]: 3 });
+    expect(await awake.worker.assigned(SHARD)).toEqual({ [COMMANDS_TOPIC]: 5 });
     await awake.worker.handle({ ...usage, records: [at(0, usageOf('1'))] });
     await awake.worker.handle({ ...usage, records: [at(1, usageOf('2')), at(2, usageOf('3'))] });
     held.release();
@@ -159,7 +159,7 @@ describe('FLT-08: a worker is frozen, another takes over, the first wakes', () =
     store.failNext('answer lost');
     const late = asleep.worker.handle(usage);
     await eventually(async () => (await chargesIn(world)).length === 1);
-    expect(await awake.worker.assigned(SHARD)).toEqual({ [USAGE_TOPIC]: 1, [COMMANDS_TOPIC]: 3 });
+    expect(await awake.worker.assigned(SHARD)).toEqual({ [USAGE_TOPIC]: 1, [COMMANDS_TOPIC]: 5 });
     await awake.worker.handle(usage);
     await late;
     expect(await chargesIn(world)).toEqual(['acme 1']);
@@ -169,8 +169,8 @@ describe('FLT-08: a worker is frozen, another takes over, the first wakes', () =
     const { store, world, api, asleep, awake } = await frozen();
     const answer = api.run(hold('60'), ACME, 'k');
     const other = api.run(hold('50'), ACME, 'other');
-    await eventually(async () => ((await world.stream.boundsOf(COMMANDS_TOPIC))[SHARD]?.end ?? 0) === 5);
-    const records = (await allOf(world, COMMANDS_TOPIC)).slice(3);
+    await eventually(async () => ((await world.stream.boundsOf(COMMANDS_TOPIC))[SHARD]?.end ?? 0) === 7);
+    const records = (await allOf(world, COMMANDS_TOPIC)).slice(5);
     const [one, two] = [records.slice(0, 1), records.slice(1)];
     const commands = { topic: COMMANDS_TOPIC, partition: SHARD };
     const held = store.holdNext();
