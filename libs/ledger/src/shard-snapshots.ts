@@ -52,11 +52,11 @@ export class ShardSnapshots {
       await this.ports.snapshots.save(this.stream, () => {
         const state = this.state();
         if (state === null) return null;
-        const snapshot = { revision: state.revision, bytes: this.take(state) };
-        this.every = Math.max(EVERY_BYTES, snapshot.bytes.byteLength);
+        const bytes = this.take(state);
+        this.every = Math.max(EVERY_BYTES, bytes.byteLength);
         covered = this.missing;
         this.missing = 0;
-        return snapshot;
+        return { revision: state.revision, parts: [bytes] };
       });
       this.due = this.every;
     } catch (error) {
