@@ -18,9 +18,9 @@ import { forgottenBefore, IdentityIndex, type Place } from './identity-index';
 /**
  * Raised with every change of what the fold makes of an event, or of the form in which a snapshot keeps it: snapshots of
  * another version are ignored. 5: what becomes due of an organization is listed, and what was refunded of a charge is kept
- * by when it was booked, too.
+ * by when it was booked, too. 6: a snapshot is in parts.
  */
-export const FOLD_VERSION = 5;
+export const FOLD_VERSION = 6;
 
 /** An organization with what the shard keeps beside it. */
 export interface Resident {
@@ -50,6 +50,17 @@ export interface RememberedCommand {
   readonly bookedAt: Instant;
 }
 
+/** A snapshot of a state that is being written while the state changes. */
+export interface Cut {
+  /** Told before anything of an organization changes. */
+  before(organization: Organization): void;
+  /** A turn of the shard begins; it ends with the decision after which this has had much to write. */
+  beginTurn(): void;
+  readonly isTurnFull: boolean;
+  /** Nobody waits for it any more, or the state is dropped. */
+  end(): void;
+}
+
 /** Everything a shard's owner knows; all of it follows from the shard's stream. */
 export class ShardState {
   readonly residents = new Map<string, Resident>();
@@ -62,6 +73,8 @@ export class ShardState {
   readonly offsets = new Map<string, Map<string, number>>();
   /** What is due, per clock; '' is the machine's. */
   readonly due = new Map<string, DueQueue>();
+  /** The snapshot that is being written of it, if one is. */
+  cut: Cut | null = null;
   /** Revision of the last event. */
   revision = -1;
   /** Hash of the last event. */
@@ -122,15 +135,6 @@ export const firstDue = (
   return null;
 };
 
-/** Puts every organization into the due queues; for a state that was restored. */
-export const rescheduleAll = (state: ShardState): void => {
-  state.due.clear();
-  for (const resident of state.residents.values()) {
-    resident.due = null;
-    reschedule(state, resident);
-  }
-};
-
 /** Puts an event about one organization into the state. */
 export const foldOwn = (
   state: ShardState,
@@ -145,6 +149,7 @@ export const foldOwn = (
     state.residents.set(organizationId, resident);
   } else {
     if (resident === undefined) throw new Error(`${event.type} for ${organizationId}, which was never created`);
+    state.cut?.before(resident.organization);
     evolve(resident.organization, event, bookedAt);
     reschedule(state, resident);
   }
@@ -169,6 +174,7 @@ export const foldCharge = (
   bookedAt: Instant,
   place: Place,
 ): void => {
+  state.cut?.before(organization);
   evolveCharge(organization, charge, bookedAt);
   const lasting = organization.testClock !== null;
   if (charge.redriven === null) state.identities.insert(identity, place, bookedAt, lasting);
@@ -198,6 +204,7 @@ export const foldIdentity = (
 
 /** Something was booked that moves nothing but time (INV-TIM-1). */
 export const foldTime = (state: ShardState, organization: Organization, bookedAt: Instant): void => {
+  state.cut?.before(organization);
   organization.lastBookedAt = bookedAt;
   if (organization.testClock === null) state.bookedAt = latest(state.bookedAt, bookedAt);
 };

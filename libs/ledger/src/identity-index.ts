@@ -73,7 +73,7 @@ class Segment {
     }
   }
 
-  replace(high: number, low: number, old: Place, place: Place): boolean {
+  replace(high: number, low: number, old: Place, place: Place, moving: Moving | null): boolean {
     const { words, mask } = this;
     for (let slot = low & mask; ; slot = (slot + 1) & mask) {
       const at = slot * 4;
@@ -82,6 +82,7 @@ class Segment {
       if (words[at] !== high || words[at + 1] !== low || revision !== old.revision + 1) continue;
       const index = words[at + 3] ?? 0;
       if ((index & 0x7fff_ffff) !== old.index) continue;
+      moving?.(words, at);
       words[at + 2] = place.revision + 1;
       words[at + 3] = place.index | (index & 0x8000_0000);
       return true;
@@ -128,20 +129,31 @@ class Segment {
     return { from: this.from, size: this.size, words: this.words };
   }
 
-  static restore(dump: SegmentDump): Segment {
-    const segment = new Segment(dump.from);
-    segment.words = dump.words;
-    segment.mask = dump.words.length / 4 - 1;
-    segment.size = dump.size;
+  /** One that is filled with so many words next. */
+  static empty({ from, size, words }: SegmentSize): Segment {
+    const segment = new Segment(from);
+    segment.words = new Uint32Array(words);
+    segment.mask = words / 4 - 1;
+    segment.size = size;
     return segment;
+  }
+
+  fill(at: number, words: Uint32Array): void {
+    this.words.set(words, at);
   }
 }
 
 export interface SegmentDump {
   readonly from: Instant;
   readonly size: number;
+  /** The table itself: it goes on gaining entries. */
   readonly words: Uint32Array<ArrayBuffer>;
 }
+
+type SegmentSize = Omit<SegmentDump, 'words'> & { readonly words: number };
+
+/** Told of a table and a place in it before the entry there is given another place in the log. */
+type Moving = (words: Uint32Array, at: number) => void;
 
 /**
  * Which identities were decided, and where in the log. It keeps 64 bits of each, so a hit is a suspicion: the event at
@@ -150,6 +162,8 @@ export interface SegmentDump {
  */
 export class IdentityIndex {
   private segments: Segment[] = [];
+  /** A snapshot that is being written has to know. */
+  moving: Moving | null = null;
 
   get size(): number {
     return this.segments.reduce((total, segment) => total + segment.size, 0);
@@ -173,7 +187,7 @@ export class IdentityIndex {
   /** The identity was decided again, for good, at `bookedAt` (a quarantined event was charged): remembered from then on. */
   replace(identity: Identity, old: Place, place: Place, bookedAt: Instant, lasting: boolean): void {
     const [high, low] = wordsOf(identity);
-    const replaced = this.segments.find((segment) => segment.replace(high, low, old, place));
+    const replaced = this.segments.find((segment) => segment.replace(high, low, old, place, this.moving));
     if (replaced === undefined) throw new Error('the identity index lost an entry that it had found');
     if (lasting) return;
     const newest = this.newest(bookedAt, lasting);
@@ -184,15 +198,24 @@ export class IdentityIndex {
     return this.segments.map((segment) => segment.dump());
   }
 
-  static restore(dumps: readonly SegmentDump[]): IdentityIndex {
+  /** An index whose tables are filled next. */
+  static empty(sizes: readonly SegmentSize[]): IdentityIndex {
     const index = new IdentityIndex();
-    index.segments = dumps.map((dump) => Segment.restore(dump));
+    index.segments = sizes.map((size) => Segment.empty(size));
     return index;
+  }
+
+  /** Fills a part of a table with words of a dump. */
+  fill(segment: number, at: number, words: Uint32Array): void {
+    const table = this.segments[segment];
+    if (table === undefined) throw new RangeError(`the identity index has no segment ${String(segment)}`);
+    table.fill(at, words);
   }
 
   private markLasting(high: number, low: number, place: Place): void {
     const segment = this.segments.at(-1);
-    segment?.replace(high, low, place, { revision: place.revision, index: place.index | 0x8000_0000 });
+    const lasting = { revision: place.revision, index: place.index | 0x8000_0000 };
+    segment?.replace(high, low, place, lasting, null);
   }
 
   private newest(bookedAt: Instant, lasting: boolean): Segment {
