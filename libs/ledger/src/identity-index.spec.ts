@@ -95,10 +95,14 @@ interface Known {
 /** The same from its dump, in pieces. */
 const restored = (index: IdentityIndex): IdentityIndex => {
   const dump = structuredClone(index.dump());
-  const again = IdentityIndex.empty(dump.map((segment) => ({ ...segment, words: segment.words.length })));
-  for (const [segment, { words }] of dump.entries()) {
-    const half = words.length / 2;
-    for (const at of [half, 0]) again.fill(segment, at, words.subarray(at, at + half));
+  const again = IdentityIndex.empty(
+    dump.map((segment) => ({ ...segment, tables: segment.tables.map((words) => words.length) })),
+  );
+  for (const [segment, { tables }] of dump.entries()) {
+    for (const [table, words] of tables.entries()) {
+      const half = words.length / 2;
+      for (const at of [half, 0]) again.fill(segment, table, at, words.subarray(at, at + half));
+    }
   }
   return again;
 };
@@ -153,6 +157,21 @@ test('INV-INT-1: against a plain map, whatever is put in, replaced, forgotten an
   );
 });
 
+test('tables grow one by one: no thousand entries have a large part of the index written anew', () => {
+  const index = new IdentityIndex();
+  let [grown, before]: [number, readonly Uint32Array[]] = [0, []];
+  for (let i = 0; i < 200_000; i++) {
+    index.insert(identity(i), place(i), START, false);
+    if (i % 1_000 !== 999) continue;
+    const tables = index.dump().flatMap((segment) => segment.tables);
+    const anew = tables.filter((words) => !before.includes(words)).length;
+    if (i > 50_000) grown = Math.max(grown, anew / tables.length);
+    before = tables;
+  }
+  expect(grown).toBeGreaterThan(0);
+  expect(grown).toBeLessThan(0.3);
+});
+
 test('bytes per identity at a million entries', () => {
   const index = new IdentityIndex();
   const words = Buffer.alloc(16);
@@ -161,7 +180,11 @@ test('bytes per identity at a million entries', () => {
     words.writeUInt32LE(Math.imul(i ^ 0x5bd1, 0x85eb_ca6b) >>> 0, 10);
     index.insert(words.toString('latin1') as Identity, place(i), START, false);
   }
-  const bytes = index.dump().reduce((total, segment) => total + segment.words.byteLength, 0) / index.size;
+  const bytes =
+    index
+      .dump()
+      .flatMap(({ tables }) => tables)
+      .reduce((total, words) => total + words.byteLength, 0) / index.size;
   console.info(`identity index: ${bytes.toFixed(1)} bytes an identity at 1,000,000`);
   expect(bytes).toBeLessThan(64);
 });

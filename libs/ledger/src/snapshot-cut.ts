@@ -59,7 +59,10 @@ export class SnapshotCut implements Cut {
     this.commands = [...state.commands.values()];
     this.priced = pricedIn(state);
     this.segments = state.identities.dump();
-    const segments = this.segments.map(({ from, size, words }) => ({ from, size, words: words.length }));
+    const segments = this.segments.map((segment) => ({
+      ...segment,
+      tables: segment.tables.map((words) => words.length),
+    }));
     const counts = { organizations: this.unwritten.size, commands: this.keys.length, priced: this.priced.length };
     const hash = new Uint8Array(state.hash);
     this.writer.add(
@@ -121,10 +124,13 @@ export class SnapshotCut implements Cut {
       this.writer.add({ kind: 'priced', versions: this.priced.slice(at, at + LISTED) }, this.partWeight);
       yield;
     }
-    for (const [segment, { words }] of this.segments.entries()) {
-      for (let at = 0; at < words.length; at += WORDS) {
-        this.writer.add({ kind: 'identities', segment, at, words: this.wordsOf(words, at) }, this.partWeight);
-        yield;
+    for (const [segment, { tables }] of this.segments.entries()) {
+      for (const [table, all] of tables.entries()) {
+        for (let at = 0; at < all.length; at += WORDS) {
+          const words = this.wordsOf(all, at);
+          this.writer.add({ kind: 'identities', segment, table, at, words }, (this.partWeight * words.length) / WORDS);
+          yield;
+        }
       }
     }
   }

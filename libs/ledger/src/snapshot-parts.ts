@@ -14,8 +14,8 @@ export interface SnapshotHead {
   readonly organizations: number;
   readonly commands: number;
   readonly priced: number;
-  /** The identity index, oldest first; `words` is how many there are. */
-  readonly segments: readonly { readonly from: Instant; readonly size: number; readonly words: number }[];
+  /** The identity index, oldest first, and how many words each table has. */
+  readonly segments: readonly { readonly from: Instant; readonly size: number; readonly tables: readonly number[] }[];
 }
 
 /** A snapshot is a head and then, in any order but of their own kind, pieces. */
@@ -27,6 +27,7 @@ export type SnapshotPiece =
   | {
       readonly kind: 'identities';
       readonly segment: number;
+      readonly table: number;
       readonly at: number;
       readonly words: Uint32Array<ArrayBuffer>;
     };

@@ -55,7 +55,7 @@ class Restored {
         for (const [card, version, time] of piece.versions) this.addPriced(card, version, time);
         return;
       case 'identities':
-        state.identities.fill(piece.segment, piece.at, piece.words);
+        state.identities.fill(piece.segment, piece.table, piece.at, piece.words);
         this.words += piece.words.length;
     }
   }
@@ -63,7 +63,7 @@ class Restored {
   /** The state, where nothing of it is missing. */
   whole(): ShardState | undefined {
     const { state, head } = this;
-    const words = head.segments.reduce((total, segment) => total + segment.words, 0);
+    const words = head.segments.flatMap(({ tables }) => tables).reduce((total, table) => total + table, 0);
     const missing =
       state.residents.size !== head.organizations ||
       state.commands.size !== head.commands ||
