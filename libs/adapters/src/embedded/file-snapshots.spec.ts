@@ -1,4 +1,4 @@
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Log } from '@drawdown/ports';
 import { snapshotsConformance } from '@drawdown/ports/testing';
@@ -62,6 +62,28 @@ test('what a crash left behind is in nobody’s way', async () => {
   await snapshots.save('ledger-1', () => ({ revision: 2, parts: [Buffer.from('two')] }));
   expect(await snapshots.list('ledger-1')).toEqual([2, 1]);
   expect(Buffer.from((await snapshots.load('ledger-1', 2)) ?? []).toString()).toBe('two');
+});
+
+test('one that a kill broke off half-way is not there: whoever starts next has the one before, and saves its own', async () => {
+  const folder = freshFolder();
+  const killed = await openFileSnapshots(folder);
+  await killed.save('ledger-1', () => ({ revision: 1, parts: [Buffer.from('one')] }));
+  const half = new Promise<void>((reached) => {
+    async function* parts(): AsyncGenerator<Uint8Array> {
+      yield Buffer.alloc(1_000_000, 'x');
+      reached(); // the first part is in the file
+      await new Promise(() => undefined); // and no more comes
+    }
+    killed.save('ledger-1', () => ({ revision: 2, parts: parts() })).catch(reached);
+  });
+  await half;
+  expect(readdirSync(path.join(folder, 's-ledger-1'))).toContain('saving.tmp');
+  const restarted = await openFileSnapshots(folder);
+  expect(await restarted.list('ledger-1')).toEqual([1]);
+  expect(Buffer.from((await restarted.load('ledger-1', 1)) ?? []).toString()).toBe('one');
+  await restarted.save('ledger-1', () => ({ revision: 3, parts: [Buffer.from('three')] }));
+  expect(await restarted.list('ledger-1')).toEqual([3, 1]);
+  expect(Buffer.from((await restarted.load('ledger-1', 3)) ?? []).toString()).toBe('three');
 });
 
 test('a save that fails says so and leaves the next one alone', async () => {
