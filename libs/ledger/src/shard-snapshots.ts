@@ -14,6 +14,8 @@ export class ShardSnapshots {
   private every = EVERY_BYTES;
   private saving: Promise<void> | null = null;
   private cut: SnapshotCut | null = null;
+  /** Whether somebody waits for the one that is being saved. */
+  private wanted = false;
 
   constructor(
     private readonly stream: string,
@@ -47,16 +49,18 @@ export class ShardSnapshots {
     if (this.missing > 0) await this.save();
   }
 
-  /** Leaves the one that is being saved: it is let go of, wherever it hangs. */
+  /** Leaves the one that is being saved: it is let go of, wherever it hangs, and not begun where its turn comes later. */
   giveUp(): void {
+    this.wanted = false;
     this.cut?.end();
   }
 
   private async save(): Promise<void> {
     let covered = 0;
+    this.wanted = true;
     try {
       await this.ports.snapshots.save(this.stream, () => {
-        const state = this.state();
+        const state = this.wanted ? this.state() : null;
         if (state === null) return null;
         this.cut = this.take(state);
         covered = this.missing;

@@ -251,4 +251,22 @@ describe('INV-DEL-9: a snapshot that is not finished changes nothing', () => {
     await stopping;
     expect(state.cut).toBeNull();
   });
+
+  test('and begins no other that waits for its turn meanwhile: the process is about to end (FLT-09)', async () => {
+    const kept = inMemorySnapshots();
+    let goOn = (): void => undefined;
+    const letGo = new Promise<void>((resolve) => (goOn = resolve));
+    const world = await openLedger({ snapshots: interrupted(kept, () => letGo), shards: 2 });
+    for (const id of NAMES) await withOrganization(world, { id });
+    const states = [await world.state(0), await world.state(1)];
+    expect(states.every(({ revision }) => revision >= 0)).toBe(true);
+    const stopping = world.ledger.stop();
+    await world.time.pass(3_000);
+    await stopping;
+    goOn();
+    const asked = jest.fn(() => null);
+    await kept.save('the next in turn', asked); // after all that was asked for before
+    expect(asked).toHaveBeenCalled();
+    expect([await kept.list('ledger-0'), await kept.list('ledger-1')]).toEqual([[], []]);
+  });
 });
