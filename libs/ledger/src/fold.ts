@@ -29,6 +29,8 @@ export interface Resident {
   due: Instant | null;
   /** Of the ids of its charges; made when the first one is. */
   namespace: Buffer | null;
+  /** Number of the last snapshot that has it, or does not have to: it was begun before the organization was created. */
+  cut: number;
 }
 
 /** By what a usage event is known, whoever reports it how often. */
@@ -53,7 +55,7 @@ export interface RememberedCommand {
 /** A snapshot of a state that is being written while the state changes. */
 export interface Cut {
   /** Told before anything of an organization changes. */
-  before(organization: Organization): void;
+  before(organizationId: string): void;
   /** A turn of the shard begins; it ends with the decision after which this has had much to write. */
   beginTurn(): void;
   readonly isTurnFull: boolean;
@@ -75,6 +77,8 @@ export class ShardState {
   readonly due = new Map<string, DueQueue>();
   /** The snapshot that is being written of it, if one is. */
   cut: Cut | null = null;
+  /** Snapshots begun. */
+  cuts = 0;
   /** Revision of the last event. */
   revision = -1;
   /** Hash of the last event. */
@@ -145,11 +149,12 @@ export const foldOwn = (
 ): void => {
   let resident = state.residents.get(organizationId);
   if (event.type === 'OrganizationCreated') {
-    resident = { organization: createdOrganization(organizationId, event, bookedAt), due: null, namespace: null };
+    const organization = createdOrganization(organizationId, event, bookedAt);
+    resident = { organization, due: null, namespace: null, cut: state.cuts };
     state.residents.set(organizationId, resident);
   } else {
     if (resident === undefined) throw new Error(`${event.type} for ${organizationId}, which was never created`);
-    state.cut?.before(resident.organization);
+    state.cut?.before(organizationId);
     evolve(resident.organization, event, bookedAt);
     reschedule(state, resident);
   }
@@ -174,7 +179,7 @@ export const foldCharge = (
   bookedAt: Instant,
   place: Place,
 ): void => {
-  state.cut?.before(organization);
+  state.cut?.before(organization.id);
   evolveCharge(organization, charge, bookedAt);
   const lasting = organization.testClock !== null;
   if (charge.redriven === null) state.identities.insert(identity, place, bookedAt, lasting);
@@ -204,7 +209,7 @@ export const foldIdentity = (
 
 /** Something was booked that moves nothing but time (INV-TIM-1). */
 export const foldTime = (state: ShardState, organization: Organization, bookedAt: Instant): void => {
-  state.cut?.before(organization);
+  state.cut?.before(organization.id);
   organization.lastBookedAt = bookedAt;
   if (organization.testClock === null) state.bookedAt = latest(state.bookedAt, bookedAt);
 };

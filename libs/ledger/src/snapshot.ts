@@ -43,7 +43,7 @@ class Restored {
     const { state } = this;
     switch (piece.kind) {
       case 'organization': {
-        const resident = { organization: piece.organization, due: null, namespace: null };
+        const resident = { organization: piece.organization, due: null, namespace: null, cut: 0 };
         state.residents.set(piece.organization.id, resident);
         reschedule(state, resident);
         return;
