@@ -132,6 +132,10 @@ describe('INV-LED-8, INV-DEL-9: a snapshot is of one revision, whatever happens 
 
 describe('while a snapshot is written and read, others have their turn', () => {
   const COUNT = 400;
+  const ended: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    for (const end of ended.splice(0)) await end();
+  });
   let world: LedgerWorld;
   beforeAll(async () => {
     world = await withOrganizations(numbered(COUNT));
@@ -141,6 +145,7 @@ describe('while a snapshot is written and read, others have their turn', () => {
   test('no part has more organizations and lots than are written in some ms, and the loop turns between two', async () => {
     const state = await world.state();
     const loop = countingTurns();
+    ended.push(loop.stop); // also where the test fails
     const cut = new SnapshotCut(state);
     const [parts, turns]: [Uint8Array[], number[]] = [[], []];
     for await (const part of cut.parts()) {
@@ -160,7 +165,6 @@ describe('while a snapshot is written and read, others have their turn', () => {
     const began = loop.turns();
     expect(stateHash((await restoreSnapshot(Buffer.concat(parts))) ?? new ShardState())).toBe(stateHash(state));
     expect(loop.turns() - began).toBeGreaterThanOrEqual(parts.length - 1);
-    await loop.stop();
   });
 
   test('each organization is written once: before it changes, or in its turn; what comes meanwhile is not', async () => {
