@@ -18,9 +18,9 @@ import { forgottenBefore, IdentityIndex, type Place } from './identity-index';
 /**
  * Raised with every change of what the fold makes of an event, or of the form in which a snapshot keeps it: snapshots of
  * another version are ignored. 5: what becomes due of an organization is listed, and what was refunded of a charge is kept
- * by when it was booked, too.
+ * by when it was booked, too. 6: a snapshot is in parts.
  */
-export const FOLD_VERSION = 5;
+export const FOLD_VERSION = 6;
 
 /** An organization with what the shard keeps beside it. */
 export interface Resident {
@@ -29,6 +29,8 @@ export interface Resident {
   due: Instant | null;
   /** Of the ids of its charges; made when the first one is. */
   namespace: Buffer | null;
+  /** Number of the last snapshot that has it, or does not have to: it was begun before the organization was created. */
+  cut: number;
 }
 
 /** By what a usage event is known, whoever reports it how often. */
@@ -50,6 +52,17 @@ export interface RememberedCommand {
   readonly bookedAt: Instant;
 }
 
+/** A snapshot of a state that is being written while the state changes. */
+export interface Cut {
+  /** Told before anything of an organization changes. */
+  before(organizationId: string): void;
+  /** A turn of the shard begins; it ends with the decision after which this has had much to write. */
+  beginTurn(): void;
+  readonly isTurnFull: boolean;
+  /** Nobody waits for it any more, or the state is dropped. */
+  end(): void;
+}
+
 /** Everything a shard's owner knows; all of it follows from the shard's stream. */
 export class ShardState {
   readonly residents = new Map<string, Resident>();
@@ -62,6 +75,10 @@ export class ShardState {
   readonly offsets = new Map<string, Map<string, number>>();
   /** What is due, per clock; '' is the machine's. */
   readonly due = new Map<string, DueQueue>();
+  /** The snapshot that is being written of it, if one is. */
+  cut: Cut | null = null;
+  /** Snapshots begun. */
+  cuts = 0;
   /** Revision of the last event. */
   revision = -1;
   /** Hash of the last event. */
@@ -122,15 +139,6 @@ export const firstDue = (
   return null;
 };
 
-/** Puts every organization into the due queues; for a state that was restored. */
-export const rescheduleAll = (state: ShardState): void => {
-  state.due.clear();
-  for (const resident of state.residents.values()) {
-    resident.due = null;
-    reschedule(state, resident);
-  }
-};
-
 /** Puts an event about one organization into the state. */
 export const foldOwn = (
   state: ShardState,
@@ -141,10 +149,12 @@ export const foldOwn = (
 ): void => {
   let resident = state.residents.get(organizationId);
   if (event.type === 'OrganizationCreated') {
-    resident = { organization: createdOrganization(organizationId, event, bookedAt), due: null, namespace: null };
+    const organization = createdOrganization(organizationId, event, bookedAt);
+    resident = { organization, due: null, namespace: null, cut: state.cuts };
     state.residents.set(organizationId, resident);
   } else {
     if (resident === undefined) throw new Error(`${event.type} for ${organizationId}, which was never created`);
+    state.cut?.before(organizationId);
     evolve(resident.organization, event, bookedAt);
     reschedule(state, resident);
   }
@@ -169,6 +179,7 @@ export const foldCharge = (
   bookedAt: Instant,
   place: Place,
 ): void => {
+  state.cut?.before(organization.id);
   evolveCharge(organization, charge, bookedAt);
   const lasting = organization.testClock !== null;
   if (charge.redriven === null) state.identities.insert(identity, place, bookedAt, lasting);
@@ -198,6 +209,7 @@ export const foldIdentity = (
 
 /** Something was booked that moves nothing but time (INV-TIM-1). */
 export const foldTime = (state: ShardState, organization: Organization, bookedAt: Instant): void => {
+  state.cut?.before(organization.id);
   organization.lastBookedAt = bookedAt;
   if (organization.testClock === null) state.bookedAt = latest(state.bookedAt, bookedAt);
 };

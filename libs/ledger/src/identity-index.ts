@@ -15,7 +15,8 @@ export const latestFirst = (places: readonly Place[]): readonly Place[] =>
 /** How much time one segment covers: what is forgotten is forgotten a segment at a time. */
 const SEGMENT_DAYS = 5n;
 
-const FIRST_CAPACITY = 1024;
+/** Of a table. */
+const FIRST_CAPACITY = 16;
 const FILLED_MAX = 0.7;
 
 /** Where an identity was decided: revision of the event, and place in it. */
@@ -37,23 +38,22 @@ const wordAt = (text: string, at: number): number =>
     (text.charCodeAt(at + 3) << 24)) >>>
   0;
 
-/**
- * One segment: an open-addressing table from 64 bits of an identity to its place. Four words an entry: key, key,
- * revision + 1 (0 = empty), and the index with a bit that says "by a test clock, never forget".
- */
-class Segment {
-  private words = new Uint32Array(FIRST_CAPACITY * 4);
-  private mask = FIRST_CAPACITY - 1;
-  size = 0;
-  /** Where the next segment begins; worked out once, as every charge asks. */
-  readonly until: Instant;
+/** Tables of a segment. When one grows it is written anew, in one go: with ten million entries, some ms for each of them. */
+const TABLES = 64;
 
-  constructor(readonly from: Instant) {
-    this.until = shift(from, SEGMENT_DAYS * DAY_MICROS);
+/**
+ * An open-addressing table from 64 bits of an identity to its place. Four words an entry: key, key, revision + 1
+ * (0 = empty), and the index with a bit that says "by a test clock, never forget".
+ */
+class Table {
+  private mask: number;
+  private size = 0;
+
+  constructor(private words = new Uint32Array(FIRST_CAPACITY * 4)) {
+    this.mask = words.length / 4 - 1;
   }
 
   insert(high: number, low: number, revision: number, index: number): void {
-    if (revision >= 0xffff_ffff || index > 0x7fff_ffff) throw new RangeError('the identity index holds 32-bit places');
     if (this.size + 1 > (this.mask + 1) * FILLED_MAX) this.grow();
     this.put(high, low, revision + 1, index);
     this.size++;
@@ -73,7 +73,7 @@ class Segment {
     }
   }
 
-  replace(high: number, low: number, old: Place, place: Place): boolean {
+  replace(high: number, low: number, old: Place, place: Place, moving: Moving | null): boolean {
     const { words, mask } = this;
     for (let slot = low & mask; ; slot = (slot + 1) & mask) {
       const at = slot * 4;
@@ -82,6 +82,7 @@ class Segment {
       if (words[at] !== high || words[at + 1] !== low || revision !== old.revision + 1) continue;
       const index = words[at + 3] ?? 0;
       if ((index & 0x7fff_ffff) !== old.index) continue;
+      moving?.(words, at);
       words[at + 2] = place.revision + 1;
       words[at + 3] = place.index | (index & 0x8000_0000);
       return true;
@@ -89,19 +90,13 @@ class Segment {
   }
 
   /** Gives every entry that must outlive the segment to `keep`. */
-  keepLasting(keep: (high: number, low: number, revision: number, index: number) => void): void {
+  keepLasting(keep: Keep): void {
     for (let at = 0; at < this.words.length; at += 4) {
       const index = this.words[at + 3] ?? 0;
       const revision = this.words[at + 2] ?? 0;
       if (revision !== 0 && index & 0x8000_0000)
         keep(this.words[at] ?? 0, this.words[at + 1] ?? 0, revision - 1, index);
     }
-  }
-
-  insertRaw(high: number, low: number, revision: number, index: number): void {
-    if (this.size + 1 > (this.mask + 1) * FILLED_MAX) this.grow();
-    this.put(high, low, revision + 1, index);
-    this.size++;
   }
 
   private put(high: number, low: number, revision: number, index: number): void {
@@ -124,24 +119,94 @@ class Segment {
     }
   }
 
-  dump(): SegmentDump {
-    return { from: this.from, size: this.size, words: this.words };
+  /** The table itself: it goes on gaining entries. */
+  get dump(): Uint32Array<ArrayBuffer> {
+    return this.words;
   }
 
-  static restore(dump: SegmentDump): Segment {
-    const segment = new Segment(dump.from);
-    segment.words = dump.words;
-    segment.mask = dump.words.length / 4 - 1;
-    segment.size = dump.size;
-    return segment;
+  fill(at: number, words: Uint32Array): void {
+    this.words.set(words, at);
+    for (let i = 2; i < words.length; i += 4) if (words[i] !== 0) this.size++;
+  }
+}
+
+/** What was booked in one span of time. */
+class Segment {
+  /** Where the next segment begins; worked out once, as every charge asks. */
+  readonly until: Instant;
+
+  constructor(
+    readonly from: Instant,
+    private readonly tables: readonly Table[] = Array.from({ length: TABLES }, () => new Table()),
+    public size = 0,
+  ) {
+    this.until = shift(from, SEGMENT_DAYS * DAY_MICROS);
+  }
+
+  insert(high: number, low: number, revision: number, index: number): void {
+    if (revision >= 0xffff_ffff || index > 0x7fff_ffff) throw new RangeError('the identity index holds 32-bit places');
+    this.insertRaw(high, low, revision, index);
+  }
+
+  /** As {@link insert}, with the bit that the index may have. */
+  insertRaw(high: number, low: number, revision: number, index: number): void {
+    this.tableOf(high).insert(high, low, revision, index);
+    this.size++;
+  }
+
+  find(high: number, low: number, before: readonly Place[]): readonly Place[] {
+    return this.tableOf(high).find(high, low, before);
+  }
+
+  replace(high: number, low: number, old: Place, place: Place, moving: Moving | null): boolean {
+    return this.tableOf(high).replace(high, low, old, place, moving);
+  }
+
+  keepLasting(keep: Keep): void {
+    for (const table of this.tables) table.keepLasting(keep);
+  }
+
+  dump(): SegmentDump {
+    return { from: this.from, size: this.size, tables: this.tables.map((table) => table.dump) };
+  }
+
+  fill(table: number, at: number, words: Uint32Array): void {
+    const filled = this.tables[table];
+    if (filled === undefined) throw new RangeError(`a segment of the identity index has no table ${String(table)}`);
+    filled.fill(at, words);
+  }
+
+  /** One whose tables are filled next. */
+  static empty({ from, size, tables }: SegmentSize): Segment {
+    if (tables.length !== TABLES) throw new RangeError(`a segment has ${String(TABLES)} tables`);
+    return new Segment(
+      from,
+      tables.map((words) => new Table(new Uint32Array(words))),
+      size,
+    );
+  }
+
+  private tableOf(high: number): Table {
+    const table = this.tables[high & (TABLES - 1)];
+    if (table === undefined) throw new RangeError(`a segment has ${String(TABLES)} tables`);
+    return table;
   }
 }
 
 export interface SegmentDump {
   readonly from: Instant;
   readonly size: number;
-  readonly words: Uint32Array<ArrayBuffer>;
+  /** The tables themselves: they go on gaining entries. */
+  readonly tables: readonly Uint32Array<ArrayBuffer>[];
 }
+
+/** Of each table, how many words it has. */
+type SegmentSize = Omit<SegmentDump, 'tables'> & { readonly tables: readonly number[] };
+
+type Keep = (high: number, low: number, revision: number, index: number) => void;
+
+/** Told of a table and a place in it before the entry there is given another place in the log. */
+type Moving = (words: Uint32Array, at: number) => void;
 
 /**
  * Which identities were decided, and where in the log. It keeps 64 bits of each, so a hit is a suspicion: the event at
@@ -150,6 +215,8 @@ export interface SegmentDump {
  */
 export class IdentityIndex {
   private segments: Segment[] = [];
+  /** A snapshot that is being written has to know. */
+  moving: Moving | null = null;
 
   get size(): number {
     return this.segments.reduce((total, segment) => total + segment.size, 0);
@@ -173,7 +240,7 @@ export class IdentityIndex {
   /** The identity was decided again, for good, at `bookedAt` (a quarantined event was charged): remembered from then on. */
   replace(identity: Identity, old: Place, place: Place, bookedAt: Instant, lasting: boolean): void {
     const [high, low] = wordsOf(identity);
-    const replaced = this.segments.find((segment) => segment.replace(high, low, old, place));
+    const replaced = this.segments.find((segment) => segment.replace(high, low, old, place, this.moving));
     if (replaced === undefined) throw new Error('the identity index lost an entry that it had found');
     if (lasting) return;
     const newest = this.newest(bookedAt, lasting);
@@ -184,15 +251,24 @@ export class IdentityIndex {
     return this.segments.map((segment) => segment.dump());
   }
 
-  static restore(dumps: readonly SegmentDump[]): IdentityIndex {
+  /** An index whose tables are filled next. */
+  static empty(sizes: readonly SegmentSize[]): IdentityIndex {
     const index = new IdentityIndex();
-    index.segments = dumps.map((dump) => Segment.restore(dump));
+    index.segments = sizes.map((size) => Segment.empty(size));
     return index;
+  }
+
+  /** Fills a part of a table with words of a dump. */
+  fill(segment: number, table: number, at: number, words: Uint32Array): void {
+    const filled = this.segments[segment];
+    if (filled === undefined) throw new RangeError(`the identity index has no segment ${String(segment)}`);
+    filled.fill(table, at, words);
   }
 
   private markLasting(high: number, low: number, place: Place): void {
     const segment = this.segments.at(-1);
-    segment?.replace(high, low, place, { revision: place.revision, index: place.index | 0x8000_0000 });
+    const lasting = { revision: place.revision, index: place.index | 0x8000_0000 };
+    segment?.replace(high, low, place, lasting, null);
   }
 
   private newest(bookedAt: Instant, lasting: boolean): Segment {

@@ -144,6 +144,7 @@ export class LedgerShard {
     // It makes the next start short, here or elsewhere; but who keeps it may hang, and meanwhile nobody owns the shard.
     const tooLong = this.sleep(SAVE_MS, { signal: done.signal }).catch(() => undefined);
     await Promise.race([this.snapshots.saveRest(), late, tooLong]);
+    this.snapshots.giveUp();
     done.abort();
   }
 
@@ -255,11 +256,17 @@ export class LedgerShard {
 
   private drop(error: Error, works: readonly Work[] = []): void {
     this.lastFailure = { at: performance.now(), error };
-    this.state = null;
-    this.ahead = false;
+    this.forgetState();
     const refused = new LedgerUnavailable(`the event store cannot take it: ${error.message}`, { cause: error });
     for (const work of [...works, ...this.queue.takeAll()]) work.reject(refused);
     this.letReadersGo();
+  }
+
+  /** Whoever is writing a snapshot of it would keep a second one in memory. */
+  private forgetState(): void {
+    this.state?.cut?.end();
+    this.state = null;
+    this.ahead = false;
   }
 
   private async turn(): Promise<void> {
@@ -273,7 +280,8 @@ export class LedgerShard {
       return;
     }
     if (this.state !== state) return; // stopped meanwhile
-    const batch = new MicroBatch(state.revision + 1);
+    state.cut?.beginTurn();
+    const batch = new MicroBatch(state.revision + 1, () => state.cut?.isTurnFull === true);
     const previous = state.hash;
     this.ahead = true;
     let decided: Decided;
@@ -376,8 +384,7 @@ export class LedgerShard {
     // Nobody waits any more for works that were told "unknown": they are not decided again.
     const gone = this.stalled !== null ? [] : decided.works.filter((work) => !this.queue.has(work));
     if (error instanceof StreamConflict) {
-      this.state = null;
-      this.ahead = false;
+      this.forgetState();
       this.ports.metrics.count('append_total', { outcome: 'conflict' });
       this.ports.metrics.count('shard_fenced_total');
       this.ports.log.warn({ stream: this.stream, head: error.head }, 'fenced: another writer was here; deciding again');
@@ -401,8 +408,7 @@ export class LedgerShard {
   private dropDecisions(error: Error): void {
     const { deciding } = this;
     this.deciding = null;
-    this.state = null;
-    this.ahead = false;
+    this.forgetState();
     this.queue.undecide();
     const { log, metrics } = this.ports;
     if (error instanceof InvariantViolated) {

@@ -56,7 +56,7 @@ const fromSnapshot = async (shard: number, { store, snapshots, log }: LoadSource
     if (performance.now() > end) break;
     const bytes = await snapshots.load(stream, revision).catch((error: unknown) => noneWhere(error, revision));
     if (bytes === undefined) continue;
-    const state = restoreSnapshot(bytes);
+    const state = await restoreSnapshot(bytes);
     if (state === undefined) {
       log.warn({ stream, revision }, 'snapshot ignored: damaged, or of another version');
       continue;

@@ -55,6 +55,8 @@ export class MicroBatch {
   constructor(
     /** Revision that the first event will get. */
     readonly base: number,
+    /** True where the turn has had so much to do beside the batch that it must end. */
+    private readonly mustEnd: () => boolean = () => false,
   ) {}
 
   get isEmpty(): boolean {
@@ -77,7 +79,7 @@ export class MicroBatch {
 
   /** True where no further decision may be added. */
   get isFull(): boolean {
-    return this.bytes >= BATCH_BYTES_MAX * 0.9 || this.chargeCount >= BATCH_CHARGES_MAX;
+    return this.bytes >= BATCH_BYTES_MAX * 0.9 || this.chargeCount >= BATCH_CHARGES_MAX || this.mustEnd();
   }
 
   /** Revision of the event added last. */

@@ -1,7 +1,8 @@
-import { NO_LOG } from '@drawdown/ports';
+import { NO_LOG, type Snapshot } from '@drawdown/ports';
 import { inMemorySnapshots } from '@drawdown/ports/testing';
 import { ShardState } from './fold';
 import { EVERY_BYTES, ShardSnapshots } from './shard-snapshots';
+import { SnapshotCut } from './snapshot-cut';
 
 const MEGABYTE = 1024 * 1024;
 const APPEND = 10 * MEGABYTE;
@@ -9,13 +10,14 @@ const APPEND = 10 * MEGABYTE;
 /** Stores so many bytes of log on a state whose snapshot has so many; answers how many snapshots that took. */
 const savesOf = async (logBytes: number, stateBytes: number, fails: () => boolean = () => false): Promise<number> => {
   let taken = 0;
-  const take = (): Buffer => {
+  const take = (state: ShardState): SnapshotCut => {
     taken++;
-    // Only its length is looked at.
-    return { byteLength: stateBytes } as Buffer;
+    const cut = new SnapshotCut(state);
+    cut.bytes = stateBytes; // a few more are written
+    return cut;
   };
-  const save = async (_: string, of: () => unknown): Promise<void> => {
-    of();
+  const save = async (_: string, of: () => Snapshot | null): Promise<void> => {
+    for await (const part of of()?.parts ?? []) expect(part.byteLength).toBeGreaterThan(0);
     if (fails()) throw new Error('no room');
   };
   const ports = { snapshots: { ...inMemorySnapshots(), save }, log: NO_LOG };

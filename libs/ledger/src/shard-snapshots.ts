@@ -1,6 +1,6 @@
 import type { Log, SnapshotStore } from '@drawdown/ports';
 import type { ShardState } from './fold';
-import { takeSnapshot } from './snapshot';
+import { SnapshotCut } from './snapshot-cut';
 
 /** Of the log, after which a snapshot is worth its cost: some 500,000 charges, which a start folds in a few seconds. */
 export const EVERY_BYTES = 100 * 1024 * 1024;
@@ -13,13 +13,16 @@ export class ShardSnapshots {
   /** Bytes of the log between two: as many as the last one had, so that a large state is not written over and over. */
   private every = EVERY_BYTES;
   private saving: Promise<void> | null = null;
+  private cut: SnapshotCut | null = null;
+  /** Whether somebody waits for the one that is being saved. */
+  private wanted = false;
 
   constructor(
     private readonly stream: string,
     private readonly ports: { readonly snapshots: SnapshotStore; readonly log: Log },
     /** The state as it is stored; null where that is not known at the moment. */
     private readonly state: () => ShardState | null,
-    private readonly take = takeSnapshot,
+    private readonly take = (state: ShardState): SnapshotCut => new SnapshotCut(state),
   ) {}
 
   /** The state comes from a snapshot and so many bytes of the log. */
@@ -46,26 +49,37 @@ export class ShardSnapshots {
     if (this.missing > 0) await this.save();
   }
 
+  /** Leaves the one that is being saved: it is let go of, wherever it hangs, and not begun where its turn comes later. */
+  giveUp(): void {
+    this.wanted = false;
+    this.cut?.end();
+  }
+
   private async save(): Promise<void> {
     let covered = 0;
+    this.wanted = true;
     try {
       await this.ports.snapshots.save(this.stream, () => {
-        const state = this.state();
+        const state = this.wanted ? this.state() : null;
         if (state === null) return null;
-        const snapshot = { revision: state.revision, bytes: this.take(state) };
-        this.every = Math.max(EVERY_BYTES, snapshot.bytes.byteLength);
+        this.cut = this.take(state);
         covered = this.missing;
         this.missing = 0;
-        return snapshot;
+        return { revision: this.cut.revision, parts: this.cut.parts() };
       });
+      if (this.cut !== null) this.every = Math.max(EVERY_BYTES, this.cut.bytes);
       this.due = this.every;
     } catch (error) {
+      this.every = Math.max(this.every, this.cut?.bytes ?? 0);
       this.missing += covered;
-      this.due = this.missing + this.every / 10; // not again after each append: taking it holds up the shard
+      this.due = this.missing + this.every / 10; // not again after each append: taking it is work for the shard
       this.ports.log.warn(
         { stream: this.stream, error: (error as Error).message },
         'no snapshot was written; starts are slower',
       );
+    } finally {
+      this.cut?.end();
+      this.cut = null;
     }
   }
 }

@@ -1,57 +1,80 @@
-import type { Organization } from '@drawdown/domain';
 import type { Instant } from '@drawdown/kernel';
-import { deserialize, serialize } from 'node:v8';
-import { FOLD_VERSION, type RememberedCommand, rescheduleAll, ShardState } from './fold';
-import { IdentityIndex, type SegmentDump } from './identity-index';
+import { setImmediate as turn } from 'node:timers/promises';
+import { FOLD_VERSION, reschedule, ShardState } from './fold';
+import { IdentityIndex } from './identity-index';
+import { partsIn, type SnapshotHead, type SnapshotPiece } from './snapshot-parts';
 
-interface Snapshot {
-  readonly foldVersion: number;
-  readonly revision: number;
-  readonly hash: Uint8Array;
-  readonly bookedAt: Instant;
-  readonly organizations: readonly Organization[];
-  readonly commands: ReadonlyMap<string, RememberedCommand>;
-  readonly identities: readonly SegmentDump[];
-  readonly lastPriced: ReadonlyMap<string, ReadonlyMap<number, Instant>>;
-  readonly offsets: ReadonlyMap<string, ReadonlyMap<string, number>>;
-}
-
-/** The state as bytes: structured clone, so that lots which several lists share stay one lot each. */
-export const takeSnapshot = (state: ShardState): Buffer =>
-  serialize({
-    foldVersion: FOLD_VERSION,
-    revision: state.revision,
-    hash: new Uint8Array(state.hash),
-    bookedAt: state.bookedAt,
-    organizations: [...state.residents.values()].map((resident) => resident.organization),
-    commands: state.commands,
-    identities: state.identities.dump(),
-    lastPriced: state.lastPriced,
-    offsets: state.offsets,
-  } satisfies Snapshot);
-
-/** The state of a snapshot; `undefined` where it is of another fold version or unreadable: then the log says it all. */
-export const restoreSnapshot = (bytes: Uint8Array): ShardState | undefined => {
+/**
+ * The state of a snapshot, put together part by part, between which the event loop turns; `undefined` where it is of
+ * another fold version, unreadable or not whole: then the log says it all.
+ */
+export const restoreSnapshot = async (bytes: Uint8Array): Promise<ShardState | undefined> => {
   try {
-    const snapshot = deserialize(bytes) as Snapshot | null;
-    return snapshot?.foldVersion === FOLD_VERSION ? stateOf(snapshot) : undefined;
+    let restored: Restored | undefined;
+    for (const pieces of partsIn(bytes)) {
+      if (restored !== undefined) await turn();
+      for (const piece of pieces) {
+        if (piece.kind !== 'head') restored?.add(piece);
+        else if (piece.foldVersion === FOLD_VERSION) restored = new Restored(piece);
+        else return undefined;
+      }
+    }
+    return restored?.whole();
   } catch {
     return undefined; // another Node's format, or damaged
   }
 };
 
-const stateOf = (snapshot: Snapshot): ShardState => {
-  const state = new ShardState();
-  for (const organization of snapshot.organizations) {
-    state.residents.set(organization.id, { organization, due: null, namespace: null });
+class Restored {
+  private readonly state = new ShardState();
+  private words = 0;
+  private priced = 0;
+
+  constructor(private readonly head: SnapshotHead) {
+    const { state } = this;
+    for (const [topic, partitions] of head.offsets) state.offsets.set(topic, new Map(partitions));
+    state.identities = IdentityIndex.empty(head.segments);
+    state.revision = head.revision;
+    state.hash = Buffer.from(head.hash);
+    state.bookedAt = head.bookedAt;
   }
-  for (const [key, command] of snapshot.commands) state.commands.set(key, command);
-  for (const [card, versions] of snapshot.lastPriced) state.lastPriced.set(card, new Map(versions));
-  for (const [topic, partitions] of snapshot.offsets) state.offsets.set(topic, new Map(partitions));
-  state.identities = IdentityIndex.restore(snapshot.identities);
-  state.revision = snapshot.revision;
-  state.hash = Buffer.from(snapshot.hash);
-  state.bookedAt = snapshot.bookedAt;
-  rescheduleAll(state);
-  return state;
-};
+
+  add(piece: Exclude<SnapshotPiece, SnapshotHead>): void {
+    const { state } = this;
+    switch (piece.kind) {
+      case 'organization': {
+        const resident = { organization: piece.organization, due: null, namespace: null, cut: 0 };
+        state.residents.set(piece.organization.id, resident);
+        reschedule(state, resident);
+        return;
+      }
+      case 'commands':
+        for (const [i, command] of piece.commands.entries()) state.commands.set(piece.keys[i] ?? '', command);
+        return;
+      case 'priced':
+        for (const [card, version, time] of piece.versions) this.addPriced(card, version, time);
+        return;
+      case 'identities':
+        state.identities.fill(piece.segment, piece.table, piece.at, piece.words);
+        this.words += piece.words.length;
+    }
+  }
+
+  /** The state, where nothing of it is missing. */
+  whole(): ShardState | undefined {
+    const { state, head } = this;
+    const words = head.segments.flatMap(({ tables }) => tables).reduce((total, table) => total + table, 0);
+    const missing =
+      state.residents.size !== head.organizations ||
+      state.commands.size !== head.commands ||
+      this.priced !== head.priced ||
+      this.words !== words;
+    return missing ? undefined : state;
+  }
+
+  private addPriced(card: string, version: number, time: Instant): void {
+    const versions = this.state.lastPriced.get(card) ?? new Map<number, Instant>();
+    this.state.lastPriced.set(card, versions.set(version, time));
+    this.priced++;
+  }
+}

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { SNAPSHOTS_KEPT, type Snapshot, type SnapshotStore } from './snapshots';
 
 const save = (store: SnapshotStore, name: string, revision: number, bytes: Uint8Array): Promise<void> =>
-  store.save(name, () => ({ revision, bytes }));
+  store.save(name, () => ({ revision, parts: [bytes] }));
 
 /** What every snapshot store must do. `open` may give a new store each time or the same one: names are not reused. */
 export const snapshotsConformance = (open: () => Promise<SnapshotStore>): void => {
@@ -82,7 +82,7 @@ export const snapshotsConformance = (open: () => Promise<SnapshotStore>): void =
         store.save(name, (): Snapshot => {
           if (revision === 2) throw new Error('it cannot be taken');
           kept.push([revision]);
-          return { revision, bytes: Buffer.alloc(100_000, revision) };
+          return { revision, parts: [Buffer.alloc(100_000, revision)] };
         }),
       );
       expect(kept).toEqual([]);
@@ -91,6 +91,46 @@ export const snapshotsConformance = (open: () => Promise<SnapshotStore>): void =
       ]);
       expect(kept).toEqual([[1], [3]]);
       expect(await store.list(name)).toEqual([3, 1]);
+    });
+
+    test('takes parts of any size, each when the one before it is written', async () => {
+      const [store, name] = [await open(), freshName()];
+      const sizes = [1, 0, 700_000, 3_000_000, 1_048_576, 5];
+      const whole = randomBytes(sizes.reduce((total, size) => total + size));
+      const starts = sizes.map((_, i) => sizes.slice(0, i).reduce((total, size) => total + size, 0));
+      const all = starts.map((start, i) => whole.subarray(start, start + (sizes[i] ?? 0)));
+      async function* parts(): AsyncGenerator<Uint8Array> {
+        for (const part of all) {
+          const lent = Buffer.from(part);
+          yield lent;
+          lent.fill(0); // whoever writes it is done with it
+        }
+      }
+      await store.save(name, () => ({ revision: 1, parts: parts() }));
+      expect(whole.equals((await store.load(name, 1)) ?? Buffer.alloc(0))).toBe(true);
+    });
+
+    test('a snapshot of which a part fails is not there; what was is still there, and the next one is kept', async () => {
+      const [store, name] = [await open(), freshName()];
+      await save(store, name, 1, Buffer.from('one'));
+      await save(store, name, 2, Buffer.from('two'));
+      let closed = 0;
+      async function* broken(): AsyncGenerator<Uint8Array> {
+        try {
+          yield Buffer.alloc(1_500_000, 'x');
+          throw new Error('the state is gone');
+        } finally {
+          closed++;
+        }
+      }
+      for (const revision of [2, 3]) {
+        await expect(store.save(name, () => ({ revision, parts: broken() }))).rejects.toThrow('the state is gone');
+      }
+      expect(closed).toBe(2);
+      expect(await store.list(name)).toEqual([2, 1]);
+      expect(Buffer.from((await store.load(name, 2)) ?? []).toString()).toBe('two');
+      await save(store, name, 3, Buffer.from('three'));
+      expect(await store.list(name)).toEqual([3, 2, 1]);
     });
 
     test('keeps nothing where there is nothing to be taken', async () => {

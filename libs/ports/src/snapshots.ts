@@ -6,7 +6,8 @@ export const SNAPSHOTS_KEPT = 3;
 /** A state as bytes, after the event of that revision. */
 export interface Snapshot {
   readonly revision: number;
-  readonly bytes: Uint8Array;
+  /** One after another, all of its bytes. A part may be made only when it is asked for; where one fails, all of it has. */
+  readonly parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
 /** Keeps the newest snapshots of shards. Losing them all changes what a start costs, never what it means. */
@@ -14,7 +15,7 @@ export interface SnapshotStore {
   /**
    * Keeps a snapshot, durably, in place of one of the same revision; drops all but the newest {@link SNAPSHOTS_KEPT}.
    * Saves take turns, and `take` is called when this one's has come: a process has many shards, and no room for a second
-   * copy of each. Where it answers null, nothing is kept.
+   * copy of each. Where it answers null, nothing is kept, and where a part fails, nothing is changed.
    */
   save(name: string, take: () => Snapshot | null): Promise<void>;
   /** Revisions of the snapshots there are, newest first. */

@@ -1,7 +1,7 @@
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type Log, NO_LOG, savingInTurn, type Snapshot, SNAPSHOTS_KEPT, type SnapshotStore } from '@drawdown/ports';
-import { snapshotChecksum } from '../snapshot-checksum';
+import { SnapshotChecksum, snapshotChecksum } from '../snapshot-checksum';
 import { makeFolder } from './make-folder';
 
 /** First bytes of a snapshot file; another form of file gets another. Then SHA-256, then the bytes. */
@@ -47,18 +47,22 @@ class FileSnapshots implements SnapshotStore {
     return undefined;
   }
 
-  private async write(name: string, { revision, bytes }: Snapshot): Promise<void> {
+  private async write(name: string, { revision, parts }: Snapshot): Promise<void> {
     const folder = this.folderOf(name);
     const isNew = (await mkdir(folder, { recursive: true })) !== undefined;
     if (isNew) await syncFolder(this.folder);
     const temporary = path.join(folder, 'saving.tmp');
     try {
-      const sum = await snapshotChecksum(name, revision, bytes);
+      const checksum = new SnapshotChecksum(name, revision);
       const handle = await open(temporary, 'w');
       try {
-        await handle.writeFile(MAGIC);
-        await handle.writeFile(sum);
-        await handle.writeFile(bytes);
+        await handle.writeFile(Buffer.alloc(HEADER_BYTES));
+        for await (const part of parts) {
+          await checksum.update(part);
+          await handle.writeFile(part);
+        }
+        const header = Buffer.concat([MAGIC, checksum.digest()]);
+        await handle.write(header, 0, header.byteLength, 0);
         await handle.sync();
       } finally {
         await handle.close();

@@ -23,7 +23,7 @@ describe('before anything was saved', () => {
 snapshotsConformance(async () => databaseSnapshots(database));
 
 test('what one process saved another loads', async () => {
-  await databaseSnapshots(database).save('ledger-1', () => ({ revision: 12, bytes: Buffer.from('state') }));
+  await databaseSnapshots(database).save('ledger-1', () => ({ revision: 12, parts: [Buffer.from('state')] }));
   const another = databaseSnapshots(database);
   expect(await another.list('ledger-1')).toEqual([12]);
   expect(Buffer.from((await another.load('ledger-1', 12)) ?? []).toString()).toBe('state');
@@ -33,7 +33,9 @@ test('two owners that save the same shard at once do not spoil each other: both 
   const owners = [databaseSnapshots(database), databaseSnapshots(database)];
   const bytes = Buffer.alloc(2 * MEGABYTE + 3, 'x');
   await Promise.all(
-    owners.flatMap((owner, n) => [7, 8 + n].map((revision) => owner.save('ledger-2', () => ({ revision, bytes })))),
+    owners.flatMap((owner, n) =>
+      [7, 8 + n].map((revision) => owner.save('ledger-2', () => ({ revision, parts: [bytes] }))),
+    ),
   );
   const [reader] = owners;
   expect(await reader?.list('ledger-2')).toEqual([9, 8, 7]);
@@ -43,7 +45,7 @@ test('two owners that save the same shard at once do not spoil each other: both 
 
 test('a part that is not answered is asked for once more', async () => {
   const bytes = Buffer.alloc(2 * MEGABYTE, 'x');
-  await databaseSnapshots(database).save('ledger-4', () => ({ revision: 1, bytes }));
+  await databaseSnapshots(database).save('ledger-4', () => ({ revision: 1, parts: [bytes] }));
   let away = true;
   const query = (statement: string, parameters?: readonly SqlValue[]) => {
     if (!statement.includes('part = ') || !away) return database.query(statement, parameters);
@@ -63,7 +65,7 @@ describe.each([
     const warn = jest.fn();
     const log: Log = { info: () => undefined, warn, error: () => undefined };
     const snapshots = databaseSnapshots(database, log);
-    await snapshots.save('ledger-3', () => ({ revision: 1, bytes: Buffer.alloc(2 * MEGABYTE + 10, 'x') }));
+    await snapshots.save('ledger-3', () => ({ revision: 1, parts: [Buffer.alloc(2 * MEGABYTE + 10, 'x')] }));
     await database.query(damage, ['ledger-3']);
     expect(await snapshots.load('ledger-3', 1)).toBeUndefined();
     expect(warn).toHaveBeenCalledWith({ name: 'ledger-3', revision: 1 }, expect.stringContaining('damaged'));

@@ -11,7 +11,7 @@ import {
   type Sql,
   Turns,
 } from '@drawdown/ports';
-import { snapshotChecksum } from '../snapshot-checksum';
+import { SnapshotChecksum, snapshotChecksum } from '../snapshot-checksum';
 
 /** Of a row: what the server and this side hold of a snapshot at a time. */
 const PART_BYTES = 1024 * 1024;
@@ -93,8 +93,7 @@ class DatabaseSnapshots implements SnapshotStore {
     });
   }
 
-  private async write(name: string, { revision, bytes }: Snapshot): Promise<void> {
-    const checksum = await snapshotChecksum(name, revision, bytes);
+  private async write(name: string, { revision, parts }: Snapshot): Promise<void> {
     await this.database.transaction(async (tx) => {
       await tx.query(`SELECT pg_advisory_xact_lock(${TABLES_LOCK})`);
       for (const table of TABLES) await tx.query(table);
@@ -103,10 +102,12 @@ class DatabaseSnapshots implements SnapshotStore {
       // An owner that lost the shard may be saving its last one, while the next owner saves its first.
       await tx.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [name]);
       await tx.query('DELETE FROM ledger_snapshots WHERE name = $1 AND revision = $2', [name, revision]);
-      await tx.query("INSERT INTO ledger_snapshots VALUES ($1, $2, $3, decode($4, 'hex'))", [
-        ...[name, revision, bytes.byteLength, checksum.toString('hex')],
-      ]);
-      await insertParts(tx, name, revision, bytes);
+      await tx.query("INSERT INTO ledger_snapshots VALUES ($1, $2, 0, '')", [name, revision]);
+      const { bytes, checksum } = await insertParts(tx, name, revision, parts);
+      await tx.query(
+        "UPDATE ledger_snapshots SET bytes = $3, checksum = decode($4, 'hex') WHERE name = $1 AND revision = $2",
+        [name, revision, bytes, checksum.toString('hex')],
+      );
       await tx.query(
         `DELETE FROM ledger_snapshots WHERE name = $1 AND revision NOT IN (
            SELECT revision FROM ledger_snapshots WHERE name = $1 ORDER BY revision DESC LIMIT ${String(SNAPSHOTS_KEPT)})`,
@@ -116,14 +117,42 @@ class DatabaseSnapshots implements SnapshotStore {
   }
 }
 
-const insertParts = async (tx: Sql, name: string, revision: number, bytes: Uint8Array): Promise<void> => {
-  for (let start = 0; start < bytes.byteLength; start += PART_BYTES) {
-    const content = Buffer.from(bytes.subarray(start, start + PART_BYTES)).toString('base64');
+const insertParts = async (
+  tx: Sql,
+  name: string,
+  revision: number,
+  parts: Snapshot['parts'],
+): Promise<{ readonly bytes: number; readonly checksum: Buffer }> => {
+  const checksum = new SnapshotChecksum(name, revision);
+  let [bytes, row] = [0, 0];
+  for await (const part of rowsOf(parts)) {
+    await checksum.update(part);
     await tx.query("INSERT INTO ledger_snapshot_parts VALUES ($1, $2, $3, decode($4, 'base64'))", [
-      ...[name, revision, start / PART_BYTES, content],
+      ...[name, revision, row++, part.toString('base64')],
     ]);
+    bytes += part.byteLength;
   }
+  return { bytes, checksum: checksum.digest() };
 };
+
+/** The same bytes in pieces of {@link PART_BYTES}, but for the last. */
+async function* rowsOf(parts: Snapshot['parts']): AsyncGenerator<Buffer> {
+  let row = Buffer.alloc(PART_BYTES);
+  let filled = 0;
+  for await (const part of parts) {
+    for (let start = 0; start < part.byteLength;) {
+      const piece = part.subarray(start, start + PART_BYTES - filled);
+      row.set(piece, filled);
+      filled += piece.byteLength;
+      start += piece.byteLength;
+      if (filled < PART_BYTES) continue;
+      yield row;
+      row = Buffer.alloc(PART_BYTES);
+      filled = 0;
+    }
+  }
+  if (filled > 0) yield row.subarray(0, filled);
+}
 
 const noneWithoutTable = (error: unknown): readonly [] => {
   if ((error as { readonly code?: unknown }).code === UNDEFINED_TABLE) return [];

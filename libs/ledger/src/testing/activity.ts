@@ -61,10 +61,18 @@ const madeBy = (kind: 'hold' | 'grant', which: number, operations: readonly Oper
   return idOf(made[which % made.length] ?? 0);
 };
 
-const usageOf = ({ name, units, service }: Extract<Operation, { kind: 'usage' | 'redrive' }>): UsageEvent =>
-  used(`u${String(name)}`, String(units), { serviceType: service, time: instant('2026-03-01') });
+const usageOf = (
+  { name, units, service }: Extract<Operation, { kind: 'usage' | 'redrive' }>,
+  organizationId: string,
+): UsageEvent =>
+  used(`u${String(name)}`, String(units), { organizationId, serviceType: service, time: instant('2026-03-01') });
 
-const commandOf = (world: LedgerWorld, operation: Operation, operations: readonly Operation[]): OrganizationCommand => {
+const commandOf = (
+  world: LedgerWorld,
+  operation: Operation,
+  operations: readonly Operation[],
+  of: string,
+): OrganizationCommand => {
   const now = world.clock.now();
   switch (operation.kind) {
     case 'grant': {
@@ -76,18 +84,18 @@ const commandOf = (world: LedgerWorld, operation: Operation, operations: readonl
     case 'hold':
       return hold(String(operation.credits), later(now, { hours: operation.hours }));
     case 'end hold': {
-      const holdId = derivedId('hold', ACME, madeBy('hold', operation.which, operations));
+      const holdId = derivedId('hold', of, madeBy('hold', operation.which, operations));
       if (operation.capture === null) return { type: 'ReleaseHold', holdId };
       return { type: 'CaptureHold', holdId, amount: amount(String(operation.capture)), final: true, usage: NO_USAGE };
     }
     case 'void':
       return {
         type: 'VoidGrant',
-        lotId: derivedId('lot', ACME, madeBy('grant', operation.which, operations)),
+        lotId: derivedId('lot', of, madeBy('grant', operation.which, operations)),
         reason: 'test',
       };
     case 'refund': {
-      const id = chargeId(organizationNamespace(ACME), 'tests', `u${String(operation.name)}`);
+      const id = chargeId(organizationNamespace(of), 'tests', `u${String(operation.name)}`);
       return refund(id, operation.credits === null ? null : String(operation.credits));
     }
     default:
@@ -100,6 +108,7 @@ export const act = async (
   start: LedgerWorld,
   operations: readonly Operation[],
   { together, restarts, settles }: Course = { together: [false], restarts: [], settles: [] },
+  of = ACME,
 ): Promise<LedgerWorld> => {
   let world = start;
   let batch: Promise<unknown>[] = [];
@@ -118,13 +127,14 @@ export const act = async (
     if (operation.kind === 'pass') {
       await finish();
       world.clock.advance(BigInt(operation.hours) * HOUR_MICROS);
-    } else if (operation.kind === 'usage') batch.push(world.charge(usageOf(operation)));
+    } else if (operation.kind === 'usage') batch.push(world.charge(usageOf(operation, of)));
     else if (operation.kind === 'redrive') {
       await finish(); // it looks at the log before it takes its place in the queue
-      await world.ledger.redrive([usageOf(operation)], SENDER);
+      await world.ledger.redrive([usageOf(operation, of)], SENDER);
     } else {
       const key = number % 3 === 0 ? { key: idOf(number), hash: 'hash' } : undefined;
-      batch.push(world.submit(idOf(number), commandOf(world, operation, operations.slice(0, number)), ACME, key));
+      const command = commandOf(world, operation, operations.slice(0, number), of);
+      batch.push(world.submit(idOf(number), command, of, key));
     }
   }
   await finish();

@@ -17,10 +17,12 @@ export const canonical = (value: unknown): Json => {
 
 /** Every entry, whatever order the tables have them in. */
 const entriesOf = (identities: IdentityIndex): Json =>
-  identities.dump().map(({ from, size, words }) => {
+  identities.dump().map(({ from, size, tables }) => {
     const entries: string[] = [];
-    for (let at = 0; at < words.length; at += 4) {
-      if (words[at + 2] !== 0) entries.push(words.subarray(at, at + 4).join());
+    for (const words of tables) {
+      for (let at = 0; at < words.length; at += 4) {
+        if (words[at + 2] !== 0) entries.push(words.subarray(at, at + 4).join());
+      }
     }
     return [from, size, ...entries.sort()];
   });
