@@ -9,12 +9,14 @@ import {
   granted,
   inOrganization,
   later,
+  preset,
   refundCharge,
   releaseHold,
   START,
   type Step,
   type TestLedger,
   used,
+  wallet,
 } from '../testing';
 import type { OrganizationCommand } from './commands';
 import { evolve } from './evolve';
@@ -81,6 +83,25 @@ test('of lots that expire at one instant, the first in draw order expires first,
   expect(names(ledger.organization)).toEqual(['first', 'early', 'late']);
   changePolicy({ drawOrder: ['effective_at'] })(ledger);
   expect(names(ledger.organization)).toEqual(['first', 'late', 'early']);
+});
+
+test('INV-TIM-6: of lots of several wallets that are due at one instant, those of the preset’s first wallet come first', () => {
+  // By key, by priority and by when they were granted, it would be the other way round.
+  const wallets = [wallet({ key: 'z' }), wallet({ key: 'a' })];
+  const { ledger } = inOrganization({ preset: preset({ wallets }) }).given(
+    granted('of the second', '1', { wallet: 'a', effectiveAt: START, expiresAt: END, priority: 1 }),
+    granted('of the first', '1', { wallet: 'z', effectiveAt: START, expiresAt: END, priority: 9 }),
+    granted('begins in the second', '1', { wallet: 'a', effectiveAt: END, priority: 1 }),
+    granted('begins in the first', '1', { wallet: 'z', effectiveAt: END, priority: 9 }),
+  );
+  const names = (lots: Organization['expiringLots']) => lots.map(({ id }) => ledger.names.get(id));
+  expect(names(ledger.organization.expiringLots)).toEqual(['of the first', 'of the second']);
+  expect(names(ledger.organization.waitingLots)).toEqual(['begins in the first', 'begins in the second']);
+  ledger.advance(END);
+  const booked = ledger.log.flatMap((fact) =>
+    fact.kind === 'event' && 'lotId' in fact.event.data ? [ledger.names.get(fact.event.data.lotId)] : [],
+  );
+  expect(booked).toEqual(['begins in the first', 'begins in the second', 'of the first', 'of the second']);
 });
 
 test('a lot that is missing in it, stands elsewhere, or is in it with nothing left is reported', () => {
