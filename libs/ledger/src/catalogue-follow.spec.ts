@@ -135,6 +135,15 @@ describe('a catalogue that several processes write', () => {
     });
   });
 
+  test('the only process that writes has reached what it wrote itself', async () => {
+    const time = new VirtualTime();
+    const only = new LocalCatalogue(inMemoryEventStore(), { now: () => START }, undefined, time.sleep);
+    await only.start();
+    const position = await activated(only);
+    expect(only.covered).toBe(position);
+    await time.until(only.reached(position));
+  });
+
   test('own writes do not hide that others’ writes before them are still to be read', async () => {
     const store = inMemoryEventStore();
     let hold = false;
