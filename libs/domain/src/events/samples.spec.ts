@@ -101,6 +101,24 @@ describe('a damaged event is unreadable, BAD-122', () => {
       );
     }
   });
+
+  test.each(['999999999999999999', '-999999999999999999', '-0'])('where any amount of a charge is %s', (amount) => {
+    const { charges } = sample('UsageCharged', 1) as { charges: Record<string, unknown> };
+    const wallets = charges['wallets'] as Record<string, unknown>;
+    const damaged: Record<string, unknown>[] = [
+      { price: ['4', amount, '1.5'] },
+      { quantities: ['1200', '310.5', '1', '0', amount] },
+      { debt: [[1, amount]] },
+      { uncovered: [[2, amount]] },
+      { splits: [[1, [[0, '1'], [1, amount]]]] }, // prettier-ignore
+      { provider_cost: [[0, [amount, 'USD']]] },
+      { wallets: { ...wallets, balance_before: ['10', amount] } },
+    ];
+    for (const columns of damaged) {
+      const stored = { charges: { ...charges, ...columns } };
+      expect(() => readLedgerEvent('UsageCharged', 1, stored)).toThrow(UnreadableEvent);
+    }
+  });
 });
 
 test('every event says what it does to amounts: bookings move what the moves move', () => {
