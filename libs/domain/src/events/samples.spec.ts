@@ -95,6 +95,10 @@ describe('a damaged event is unreadable, BAD-122', () => {
       const charges = { ...stored.charges, [column]: [99, 99, 99] };
       expect(() => readLedgerEvent('UsageCharged', 1, { charges })).toThrow(UnreadableEvent);
     }
+    for (const column of ['wallet', 'source', 'type', 'user', 'model', 'rate', 'shape', 'lot', 'actor']) {
+      const charges = { ...stored.charges, [column]: (stored.charges[column] as number[]).slice(0, 2) };
+      expect(() => readLedgerEvent('UsageCharged', 1, { charges })).toThrow(UnreadableEvent);
+    }
     for (const column of ['price', 'quantities', 'time']) {
       expect(() => readLedgerEvent('UsageCharged', 1, { charges: { ...stored.charges, [column]: [] } })).toThrow(
         UnreadableEvent,
