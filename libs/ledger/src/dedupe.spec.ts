@@ -183,6 +183,15 @@ describe('BAD-024, INV-INT-3: how long an identity is known', () => {
     expect(await chargesIn(world)).toBe(5);
   });
 
+  test('INV-TIM-5: to the microsecond: it is a duplicate until 40 days after its booking, and no longer', async () => {
+    const world = await opened();
+    expect(await outcomesOf(world, used('a'))).toEqual(['charged']);
+    world.clock.moveTo(later(at(40), { micros: -1 }));
+    expect(await outcomesOf(world, used('a'))).toEqual(['duplicate']);
+    world.clock.moveTo(at(40));
+    expect(await outcomesOf(world, used('a'))).toEqual(['event_too_old']);
+  });
+
   test('on a test clock, too, wherever the machine’s clock is', async () => {
     const world = await opened();
     const made = await world.catalogue.createTestClock(START, SENDER);

@@ -72,17 +72,21 @@ describe.each<[string, (n: number) => Step]>([
   });
 });
 
-test('of lots that expire at one instant, the first in draw order expires first, also after the order was changed', () => {
+test('of lots that begin, or expire, at one instant the first in draw order comes first, also after the order was changed', () => {
   const { ledger } = inOrganization().given(
+    granted('begins late', '1', { priority: 20, effectiveAt: later(END, { seconds: -9 }) }),
+    granted('begins early', '1', { priority: 10, effectiveAt: later(END, { seconds: -9 }) }),
     granted('late', '1', { priority: 20, expiresAt: END }),
     granted('early', '1', { priority: 10, expiresAt: END }),
     granted('first', '1', { priority: 30, expiresAt: later(END, { seconds: -1 }) }),
   );
-  const names = ({ expiringLots }: Organization): (string | undefined)[] =>
-    expiringLots.map(({ id }) => ledger.names.get(id));
-  expect(names(ledger.organization)).toEqual(['first', 'early', 'late']);
+  const names = (list: 'waitingLots' | 'expiringLots'): (string | undefined)[] =>
+    ledger.organization[list].map(({ id }) => ledger.names.get(id));
+  expect(names('expiringLots')).toEqual(['first', 'early', 'late']);
+  expect(names('waitingLots')).toEqual(['begins early', 'begins late']);
   changePolicy({ drawOrder: ['effective_at'] })(ledger);
-  expect(names(ledger.organization)).toEqual(['first', 'late', 'early']);
+  expect(names('expiringLots')).toEqual(['first', 'late', 'early']);
+  expect(names('waitingLots')).toEqual(['begins late', 'begins early']);
 });
 
 test('INV-TIM-6: of lots of several wallets that are due at one instant, those of the preset’s first wallet come first', () => {
