@@ -8,6 +8,7 @@ import {
   type OwnEvent,
   readCatalogueEvent,
   readLedgerEvent,
+  readRecorded,
   writeCatalogueEvent,
   writeLedgerEvent,
 } from '.';
@@ -80,6 +81,17 @@ describe('a damaged event is unreadable, BAD-122', () => {
       expect(() => readLedgerEvent(type, 1, {})).toThrow(UnreadableEvent);
       expect(() => readCatalogueEvent(type, 1, {})).toThrow(UnreadableEvent);
     }
+  });
+
+  test('with bytes that are no UTF-8, in whatever text they stand', () => {
+    const data = Buffer.from(JSON.stringify(sample('CreditsGranted', 1)), 'utf8');
+    const actor = { type: 'system', id: 'system', role: null } as const;
+    const metadata = { version: 1, organization_id: 'org_1', booked_at: '2026-03-01T00:00:00.000000Z', actor };
+    const stored = { type: 'CreditsGranted', revision: 4, metadata: { ...metadata, hash: '0'.repeat(64) } };
+    expect(readRecorded(0, { ...stored, data }).event.type).toBe('CreditsGranted');
+    const damaged = Buffer.from(data);
+    damaged[data.indexOf('"reason":"') + '"reason":"'.length] = 0xff;
+    expect(() => readRecorded(0, { ...stored, data: damaged })).toThrow(UnreadableEvent);
   });
 
   test('with an instant that is none', () => {
