@@ -5,6 +5,7 @@ import { type EventStore, NO_LOG, type StoredEvent, StoreUnavailable } from '@dr
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import type { CatalogueResult, LastPriced, RepeatableResult } from './catalogue';
 import { FollowedCatalogue } from './followed-catalogue';
+import { LedgerUnavailable } from './ledger';
 import { CatalogueBehind, LocalCatalogue } from './local-catalogue';
 import { delegating, SENDER, VirtualTime } from './testing';
 
@@ -170,6 +171,12 @@ describe('a catalogue that several processes write', () => {
     expect(other.catalogue.seen).toBe(positionIn(own));
     expect(other.catalogue.covered).toBeLessThan(position);
     await expect(other.time.until(other.catalogue.reached(position))).rejects.toThrow(CatalogueBehind);
+  });
+
+  test('where what others wrote cannot be read, who asks for the latest is told to come again', async () => {
+    const read: EventStore['read'] = () => Promise.reject(new StoreUnavailable('away'));
+    const { catalogue } = await following({ ...delegating(inMemoryEventStore()), read });
+    await expect(catalogue.latestRateCard('card')).rejects.toThrow(LedgerUnavailable);
   });
 
   test('what both write at once is decided on what the first wrote', async () => {

@@ -223,3 +223,17 @@ describe('BAD-024, INV-INT-3: how long an identity is known', () => {
     expect(await outcomesOf(world, ahead)).toEqual(['duplicate']);
   });
 });
+
+test('INV-TIM-1: nothing is booked before a conflict that was, though the clock was set back and the log is read anew', async () => {
+  const world = await opened();
+  await outcomesOf(world, used('a'));
+  const late = later(START, { days: 9 });
+  world.clock.moveTo(late);
+  expect(await outcomesOf(world, used('a', '2'))).toEqual(['conflict']);
+  await world.ledger.stop();
+  const { store, clock } = world;
+  clock.moveTo(later(START, { days: 1 }));
+  const restarted = await openLedger({ store, clock });
+  expect(await outcomesOf(restarted, used('b'))).toEqual(['charged']);
+  expect((await recorded(store)).at(-1)?.bookedAt).toBe(late);
+});

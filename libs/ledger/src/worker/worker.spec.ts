@@ -117,6 +117,7 @@ describe('FLT-35: a record that cannot be read', () => {
     await world.stream.send(USAGE_TOPIC, SHARD, [usageOf('1'), usageOf('poison'), usageOf('2')]);
     await consumed(process, 3);
     expect(await letters(world)).toMatchObject([{ reason: 'decision_failed' }]);
+    expect(worker.metrics.of('intake_events_total{outcome=rejected,channel=kafka}')).toBe(1); // INV-INT-6
     expect(await settledOf(api)).toBe('98');
   });
 });
