@@ -34,6 +34,13 @@ describe('money', () => {
     expect(exponentOf(code)).toBe(decimals);
   });
 
+  test('every currency without decimals, and every one with three, has just those (ISO 4217, list one)', () => {
+    const without = 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF'.split(' ');
+    const three = 'BHD IQD JOD KWD LYD OMR TND'.split(' ');
+    expect(new Set(without.map(exponentOf))).toEqual(new Set([0]));
+    expect(new Set(three.map(exponentOf))).toEqual(new Set([3]));
+  });
+
   test.each([
     ['5', 'USD', 500n],
     ['12.5', 'USD', 1250n],

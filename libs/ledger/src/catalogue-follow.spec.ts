@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { flatRate, instant, later, START } from '@drawdown/domain/testing';
 import { CATALOGUE } from '@drawdown/kernel';
-import { type EventStore, type StoredEvent, StoreUnavailable } from '@drawdown/ports';
+import { type EventStore, NO_LOG, type StoredEvent, StoreUnavailable } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import type { CatalogueResult, LastPriced, RepeatableResult } from './catalogue';
+import { FollowedCatalogue } from './followed-catalogue';
+import { LedgerUnavailable } from './ledger';
 import { CatalogueBehind, LocalCatalogue } from './local-catalogue';
 import { delegating, SENDER, VirtualTime } from './testing';
 
@@ -36,6 +38,14 @@ const activated = async (catalogue: LocalCatalogue, from = instant('2026-01-01')
   await catalogue.createRateCard(card, SENDER);
   await catalogue.saveRateCardVersion('card', version, SENDER);
   return positionIn(await catalogue.activateRateCardVersion('card', 1, from, SENDER));
+};
+
+/** Something that this release does not know, whole and at its place. */
+const writeOfNewerRelease = async (store: EventStore): Promise<void> => {
+  const unreadable = { id: '00000000-0000-8000-8000-000000000000', type: 'Unheard', data: Buffer.from('{}') };
+  const hash = createHash('sha256').update('rate-card-x\n0\nUnheard\n{}').digest('hex');
+  const metadata = { version: 1, booked_at: START, actor: { type: 'system', id: 's', role: null }, hash };
+  await store.append('rate-card-x', 0, [{ ...unreadable, metadata }]);
 };
 
 describe('a catalogue that several processes write', () => {
@@ -150,6 +160,15 @@ describe('a catalogue that several processes write', () => {
     });
   });
 
+  test('the only process that writes has reached what it wrote itself', async () => {
+    const time = new VirtualTime();
+    const only = new LocalCatalogue(inMemoryEventStore(), { now: () => START }, undefined, time.sleep);
+    await only.start();
+    const position = await activated(only);
+    expect(only.covered).toBe(position);
+    await time.until(only.reached(position));
+  });
+
   test('own writes do not hide that others’ writes before them are still to be read', async () => {
     const store = inMemoryEventStore();
     let hold = false;
@@ -167,6 +186,12 @@ describe('a catalogue that several processes write', () => {
     expect(other.catalogue.seen).toBe(positionIn(own));
     expect(other.catalogue.covered).toBeLessThan(position);
     await expect(other.time.until(other.catalogue.reached(position))).rejects.toThrow(CatalogueBehind);
+  });
+
+  test('where what others wrote cannot be read, who asks for the latest is told to come again', async () => {
+    const read: EventStore['read'] = () => Promise.reject(new StoreUnavailable('away'));
+    const { catalogue } = await following({ ...delegating(inMemoryEventStore()), read });
+    await expect(catalogue.latestRateCard('card')).rejects.toThrow(LedgerUnavailable);
   });
 
   test('what both write at once is decided on what the first wrote', async () => {
@@ -205,13 +230,24 @@ describe('a catalogue that several processes write', () => {
     const [one, other] = [await following(store), await following(store)];
     one.stop.abort();
     await one.followed;
-    const unreadable = { id: '00000000-0000-8000-8000-000000000000', type: 'Unheard', data: Buffer.from('{}') };
-    const hash = createHash('sha256').update('rate-card-x\n0\nUnheard\n{}').digest('hex');
-    const metadata = { version: 1, booked_at: START, actor: { type: 'system', id: 's', role: null }, hash };
-    await store.append('rate-card-x', 0, [{ ...unreadable, metadata }]);
+    await writeOfNewerRelease(store);
     await expect(other.followed).rejects.toThrow(
       'rate-card-x revision 0: event type Unheard is not known here; a newer release wrote it: start that one, or a later one',
     );
+  });
+
+  test('a process that cannot follow it any more has trouble, and is told to end what decides on it (BAD-122)', async () => {
+    const store = inMemoryEventStore();
+    const ports = { store, clock: { now: () => START }, log: NO_LOG };
+    const followed = await new Promise<FollowedCatalogue>((resolve, reject) => {
+      const lost = (): Promise<void> => Promise.resolve(resolve(following));
+      const following = new FollowedCatalogue({ ...ports, lost });
+      const begun = following.start().then(() => expect(following.trouble).toBeNull());
+      begun.then(() => writeOfNewerRelease(store)).catch(reject);
+    });
+    expect(followed.trouble).toContain('start the version that wrote it');
+    expect(followed.trouble).toContain('rate-card-x revision 0');
+    await followed.stop();
   });
 });
 

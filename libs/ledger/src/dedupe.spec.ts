@@ -183,6 +183,15 @@ describe('BAD-024, INV-INT-3: how long an identity is known', () => {
     expect(await chargesIn(world)).toBe(5);
   });
 
+  test('INV-TIM-5: to the microsecond: it is a duplicate until 40 days after its booking, and no longer', async () => {
+    const world = await opened();
+    expect(await outcomesOf(world, used('a'))).toEqual(['charged']);
+    world.clock.moveTo(later(at(40), { micros: -1 }));
+    expect(await outcomesOf(world, used('a'))).toEqual(['duplicate']);
+    world.clock.moveTo(at(40));
+    expect(await outcomesOf(world, used('a'))).toEqual(['event_too_old']);
+  });
+
   test('on a test clock, too, wherever the machine’s clock is', async () => {
     const world = await opened();
     const made = await world.catalogue.createTestClock(START, SENDER);
@@ -213,4 +222,18 @@ describe('BAD-024, INV-INT-3: how long an identity is known', () => {
     await world.charge(used('other', '1', { time: later(START, { days: 30 }) }));
     expect(await outcomesOf(world, ahead)).toEqual(['duplicate']);
   });
+});
+
+test('INV-TIM-1: nothing is booked before a conflict that was, though the clock was set back and the log is read anew', async () => {
+  const world = await opened();
+  await outcomesOf(world, used('a'));
+  const late = later(START, { days: 9 });
+  world.clock.moveTo(late);
+  expect(await outcomesOf(world, used('a', '2'))).toEqual(['conflict']);
+  await world.ledger.stop();
+  const { store, clock } = world;
+  clock.moveTo(later(START, { days: 1 }));
+  const restarted = await openLedger({ store, clock });
+  expect(await outcomesOf(restarted, used('b'))).toEqual(['charged']);
+  expect((await recorded(store)).at(-1)?.bookedAt).toBe(late);
 });

@@ -11,8 +11,10 @@ test('gives organizations in the order of their due instants, those of one insta
       const pushed = entries.map(({ day, id }) => ({ due: later(START, { days: day }), organizationId: String(id) }));
       for (const { due, organizationId } of pushed) queue.push(due, organizationId);
       const inOrder = pushed.map((entry) => `${entry.due} ${entry.organizationId}`).sort();
+      const first = queue.peek();
       const popped = pushed.map(() => queue.pop()).map((entry) => `${entry?.due ?? ''} ${entry?.organizationId ?? ''}`);
       expect(popped).toEqual(inOrder);
+      expect(first === undefined ? [] : [`${first.due} ${first.organizationId}`]).toEqual(inOrder.slice(0, 1));
       expect([queue.size, queue.peek(), queue.pop()]).toEqual([0, undefined, undefined]);
     }),
   );

@@ -36,7 +36,6 @@ export interface Encoded {
 
 /** Makes a batch's bytes and chains them. `offsets` are the source offsets that it takes in. */
 export const encode = (shard: number, batch: MicroBatch, previous: Buffer, offsets: Offsets | null): Encoded => {
-  batch.closeCharges();
   let hash = previous;
   const stream = ledgerStream(shard);
   const metadata: Metadata[] = [];

@@ -129,7 +129,7 @@ export class MicroBatch {
     return draft === undefined ? undefined : { draft, charges: this.charges.get(revision) ?? [] };
   }
 
-  closeCharges(): void {
+  private closeCharges(): void {
     if (this.open === null) return;
     this.closedBytes += this.open.columns.bytes;
     this.open = null;

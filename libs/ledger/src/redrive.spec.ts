@@ -129,6 +129,7 @@ describe('INV-INT-7, BAD-032: quarantined usage driven again', () => {
       await world.ledger.stop();
       const { store, clock } = world;
       const restarted = await openLedger(which === 'snapshot' ? { ...world } : { store, clock });
+      expect(await redrive(restarted, used('a'))).toEqual(['duplicate']); // alone, as it is mostly sent
       expect(await redrive(restarted, used('a'), used('b', '2'), used('c'))).toEqual([
         'duplicate',
         'conflict',

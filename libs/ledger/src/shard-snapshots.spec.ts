@@ -46,3 +46,22 @@ test('where it cannot be saved, it is tried again as seldom as its size asks for
   expect(small).toBeGreaterThan(100);
   expect(await savesOf(log, 10 * EVERY_BYTES, () => true)).toBeLessThan(small / 5);
 });
+
+test('what could not be saved is saved by the stop, though nothing came after it', async () => {
+  let fails = true;
+  const saved: unknown[] = [];
+  const save = async (_: string, of: () => unknown): Promise<void> => {
+    const snapshot = of();
+    if (fails) throw new Error('no room');
+    saved.push(snapshot);
+  };
+  const ports = { snapshots: { ...inMemorySnapshots(), save }, log: NO_LOG };
+  const snapshots = new ShardSnapshots('ledger-0', ports, () => new ShardState());
+  snapshots.stored(EVERY_BYTES);
+  await snapshots.saveIfDue();
+  fails = false;
+  await snapshots.saveRest();
+  expect(saved).toHaveLength(1);
+  await snapshots.saveRest(); // and once is enough
+  expect(saved).toHaveLength(1);
+});

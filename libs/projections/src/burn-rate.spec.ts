@@ -59,6 +59,22 @@ test('a young wallet is judged by the days it has', () => {
   expect(burnRateOf({ ...young, available: amount('900000000000000000') }).projected_depletion_at).toBeNull();
 });
 
+test('FLD-51: the smallest rate there is, 0.000000001 a day, still runs out', () => {
+  const least = {
+    now: NOW,
+    windowDays: 7,
+    firstHour: NOW,
+    hours: [{ hour: hour('10T12'), credits: amount('0.000000001') }],
+  };
+  const runsOut = later(NOW, { days: 3 });
+  expect(burnRateOf({ ...least, available: amount('0.000000003') })).toMatchObject({
+    credits_per_day: '0.000000001',
+    projected_depletion_at: runsOut,
+    low: runsOut,
+    high: runsOut,
+  });
+});
+
 test('the square root is the largest whole number whose square is not above', () => {
   fc.assert(
     fc.property(fc.bigInt({ min: 0n, max: 10n ** 60n }), (value) => {

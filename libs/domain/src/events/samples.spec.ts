@@ -8,6 +8,7 @@ import {
   type OwnEvent,
   readCatalogueEvent,
   readLedgerEvent,
+  readRecorded,
   writeCatalogueEvent,
   writeLedgerEvent,
 } from '.';
@@ -82,6 +83,17 @@ describe('a damaged event is unreadable, BAD-122', () => {
     }
   });
 
+  test('with bytes that are no UTF-8, in whatever text they stand', () => {
+    const data = Buffer.from(JSON.stringify(sample('CreditsGranted', 1)), 'utf8');
+    const actor = { type: 'system', id: 'system', role: null } as const;
+    const metadata = { version: 1, organization_id: 'org_1', booked_at: '2026-03-01T00:00:00.000000Z', actor };
+    const stored = { type: 'CreditsGranted', revision: 4, metadata: { ...metadata, hash: '0'.repeat(64) } };
+    expect(readRecorded(0, { ...stored, data }).event.type).toBe('CreditsGranted');
+    const damaged = Buffer.from(data);
+    damaged[data.indexOf('"reason":"') + '"reason":"'.length] = 0xff;
+    expect(() => readRecorded(0, { ...stored, data: damaged })).toThrow(UnreadableEvent);
+  });
+
   test('with an instant that is none', () => {
     const stored = sample('LotActivated', 1) as Record<string, unknown>;
     for (const effective_at of ['2026-02-30T00:00:00.000000Z', '2026-03-01T10:00:00Z', '', null]) {
@@ -95,10 +107,32 @@ describe('a damaged event is unreadable, BAD-122', () => {
       const charges = { ...stored.charges, [column]: [99, 99, 99] };
       expect(() => readLedgerEvent('UsageCharged', 1, { charges })).toThrow(UnreadableEvent);
     }
+    for (const column of ['wallet', 'source', 'type', 'user', 'model', 'rate', 'shape', 'lot', 'actor']) {
+      const charges = { ...stored.charges, [column]: (stored.charges[column] as number[]).slice(0, 2) };
+      expect(() => readLedgerEvent('UsageCharged', 1, { charges })).toThrow(UnreadableEvent);
+    }
     for (const column of ['price', 'quantities', 'time']) {
       expect(() => readLedgerEvent('UsageCharged', 1, { charges: { ...stored.charges, [column]: [] } })).toThrow(
         UnreadableEvent,
       );
+    }
+  });
+
+  test.each(['999999999999999999', '-999999999999999999', '-0'])('where any amount of a charge is %s', (amount) => {
+    const { charges } = sample('UsageCharged', 1) as { charges: Record<string, unknown> };
+    const wallets = charges['wallets'] as Record<string, unknown>;
+    const damaged: Record<string, unknown>[] = [
+      { price: ['4', amount, '1.5'] },
+      { quantities: ['1200', '310.5', '1', '0', amount] },
+      { debt: [[1, amount]] },
+      { uncovered: [[2, amount]] },
+      { splits: [[1, [[0, '1'], [1, amount]]]] }, // prettier-ignore
+      { provider_cost: [[0, [amount, 'USD']]] },
+      { wallets: { ...wallets, balance_before: ['10', amount] } },
+    ];
+    for (const columns of damaged) {
+      const stored = { charges: { ...charges, ...columns } };
+      expect(() => readLedgerEvent('UsageCharged', 1, stored)).toThrow(UnreadableEvent);
     }
   });
 });

@@ -231,6 +231,11 @@ describe('a usage event is rejected', () => {
       rejected: 'unknown_field',
       pointer: '/extra',
     });
+    // Also one that lies deeper.
+    expect(parseUsageEvent({ ...withData(without(DATA, 'service_type')), id: '' })).toMatchObject({
+      rejected: 'missing_field',
+      pointer: '/data/service_type',
+    });
   });
 
   test('BAD-009: a prototype in the JSON changes nothing and is refused', () => {

@@ -3,7 +3,6 @@ import { movesOf, type OwnEvent } from '../events';
 import { book } from '../wallet/booking';
 import type { CommandRule } from '../wallet/commands';
 import { withoutReason } from '../wallet/refusals';
-import { freeOf } from '../wallet/state';
 import { organizationView } from '../wallet/views';
 
 /** Ends an organization: open holds are given free, then each wallet forfeits its lots or keeps them dormant, by policy. */
@@ -12,21 +11,15 @@ export const closeOrganization: CommandRule<'CloseOrganization'> = {
     const reasonless = withoutReason(reason);
     if (reasonless !== null) return reasonless;
     const released: OwnEvent[] = [];
-    const freed = new Map<string, bigint>();
     for (const hold of organization.openHolds.values()) {
       const slices = hold.slices.map((slice) => ({ ...slice }));
-      for (const { lotId, amount } of slices) freed.set(lotId, (freed.get(lotId) ?? 0n) + amount);
       const { id: holdId, wallet, overdraft } = hold;
       released.push({ type: 'HoldReleased', data: { holdId, wallet, slices, overdraft, effectiveAt: now } });
     }
     const forfeitures = organization.wallets.flatMap((wallet) => {
       if (wallet.policy.onClose === 'keep') return [];
-      const slices = wallet.live
-        .map((lot) => ({
-          lotId: lot.id,
-          amount: sum([freeOf(lot), (freed.get(lot.id) ?? 0n) as ReturnType<typeof sum>]),
-        }))
-        .filter((slice) => slice.amount > 0n);
+      // Nothing of it is held any more: the holds were given free just before.
+      const slices = wallet.live.map((lot) => ({ lotId: lot.id, amount: lot.remaining }));
       if (slices.length === 0) return [];
       const booking = book(wallet, 'forfeiture', {
         transactionId: derivedTransactionId(organization.id, commandId, wallet.key),

@@ -111,6 +111,17 @@ describe('matching a rate', () => {
     ]);
   });
 
+  test.each(['null', 'undefined'])('what is called “%s” is not what was left out', (name) => {
+    const index = (card: ReturnType<typeof cardOf>, named: Parameters<typeof usage>[1]): number | string => {
+      const found = card.rateFor(usage('1', named));
+      return 'code' in found ? found.code : found.applied.index;
+    };
+    const byModel = cardOf([rate({ model: name }), rate({})]);
+    expect([index(byModel, {}), index(byModel, { model: name }), index(byModel, {})]).toEqual([1, 0, 1]);
+    const byType = cardOf([rate({ resource_type: name }), rate({})]);
+    expect([index(byType, {}), index(byType, { resourceType: name }), index(byType, {})]).toEqual([1, 0, 1]);
+  });
+
   test('memory of look-ups is bounded: callers choose the models they name', () => {
     const version = cardOf([rate({})]).versionAt(usage('1').time);
     for (let n = 0; n < 25_000; n++) version?.rateFor({ ...usage('1'), model: `model-${String(n)}` });

@@ -39,6 +39,7 @@ describe('an adjustment', () => {
       granted('scoped', '2', { scope: { models: ['m'] }, priority: 1 }),
       granted('later', '9', { effectiveAt: instant('2026-04-01'), priority: 2 }),
       granted('open', '5', { priority: 3 }),
+      granted('not needed', '1', { priority: 4 }),
       authorizeHold('h', '1'),
     )
       .when(adjustBalance('-5', { reason: 'typing error' }))
@@ -53,7 +54,7 @@ describe('an adjustment', () => {
           }),
         }),
       )
-      .answered({ lot: null, transaction: { credits_debited: '5', balance_after: '11' } })
+      .answered({ lot: null, transaction: { credits_debited: '5', balance_after: '12' } })
       .lot('open', { remaining: '2', held: '1' })
       .lot('later', { remaining: '9' });
   });

@@ -9,12 +9,14 @@ import {
   granted,
   inOrganization,
   later,
+  preset,
   refundCharge,
   releaseHold,
   START,
   type Step,
   type TestLedger,
   used,
+  wallet,
 } from '../testing';
 import type { OrganizationCommand } from './commands';
 import { evolve } from './evolve';
@@ -70,17 +72,40 @@ describe.each<[string, (n: number) => Step]>([
   });
 });
 
-test('of lots that expire at one instant, the first in draw order expires first, also after the order was changed', () => {
+test('of lots that begin, or expire, at one instant the first in draw order comes first, also after the order was changed', () => {
   const { ledger } = inOrganization().given(
+    granted('begins late', '1', { priority: 20, effectiveAt: later(END, { seconds: -9 }) }),
+    granted('begins early', '1', { priority: 10, effectiveAt: later(END, { seconds: -9 }) }),
     granted('late', '1', { priority: 20, expiresAt: END }),
     granted('early', '1', { priority: 10, expiresAt: END }),
     granted('first', '1', { priority: 30, expiresAt: later(END, { seconds: -1 }) }),
   );
-  const names = ({ expiringLots }: Organization): (string | undefined)[] =>
-    expiringLots.map(({ id }) => ledger.names.get(id));
-  expect(names(ledger.organization)).toEqual(['first', 'early', 'late']);
+  const names = (list: 'waitingLots' | 'expiringLots'): (string | undefined)[] =>
+    ledger.organization[list].map(({ id }) => ledger.names.get(id));
+  expect(names('expiringLots')).toEqual(['first', 'early', 'late']);
+  expect(names('waitingLots')).toEqual(['begins early', 'begins late']);
   changePolicy({ drawOrder: ['effective_at'] })(ledger);
-  expect(names(ledger.organization)).toEqual(['first', 'late', 'early']);
+  expect(names('expiringLots')).toEqual(['first', 'late', 'early']);
+  expect(names('waitingLots')).toEqual(['begins late', 'begins early']);
+});
+
+test('INV-TIM-6: of lots of several wallets that are due at one instant, those of the preset’s first wallet come first', () => {
+  // By key, by priority and by when they were granted, it would be the other way round.
+  const wallets = [wallet({ key: 'z' }), wallet({ key: 'a' })];
+  const { ledger } = inOrganization({ preset: preset({ wallets }) }).given(
+    granted('of the second', '1', { wallet: 'a', effectiveAt: START, expiresAt: END, priority: 1 }),
+    granted('of the first', '1', { wallet: 'z', effectiveAt: START, expiresAt: END, priority: 9 }),
+    granted('begins in the second', '1', { wallet: 'a', effectiveAt: END, priority: 1 }),
+    granted('begins in the first', '1', { wallet: 'z', effectiveAt: END, priority: 9 }),
+  );
+  const names = (lots: Organization['expiringLots']) => lots.map(({ id }) => ledger.names.get(id));
+  expect(names(ledger.organization.expiringLots)).toEqual(['of the first', 'of the second']);
+  expect(names(ledger.organization.waitingLots)).toEqual(['begins in the first', 'begins in the second']);
+  ledger.advance(END);
+  const booked = ledger.log.flatMap((fact) =>
+    fact.kind === 'event' && 'lotId' in fact.event.data ? [ledger.names.get(fact.event.data.lotId)] : [],
+  );
+  expect(booked).toEqual(['begins in the first', 'begins in the second', 'of the first', 'of the second']);
 });
 
 test('a lot that is missing in it, stands elsewhere, or is in it with nothing left is reported', () => {

@@ -1,4 +1,4 @@
-import { RECORD_BYTES_MAX, type StreamRecord } from '@drawdown/ports';
+import { RECORD_BYTES_MAX, recordBytes, type StreamRecord } from '@drawdown/ports';
 import { readDeadLetter, writeDeadLetter } from './dead-letter';
 import { DESCRIBED_TOPICS } from './described';
 
@@ -31,6 +31,14 @@ test('where the original is too large for the topic, the letter says where it li
   const record = { key: 'acme', value: Buffer.alloc(RECORD_BYTES_MAX - 10), headers: {} };
   const letter = readDeadLetter(writeDeadLetter(record, place, rejection));
   expect(letter).toMatchObject({ ...told, omitted: true, record: { value: null } });
+});
+
+test('the largest letter that fits keeps the original, one more byte does not', () => {
+  const written = (bytes: number): StreamRecord =>
+    writeDeadLetter({ key: null, value: Buffer.alloc(bytes), headers: {} }, place, rejection);
+  const room = RECORD_BYTES_MAX - recordBytes(written(0));
+  expect(recordBytes(written(room))).toBe(RECORD_BYTES_MAX);
+  expect(readDeadLetter(written(room + 1))).toMatchObject({ ...told, omitted: true, record: { value: null } });
 });
 
 test('what is no dead letter is recognised as such', () => {

@@ -42,3 +42,10 @@ test('where the store has more than was seen, it is waited for as long as that m
     [15, undefined],
   ]);
 });
+
+test('what is wrong otherwise is not taken for a catalogue that is behind', async () => {
+  const broken = new Error('the store is another one');
+  const reached = () => Promise.reject(broken);
+  const seen = new SeenCatalogue({ reached, isLevel: () => Promise.resolve(true) }, NO_LOG);
+  await expect(seen.waitFor([1])).rejects.toBe(broken);
+});

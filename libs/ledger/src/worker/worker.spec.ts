@@ -4,12 +4,12 @@ import { format } from '@drawdown/kernel';
 import { inProcessStream, type Stream, type StreamRecord, StreamUnavailable } from '@drawdown/ports';
 import { TopicsOfAnotherStore } from '../stream/claim';
 import { readDeadLetter } from '../stream/dead-letter';
-import { COMMANDS_TOPIC, DEAD_LETTER_TOPIC, USAGE_TOPIC } from '../stream/topics';
+import { COMMANDS_TOPIC, DEAD_LETTER_TOPIC, REPLIES_TOPIC, USAGE_TOPIC } from '../stream/topics';
 import { writeUsageRecord } from '../stream/usage-record';
 import { grant, mustBeAccepted, recorded, SENDER, used } from '../testing';
 import { type ApiProcess, eventually, furnish, openDistributed } from '../testing/distributed';
 import type { DistributedWorld, WorkerProcess } from '../testing/distributed';
-import { PartitionCountDiffers } from './worker';
+import { ensureTopics, PartitionCountDiffers } from './worker';
 
 const opened: DistributedWorld[] = [];
 afterEach(async () => {
@@ -117,6 +117,7 @@ describe('FLT-35: a record that cannot be read', () => {
     await world.stream.send(USAGE_TOPIC, SHARD, [usageOf('1'), usageOf('poison'), usageOf('2')]);
     await consumed(process, 3);
     expect(await letters(world)).toMatchObject([{ reason: 'decision_failed' }]);
+    expect(worker.metrics.of('intake_events_total{outcome=rejected,channel=kafka}')).toBe(1); // INV-INT-6
     expect(await settledOf(api)).toBe('98');
   });
 });
@@ -192,6 +193,17 @@ test('INV-LED-14: a topic that is cut otherwise than the store is refused', asyn
   const world = openDistributed({ stream });
   opened.push(world);
   await expect(world.worker()).rejects.toThrow(PartitionCountDiffers);
+});
+
+test('INV-LED-14: how a topic is cut is asked once it is there, however long the brokers take to make it', async () => {
+  const brokers = inProcessStream();
+  const ensureTopic: Stream['ensureTopic'] = async (...given) => {
+    await new Promise((resolve) => setImmediate(resolve));
+    await brokers.ensureTopic(...given);
+  };
+  await ensureTopics(Object.assign(Object.create(brokers) as Stream, { ensureTopic }), 4);
+  expect(await brokers.partitionsOf(USAGE_TOPIC)).toBe(4);
+  expect(await brokers.partitionsOf(REPLIES_TOPIC)).toBeGreaterThan(0);
 });
 
 test('a worker of another store is refused the topics, before it is given any record', async () => {

@@ -3,14 +3,19 @@ import type { LedgerEvent } from '@drawdown/domain/events';
 import { checkAccess, lotDocument, organizationOf, organizationView, walletView } from '@drawdown/domain';
 import {
   amount,
+  closeOrganization,
   granted,
   later,
+  policy,
+  preset,
   refundCharge,
   removeMember,
   setRole,
   START,
   TestLedger,
   used,
+  voidGrant,
+  wallet,
 } from '@drawdown/domain/testing';
 import type { EventStore, ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
@@ -77,7 +82,8 @@ const sameAsInMemory = async (made: TestLedger): Promise<void> => {
   const reading = { organizationId: organization.id, now };
   const wallets = organization.wallets.map((wallet) => walletView(wallet, organization, now));
   expect((await read.models.wallets(reading))?.value).toEqual(wallets);
-  const lots = [...organization.lots.values()].map((lot) => lotDocument(lot, now));
+  const closed = organization.status === 'closed';
+  const lots = [...organization.lots.values()].map((lot) => lotDocument(lot, now, closed));
   expect((await read.models.lots(reading, 'credits'))?.value.data).toEqual(lots);
 };
 
@@ -123,6 +129,29 @@ test('a lot that a refund lets live again shows its new end (INV-LOT-9)', async 
   refundCharge('u')(made);
   await sameAsInMemory(made);
   expect(await shownOf(made)).toMatchObject({ settled: '4', available: '4' });
+});
+
+test('a lot’s terms add up, whatever became of its rest: expired, voided, forfeited by a refund or a closure (INV-LOT-1)', async () => {
+  const forfeiting = policy({ refundExpired: 'forfeit', onClose: 'forfeit' });
+  const made = new TestLedger({ id: 'org_0', preset: preset({ wallets: [wallet({ policy: forfeiting })] }) });
+  granted('ended', '10', { expiresAt: later(START, { days: 1 }) })(made);
+  used('4', { organizationId: 'org_0', id: 'u' })(made);
+  made.advance(later(START, { days: 2 }));
+  refundCharge('u', '3')(made);
+  granted('cancelled', '5')(made);
+  voidGrant('cancelled')(made);
+  granted('left', '7')(made);
+  closeOrganization()(made);
+  await sameAsInMemory(made);
+  const terms = ['amount', 'returned', 'remaining', 'consumed', 'expired', 'voided', 'forfeited'] as const;
+  const kept = await database.query<Record<(typeof terms)[number], string>>(
+    `SELECT ${terms.map((term) => `trim_scale(${term})::text AS ${term}`).join(', ')} FROM lots_v6_g1 ORDER BY sequence`,
+  );
+  expect(kept.map((row) => terms.map((term) => row[term]))).toEqual([
+    ['10', '3', '0', '4', '6', '0', '3'],
+    ['5', '0', '0', '0', '0', '5', '0'],
+    ['7', '0', '0', '0', '0', '0', '7'],
+  ]);
 });
 
 test('shows restricted lots in the order in which the wallet would draw them', async () => {
