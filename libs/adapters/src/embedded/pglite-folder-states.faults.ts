@@ -104,6 +104,7 @@ describe('the folder of the embedded database', () => {
       fs.writeFileSync(path.join(folder, 'state.json'), JSON.stringify({ state: 'closed', boot: '' }));
       const { db, told } = await open(folder);
       expect(told).toEqual([]);
+      expect(await db.query('SELECT datname FROM pg_database')).toEqual([{ datname: 'postgres' }]);
       contents.push(await db.query('SELECT name, setting FROM pg_settings ORDER BY name'));
       contents.push(await db.query('SELECT relname, relkind, relpages > 0 AS filled FROM pg_class ORDER BY oid'));
     }
