@@ -18,9 +18,10 @@ export async function prepareReadDatabase({ quiet }) {
   const prepared = path.join(PREPARED, `pglite-${version}`);
   if (existsSync(prepared)) return;
   const started = performance.now();
-  await mkdir(PREPARED, { recursive: true });
-  const own = await mkdtemp(path.join(PREPARED, 'making-'));
+  let own;
   try {
+    await mkdir(PREPARED, { recursive: true });
+    own = await mkdtemp(path.join(PREPARED, 'making-'));
     await makeCluster(path.join(own, 'cluster'));
     makeReadable(own);
     await rename(path.join(own, 'cluster'), prepared);
@@ -28,7 +29,7 @@ export async function prepareReadDatabase({ quiet }) {
   } catch (error) {
     if (!existsSync(prepared)) console.warn(`build: no read database was prepared, the first start makes it: ${error}`);
   } finally {
-    await rm(own, { recursive: true, force: true });
+    if (own !== undefined) await rm(own, { recursive: true, force: true });
   }
 }
 

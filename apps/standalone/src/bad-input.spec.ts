@@ -67,6 +67,7 @@ const GENERATED: Readonly<Record<string, (size: number) => string>> = {
   keys: (size) => `{${Array.from({ length: size }, (_, i) => `"k${String(i)}":1`).join(',')}}`,
   items: (size) => `{"rates":[${Array<string>(size).fill('{}').join(',')}]}`,
   versionBytes: (size) => `{"rates":[],"x":"${'x'.repeat(size - 19)}"}`,
+  versionSpaces: (size) => `{"rates":[]${' '.repeat(size)}}`,
   scope: (size) =>
     JSON.stringify({
       ...{ credit_type: 'purchased', amount: '1', reason: 'wide' },

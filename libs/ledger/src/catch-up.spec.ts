@@ -37,16 +37,32 @@ test('who asks while one is under way waits for the next, which all share and wh
   await later;
 });
 
-test('nobody waits for a reading that does not end, or fails: the next one is another', async () => {
+test('nobody waits long for a reading that does not end, and no other one begins beside it', async () => {
   const { time, ends, catchUp } = open();
   await time.until(catchUp.now());
-  const failing = catchUp.now();
+  const later = catchUp.now();
+  await time.until(later);
+  await time.until(catchUp.now());
+  expect(ends).toHaveLength(1);
+  ends[0]?.();
   await time.pass(200);
-  ends[1]?.(new Error('away'));
-  await expect(failing).rejects.toThrow('away');
-  const third = catchUp.now();
+  expect(ends).toHaveLength(2);
+  ends[1]?.();
+  const next = catchUp.now();
   await time.pass(200);
   ends[2]?.();
-  await third;
-  expect(ends).toHaveLength(3);
+  await next;
+});
+
+test('a reading that fails is told, and the next one is another', async () => {
+  const { time, ends, catchUp } = open();
+  const failing = catchUp.now();
+  await time.pass(0);
+  ends[0]?.(new Error('away'));
+  await expect(failing).rejects.toThrow('away');
+  const next = catchUp.now();
+  await time.pass(200);
+  ends[1]?.();
+  await next;
+  expect(ends).toHaveLength(2);
 });

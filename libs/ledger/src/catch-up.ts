@@ -1,7 +1,7 @@
 import type { Sleep } from './sleep';
 
-/** How long one reading is waited for: whoever asks is a request, and the store may be away. */
-const READ_MS = 1_000;
+/** How long is waited at most: whoever asks is a request, and the store may be away, or have much to look through. */
+const WAIT_MS = 2_000;
 
 /** From the end of one reading to the next: whoever asks for more and more of them makes no load of that. */
 const PAUSE_MS = 200;
@@ -19,17 +19,22 @@ export class CatchUp {
 
   /** Resolves after a reading that began later than the call, or where that takes too long. Rejects as the reading does. */
   now(): Promise<void> {
-    return (this.coming ??= this.next());
+    return (this.coming ??= this.notTooLong(this.next()));
   }
 
+  /** Never two at a time: one that nobody waits for any more still keeps the store busy. */
   private async next(): Promise<void> {
     await this.before;
     this.coming = null; // what is written from now on may be missed: whoever asks then waits for another one
-    const over = new AbortController();
-    const tooLong = this.sleep(READ_MS, { signal: over.signal, ref: false }).catch(() => undefined);
-    const reading = Promise.race([this.read(), tooLong]).finally(() => over.abort());
+    const reading = this.read();
     const pause = (): Promise<void> => this.sleep(PAUSE_MS, { ref: false });
     this.before = reading.then(pause, pause);
     await reading;
+  }
+
+  private async notTooLong(reading: Promise<void>): Promise<void> {
+    const over = new AbortController();
+    const tooLong = this.sleep(WAIT_MS, { signal: over.signal, ref: false }).catch(() => undefined);
+    await Promise.race([reading, tooLong]).finally(() => over.abort());
   }
 }

@@ -14,7 +14,7 @@ export interface RouteRights {
   readonly bound: boolean;
   /** Absent: the route reads no body. */
   readonly body?: BodyKind;
-  /** Bytes of its body at most, where they are fewer than of every body. */
+  /** Bytes of its body at most, white space between values not counted, where they are fewer than of every body. */
   readonly bodyBytesMax?: number;
   /** True where the route takes query parameters; elsewhere any is unknown. */
   readonly query?: true;
@@ -29,7 +29,7 @@ export interface RouteRights {
 
 /**
  * Of a rate card's version, which is one event: with what stands around it, it has to fit into one append. A thousand
- * rates of 500 bytes.
+ * rates of 500 bytes; indented, such a body is half as long again.
  */
 const VERSION_BYTES_MAX = 512 * 1024;
 

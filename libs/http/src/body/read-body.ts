@@ -11,8 +11,8 @@ export const BODY_BYTES_MAX = 4 * 1024 * 1024;
  */
 const DRAINED_BYTES_MAX = 16 * 1024 * 1024;
 
-export const tooLarge = (most = BODY_BYTES_MAX): Problem =>
-  new Problem('payload_too_large', `at most ${String(most)} bytes`);
+export const tooLarge = (most = BODY_BYTES_MAX, how = ''): Problem =>
+  new Problem('payload_too_large', `at most ${String(most)} bytes${how}`);
 
 /** The whole body, or the problem of one that is too large, breaks off or finds no room. Never holds more than the limit. */
 export const readBody = (stream: IncomingMessage, room: BodyRoom, caller: string): Promise<Buffer> =>

@@ -64,6 +64,11 @@ const rightsText = ({ scopes, roles }: RouteRights): string => {
   return roles.length === 0 ? key : `${key} People need the role ${roles.map((role) => `\`${role}\``).join(' or ')}.`;
 };
 
+const sizeText = ({ bodyBytesMax }: RouteRights): string =>
+  bodyBytesMax === undefined
+    ? ''
+    : ` Its body is at most ${String(bodyBytesMax)} bytes, white space between values not counted.`;
+
 const complete = (method: string, path: string, operation: Operation): Operation => {
   const route = `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`;
   const rights = ROUTES[route];
@@ -77,7 +82,7 @@ const complete = (method: string, path: string, operation: Operation): Operation
   ]);
   return {
     ...operation,
-    description: rightsText(rights),
+    description: rightsText(rights) + sizeText(rights),
     parameters: withNull(parametersOf(path, operation, rights)) as Parameter[],
     ...(rights.body === 'events' ? { requestBody: EVENT_BODY } : {}),
     responses: {

@@ -5,7 +5,7 @@ import { completed } from './complete';
 const DESCRIPTION = [
   'Prepaid credits and usage billing. Amounts are decimal strings, instants RFC 3339 in UTC.',
   'Errors are RFC 9457 problems with a stable `code`. Every answer that wrote something carries a `position`;',
-  'any read takes it as `?after=` and answers only once it has got there.',
+  'any read takes it as `?after=` and answers only once it has got there. Bodies are at most 4 MiB, or what their route says.',
 ].join(' ');
 
 /** `walletsBalance` for `WalletsController.balance`. */

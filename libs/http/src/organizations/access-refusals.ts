@@ -16,7 +16,7 @@ export interface RefusalLimits extends LaneLimits {
   readonly stopMs: number;
   /** Questions whose last answer is remembered. */
   readonly remembered: number;
-  /** Records of one reader within a minute. */
+  /** Records of one reader in one organization within a minute. */
   readonly ofReader: number;
 }
 
@@ -83,15 +83,15 @@ export class AccessRefusals implements OnModuleDestroy {
   }
 
   /**
-   * Resolves once it is kept, or that takes too long to wait for. `isReader`: who asks may write nothing else. Rejects with
-   * the problem of a reader that has had too much recorded.
+   * Resolves once it is kept, or that takes too long to wait for. `isReader`: who asks reports no usage. Rejects with the
+   * problem of a reader that has had too much recorded.
    */
   async record(organizationId: string, refusal: AccessRefusal, sender: Sender, isReader = false): Promise<void> {
     const { asked, asOf, ...answer } = refusal;
     const question = hash('sha256', textOf([organizationId, sender.actor, asked]), 'base64');
     let told = this.told.get(question);
     if (told === undefined || !isRepeated(told, textOf(answer), asOf.time)) {
-      if (isReader) this.quota.take(`${sender.actor.type} ${sender.actor.id}`);
+      if (isReader) this.quota.take(organizationId, sender.actor);
       const fate = { isLost: false };
       const keeping = this.keep(organizationId, refusal, sender, fate);
       told = { answer: textOf(answer), at: asOf.time, fate, keeping };

@@ -1,10 +1,13 @@
+import type { Sender } from '@drawdown/commands';
 import { Problem } from '../problems/problem';
 
 const WINDOW_MS = 60_000;
 
 /**
- * How many of its refused questions each reader has put on record within a minute. Each is an event, for ever: who may only
- * read must not fill the log by asking. Whoever reports usage writes events anyway, and gates as many requests as it likes.
+ * How many of its refused questions each reader has put on record within a minute, of each organization for itself: a key
+ * of the installation asks for all of them, and one must not use up what the others may ask. Each is an event, for ever: who
+ * may only read must not fill the log by asking. Whoever reports usage writes events anyway, and gates as many requests as
+ * it likes.
  */
 export class ReaderQuota {
   private readonly used = new Map<string, number>();
@@ -16,7 +19,8 @@ export class ReaderQuota {
   ) {}
 
   /** One more. Throws where that is too many: what could not be recorded is not decided (INV-AUD-6). */
-  take(reader: string): void {
+  take(organizationId: string, { type, id }: Sender['actor']): void {
+    const reader = `${organizationId} ${type} ${id}`;
     const now = this.now();
     if (now - this.since >= WINDOW_MS) {
       this.used.clear();

@@ -157,11 +157,18 @@ const addParser = (server: FastifyInstance, room: BodyRoom): void => {
     const { body: kind, bodyBytesMax } = rights === undefined || rights === 'public' ? {} : rights;
     const body = await readBody(stream, room, sharerOf(request));
     if (kind === undefined || (kind === 'optional' && body.length === 0)) return undefined;
-    if (bodyBytesMax !== undefined && body.length > bodyBytesMax) throw tooLarge(bodyBytesMax);
     request.leaveRoom = room.take(body.length, isAwaited(request));
     request.rawBody = body;
-    return kind === 'events' ? parseEvents(body, request.headers) : parseBody(body);
+    if (kind === 'events') return parseEvents(body, request.headers);
+    const json = parseBody(body);
+    if (bodyBytesMax !== undefined && body.length > bodyBytesMax) refuseTooLong(json, bodyBytesMax);
+    return json;
   });
+};
+
+/** What is kept of a body carries no white space: how it is laid out is its sender's business. */
+const refuseTooLong = (json: unknown, most: number): void => {
+  if (Buffer.byteLength(JSON.stringify(json)) > most) throw tooLarge(most, ', white space between values not counted');
 };
 
 /** What is about the form of a request and needs no controller. */

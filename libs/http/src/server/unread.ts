@@ -5,22 +5,24 @@ import type { Socket } from 'node:net';
 const LOOK_MS = 1_000;
 
 /**
- * Closes connections that have not taken what they were answered for so long. A request has a time to arrive; without one
- * for its answer, whoever asks and never reads has up to sixteen answers kept in memory for each connection, for ever
- * (FLT-82). Counted in looks, not by the clock: a process that stood still has not seen whether they read.
+ * Closes connections that have not taken an answer for so long. A request has a time to arrive; without one for its answer,
+ * whoever asks and never reads has up to sixteen answers kept in memory for each connection, for ever (FLT-82). Each answer
+ * has that time: who reads page after page over a slow line always has one under way. Counted in looks, not by the clock: a
+ * process that stood still has not seen whether they read.
  */
 export const closeUnread = (server: Server, limitMs: number): void => {
-  const open = new Set<Socket>();
-  const unread = new WeakMap<Socket, number>();
+  /** Of each open connection, what it has taken whole, and how many looks ago it was seen to have taken more. */
+  const open = new Map<Socket, { readonly taken: number; readonly looks: number }>();
   server.on('connection', (socket: Socket) => {
-    open.add(socket);
+    open.set(socket, { taken: 0, looks: 0 });
     socket.once('close', () => open.delete(socket));
   });
   const look = (): void => {
-    for (const socket of open) {
-      const looks = socket.writableLength === 0 ? 0 : (unread.get(socket) ?? 0) + 1;
+    for (const [socket, before] of open) {
+      const taken = socket.bytesWritten - socket.writableLength;
+      const looks = socket.writableLength === 0 || taken > before.taken ? 0 : before.looks + 1;
       if (looks * LOOK_MS > limitMs) socket.destroy();
-      else unread.set(socket, looks);
+      else open.set(socket, { taken, looks });
     }
   };
   const timer = setInterval(look, LOOK_MS).unref();
