@@ -49,7 +49,7 @@ export type CatalogueView = Pick<
   | 'presets'
   | 'preset'
   | 'findApiKey'
-  | 'latestApiKeys'
+  | 'latestApiKey'
   | 'hasApiKeys'
   | 'apiKeys'
   | 'testClock'

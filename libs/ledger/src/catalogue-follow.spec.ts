@@ -83,7 +83,7 @@ describe('a catalogue that several processes write', () => {
         },
       };
       const [one, other] = [await following(store), await following(deaf)];
-      return { one: one.catalogue, other: other.catalogue, time: other.time };
+      return { one: one.catalogue, other: other.catalogue };
     };
 
     test('goes on with it there all the same: what refuses is what is stored, not what this process has heard', async () => {
@@ -100,21 +100,6 @@ describe('a catalogue that several processes write', () => {
       expect(await other.saveRateCardVersion('nobody', version, SENDER)).toMatchObject({
         refusal: { code: 'not_found' },
       });
-    });
-
-    test('INV-TEN-5: knows of a key, and of its end, once it is asked for the latest', async () => {
-      const { one, other, time } = await apart();
-      const made = await one.createApiKey({ name: 'k', scopes: ['read'], organizationId: null }, SENDER);
-      if (!made.accepted) throw new Error('refused');
-      const { id, secret } = made.value;
-      expect(other.findApiKey(secret)).toBeUndefined();
-      await other.latestApiKeys();
-      expect(other.findApiKey(secret)).toMatchObject({ id });
-      expect([other.seen, other.covered]).toEqual([positionIn(made), 0]);
-      await one.revokeApiKey(id, SENDER);
-      expect(other.findApiKey(secret)).toBeDefined();
-      await time.until(other.latestApiKeys());
-      expect(other.findApiKey(secret)).toBeUndefined();
     });
 
     test('INV-INT-8: repeats it under its key as it was', async () => {

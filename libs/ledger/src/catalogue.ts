@@ -86,12 +86,8 @@ export interface Catalogue {
 
   /** The key with this secret (hashed and compared in constant time), unless it was revoked. */
   findApiKey(secret: string): ApiKey | undefined;
-  /**
-   * Resolves once every key is known that was made, or revoked, by any process before the call: whoever made one uses it at
-   * once. Asked for by everybody with an unknown key, so that it is done some times a second at most, for all who ask; where
-   * the store does not answer, it resolves all the same.
-   */
-  latestApiKeys(): Promise<void>;
+  /** The key with this id unless it was revoked, as {@link latestRateCard}. */
+  latestApiKey(id: string): Promise<ApiKey | undefined>;
   /**
    * Makes a key; its secret is answered here and never again. Under an `id` that is given it is made once, however many
    * processes try. Refused with the pointer `/secret` where there is, or was, a key with that secret.

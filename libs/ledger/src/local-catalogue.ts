@@ -45,7 +45,6 @@ import type {
   RepeatableResult,
 } from './catalogue';
 import { CatalogueStreams, type Written } from './catalogue-streams';
-import { CatchUp } from './catch-up';
 import { type Idempotency, ReadBehind, type Sender } from './ledger';
 import { RememberedWrites } from './remembered-writes';
 import { realSleep, type Sleep } from './sleep';
@@ -72,7 +71,6 @@ export class LocalCatalogue implements Catalogue {
   private readonly cards: CatalogueStreams<RateCard, RateCardEvent>;
   private readonly keys: ApiKeys;
   private readonly clocks: CatalogueStreams<TestClock, TestClockEvent>;
-  private readonly keysElsewhere: CatchUp;
   private readonly compiled = new Map<string, CompiledCard>();
   /** Everything up to here is known. */
   private followed = -1;
@@ -101,7 +99,6 @@ export class LocalCatalogue implements Catalogue {
       (key, card) => this.compiled.set(key, new CompiledCard(card, this.compiled.get(key))),
     );
     this.keys = new ApiKeys(store, sleep, remembered);
-    this.keysElsewhere = new CatchUp(() => this.readKeys(), sleep);
     this.clocks = new CatalogueStreams(
       { prefix: 'test-clock-', types: ['TestClockCreated', 'TestClockAdvanced'], evolve: evolveTestClock },
       store,
@@ -304,27 +301,9 @@ export class LocalCatalogue implements Catalogue {
     return this.keys.find(secret);
   }
 
-  async latestApiKeys(): Promise<void> {
-    if (!this.isFollowing) return;
-    try {
-      await this.keysElsewhere.now();
-    } catch (error) {
-      // Away, it says nothing of new keys: those that are known count.
-      if (!(error instanceof StoreUnavailable)) throw error;
-    }
-  }
-
-  /** Past what is followed, without moving that: of other streams nothing is read here. */
-  private async readKeys(): Promise<void> {
-    const { streams } = this.keys;
-    for (let after = this.followed; ;) {
-      const page = await this.store.readAll(after, PAGE_EVENTS, [streams.prefix]);
-      for (const stored of page) streams.apply(stored);
-      const last = page.at(-1);
-      if (last === undefined) return;
-      after = last.position;
-      this.position = Math.max(this.position, after);
-    }
+  async latestApiKey(id: string): Promise<ApiKey | undefined> {
+    await this.reread(this.keys.streams, id);
+    return this.apiKeys().find((key) => key.id === id);
   }
 
   async createApiKey(key: NewApiKey, sender: Sender): Promise<CatalogueResult<ApiKey & { readonly secret: string }>>;

@@ -59,7 +59,7 @@ export const versionRefusal = (
   const values = saved.reduce((sum, version) => sum + valuesIn(version.rates), valuesIn(rates));
   if (values <= limits.values) return null;
   return tooMany(
-    `the rates of all versions of an organization's cards are too many; leave out those that are not used`,
+    `the rates of all versions of an organization's cards are too many; have an operator make a card of the installation for it`,
   );
 };
 

@@ -83,23 +83,14 @@ export class KeysController {
   @ApiOperation({ summary: 'Revoke a key, at once' })
   async revoke(@Param('key') id: string, @Req() request: FastifyRequest) {
     const caller = keyOf(request);
-    const key = this.known(id) ?? (await this.latest(id));
+    const known = this.catalogue.apiKeys().find((key) => key.id === id);
+    const key = known ?? (await this.catalogue.latestApiKey(id));
     if (key === undefined || !isVisible(key, caller)) throw notFound();
     refuseMoreThanOwn(key.scopes, caller);
     return catalogueAnswer(await this.commands.execute(new RevokeApiKey(id, senderOf(request))), () => ({
       id,
       revoked: true,
     }));
-  }
-
-  private known(id: string): ApiKey | undefined {
-    return this.catalogue.apiKeys().find((key) => key.id === id);
-  }
-
-  /** The key, where another process has made it just now. */
-  private async latest(id: string): Promise<ApiKey | undefined> {
-    await this.catalogue.latestApiKeys();
-    return this.known(id);
   }
 
   /** The organization of a new key: never another than the maker's, and one that exists. */
