@@ -145,7 +145,7 @@ const decideUsages = (deciding: Deciding, work: UsageWork): Answer | null => {
       ? TAKEN_BEFORE
       : unlessFailed(deciding, () => usages.decide(work, usage, identityIn(state, work, i)));
     if (outcome === null) return null;
-    if (outcome instanceof DecisionFailed) return () => work.reject(i === 0 ? outcome : partly(outcome));
+    if (outcome instanceof DecisionFailed) return failedAt(work, i, outcome);
     work.outcomes.push(outcome);
   }
   const source = takenIn(work);
@@ -154,8 +154,12 @@ const decideUsages = (deciding: Deciding, work: UsageWork): Answer | null => {
 };
 
 /** Each usage event stands for itself: what came before the one that failed is booked. */
-const partly = ({ cause }: DecisionFailed): DecisionFailed =>
-  new DecisionFailed('the ledger could not decide one of these; sent again, those before it are duplicates', { cause });
+const failedAt = (work: UsageWork, i: number, failed: DecisionFailed): Answer => {
+  if (i === 0) return () => work.reject(failed);
+  const { cause } = failed;
+  const message = 'the ledger could not decide one of these; sent again, those before it are duplicates';
+  return (position) => work.reject(new DecisionFailed(message, { cause }, { outcomes: work.outcomes, position }));
+};
 
 /**
  * How far the source of a work that is decided is taken in: up to the first record that left nothing in the ledger. That

@@ -225,7 +225,9 @@ export class LedgerShard {
       this.running = null;
       this.letReadersGo();
     }
-    if (this.queue.isEmpty) await this.snapshots.saveIfDue();
+    // Nobody waits for it: neither a start, after which the shard is of use, nor a stop, which has less time for it. What
+    // fails of it, it says itself.
+    if (this.queue.isEmpty) this.snapshots.saveIfDue().catch(() => undefined);
   }
 
   /** Loads the state again after it was thrown away; where that fails, everything waiting is refused. */
@@ -402,8 +404,9 @@ export class LedgerShard {
   }
 
   /**
-   * Deciding failed after something was booked: nothing of the batch is stored. Where a rule that nothing may break was broken, that organization
-   * is frozen, which the next turn records; where the program failed, the work that it failed on is refused. The others are decided again.
+   * Deciding failed after something was booked: nothing of the batch is stored. Where a rule that nothing may break was
+   * broken, that organization is frozen, which the next turn records; where the program failed, the work that it failed on
+   * is refused. The others are decided again.
    */
   private dropDecisions(error: Error): void {
     const { deciding } = this;

@@ -133,8 +133,17 @@ export class LedgerUnavailable extends Error {
 /** The shard's owner is going: nothing happened, and whoever owns the shard next can take it. */
 export class ShardStopping extends LedgerUnavailable {}
 
-/** The program failed on this work, and would again: nothing happened. */
-export class DecisionFailed extends LedgerUnavailable {}
+/** The program failed on this work, and would again: nothing happened, or no more than `before`. */
+export class DecisionFailed extends LedgerUnavailable {
+  constructor(
+    message: string,
+    options?: ErrorOptions,
+    /** Of several usage events, what became of those before the one that it failed on. */
+    readonly before: UsageResult | null = null,
+  ) {
+    super(message, options);
+  }
+}
 
 /** This record was taken in before, by another owner of the shard; what it became is not known here. */
 export class DecidedBefore extends LedgerUnavailable {}

@@ -65,3 +65,22 @@ test('what could not be saved is saved by the stop, though nothing came after it
   await snapshots.saveRest(); // and once is enough
   expect(saved).toHaveLength(1);
 });
+
+test('once it is given up none is begun: neither the one whose turn has not come, nor the rest after it (FLT-09)', async () => {
+  const kept = inMemorySnapshots();
+  let goOn = (): void => undefined;
+  const letGo = new Promise<void>((resolve) => (goOn = resolve));
+  async function* slow(): AsyncGenerator<Uint8Array> {
+    await letGo;
+    yield Buffer.from('another shard');
+  }
+  const another = kept.save('ledger-1', () => ({ revision: 1, parts: slow() }));
+  const snapshots = new ShardSnapshots('ledger-0', { snapshots: kept, log: NO_LOG }, () => new ShardState());
+  snapshots.stored(EVERY_BYTES);
+  const due = snapshots.saveIfDue();
+  const rest = snapshots.saveRest();
+  snapshots.giveUp();
+  goOn();
+  await Promise.all([another, due, rest]);
+  expect(await kept.list('ledger-0')).toEqual([]);
+});

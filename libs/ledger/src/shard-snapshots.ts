@@ -14,7 +14,7 @@ export class ShardSnapshots {
   private every = EVERY_BYTES;
   private saving: Promise<void> | null = null;
   private cut: SnapshotCut | null = null;
-  /** Whether somebody waits for the one that is being saved. */
+  /** Whether somebody waits for what is being saved, and comes next. */
   private wanted = false;
 
   constructor(
@@ -38,6 +38,7 @@ export class ShardSnapshots {
   /** Saves where that is worth it. Never rejects. */
   async saveIfDue(): Promise<void> {
     if (this.missing < this.due || this.saving !== null) return;
+    this.wanted = true;
     this.saving = this.save();
     await this.saving;
     this.saving = null;
@@ -45,11 +46,12 @@ export class ShardSnapshots {
 
   /** Saves what is not saved yet. Never rejects. */
   async saveRest(): Promise<void> {
+    this.wanted = true;
     await this.saving;
-    if (this.missing > 0) await this.save();
+    if (this.wanted && this.missing > 0) await this.save();
   }
 
-  /** Leaves the one that is being saved: it is let go of, wherever it hangs, and not begun where its turn comes later. */
+  /** Leaves the one that is being saved: it is let go of, wherever it hangs, and none is begun later, in its turn or after it. */
   giveUp(): void {
     this.wanted = false;
     this.cut?.end();
@@ -57,7 +59,6 @@ export class ShardSnapshots {
 
   private async save(): Promise<void> {
     let covered = 0;
-    this.wanted = true;
     try {
       await this.ports.snapshots.save(this.stream, () => {
         const state = this.wanted ? this.state() : null;

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { serialize } from 'node:v8';
 import { foldNext } from './load-shard';
 import { FOLD_VERSION, ShardState } from './fold';
+import { ShardSnapshots } from './shard-snapshots';
 import { restoreSnapshot } from './snapshot';
 import { partsIn, type SnapshotHead, type SnapshotPiece } from './snapshot-parts';
 import { delegating, grant, hold, type LedgerWorld, openLedger, stateHash, used, withOrganization } from './testing';
@@ -130,6 +131,17 @@ describe('INV-DEL-9, FLT-29: a snapshot changes what a start costs, never what i
     await world.time.pass(3_000);
     await stopping;
     expect(save).toHaveBeenCalledTimes(1);
+  });
+
+  test('a start waits for none that is due, and a stop not for longer than for another (FLT-09)', async () => {
+    const due = jest.spyOn(ShardSnapshots.prototype, 'saveIfDue').mockReturnValue(new Promise(() => undefined));
+    const world = await openLedger();
+    await withOrganization(world, { credits: '10' });
+    const charging = world.charge(used('a'));
+    await world.ledger.stop();
+    expect((await charging).outcomes).toMatchObject([{ outcome: 'charged' }]);
+    expect(due).toHaveBeenCalled();
+    due.mockRestore();
   });
 
   test('one that cannot be saved is tried again, at the latest by the stop', async () => {

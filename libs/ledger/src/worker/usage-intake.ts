@@ -69,7 +69,9 @@ export class UsageIntake {
       await this.decide(shard, batch, source, sorted.taken, batch.records.at(-1)?.offset ?? -1);
     } catch (error) {
       if (!(error instanceof DecisionFailed)) throw error;
-      await this.decideSingly(shard, batch, source, sorted.taken);
+      const { before } = error;
+      if (before !== null) await this.tell(batch, sorted.taken, before);
+      await this.decideSingly(shard, batch, source, sorted.taken.slice(before?.outcomes.length ?? 0));
     }
   }
 
@@ -129,6 +131,11 @@ export class UsageIntake {
       redrive: null,
       source: { topic: source, partition, offset, each: taken.map(({ record }) => record.offset) },
     });
+    await this.tell(batch, taken, result);
+  }
+
+  /** Tells what became of the first of these, or of all. */
+  private async tell(batch: RecordBatch, taken: readonly Taken[], result: UsageResult): Promise<void> {
     this.countOutcomes(taken, result);
     await this.outbox.reply(repliesOf(taken, result));
     await this.outbox.bury(batch, unanswered(taken, result));

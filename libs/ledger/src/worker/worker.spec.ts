@@ -118,6 +118,7 @@ describe('FLT-35: a record that cannot be read', () => {
     await consumed(process, 3);
     expect(await letters(world)).toMatchObject([{ reason: 'decision_failed' }]);
     expect(worker.metrics.of('intake_events_total{outcome=rejected,channel=kafka}')).toBe(1); // INV-INT-6
+    expect(worker.metrics.of('intake_events_total{outcome=charged,channel=kafka}')).toBe(2); // nobody sent one twice
     expect(await settledOf(api)).toBe('98');
   });
 });
