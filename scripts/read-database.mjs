@@ -1,5 +1,5 @@
 /** An empty embedded database, which the first start of an installation copies: making one takes seconds. */
-import { chmodSync, existsSync, readdirSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, fsyncSync, openSync, readdirSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -42,11 +42,27 @@ function makeCluster(cluster) {
   });
 }
 
-/** Whoever runs the program, which may not be who built it, copies it; nobody changes it. */
+/**
+ * Whoever runs the program, which may not be who built it, copies it; nobody changes it. Forced to disk, for it is never
+ * made again: what a machine lost when it stopped would fail every first start.
+ */
 function makeReadable(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const name = path.join(folder, entry.name);
     if (entry.isDirectory()) makeReadable(name);
-    else chmodSync(name, (statSync(name).mode & 0o700) | 0o644);
+    else {
+      chmodSync(name, (statSync(name).mode & 0o700) | 0o644);
+      force(name);
+    }
+  }
+  force(folder);
+}
+
+function force(name) {
+  const handle = openSync(name, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
   }
 }

@@ -133,17 +133,21 @@ const settle = async (
   now: Instant,
   { letOthersGoOn = nextTick }: Passage,
 ): Promise<boolean> => {
+  let booked = bookNext(organization, now);
+  if (booked === 'nothing') return true;
+  for (; booked === 'something'; booked = bookNext(organization, now)) await letOthersGoOn();
+  return booked === 'nothing' && violations(organization).length === 0;
+};
+
+/** Books what is due next. It cannot be booked where the stored books are not what the rules make of them. */
+const bookNext = (organization: Organization, now: Instant): 'something' | 'nothing' | 'impossible' => {
   try {
-    let events = settleNext(organization, now);
-    if (events.length === 0) return true;
-    for (; events.length > 0; events = settleNext(organization, now)) {
-      for (const event of events) evolve(organization, event, now);
-      await letOthersGoOn();
-    }
+    const events = settleNext(organization, now);
+    for (const event of events) evolve(organization, event, now);
+    return events.length === 0 ? 'nothing' : 'something';
   } catch {
-    return false;
+    return 'impossible';
   }
-  return violations(organization).length === 0;
 };
 
 /**
