@@ -264,6 +264,34 @@ const heldWhile = (inner: EventStore, isHeld: () => boolean): EventStore => ({
   },
 });
 
+/** An owner whose catalogue can be kept from hearing anything, and an api beside it. */
+const ownerThatCanBeHeld = async () => {
+  const inner = inMemoryEventStore();
+  let isHeld = false;
+  const world = open({ store: inner });
+  await world.worker({ store: heldWhile(inner, () => isHeld) });
+  const api = await world.api();
+  await furnish(api);
+  const asked = async () => (await world.recordsOf(COMMANDS_TOPIC)).length;
+  /** Activates a version while the owner hears of nothing but what it is asked, and leaves it so if that was not waited for. */
+  const activateUnheard = async (card: string, version: number): Promise<void> => {
+    const before = await asked();
+    isHeld = true;
+    let isAnswered = false;
+    const activating = api.catalogue.activateRateCardVersion(card, version, START, SENDER).finally(() => {
+      isAnswered = true;
+    });
+    // What each owner has priced by then, and, of each, whether it knows.
+    await eventually(async () => isAnswered || (await asked()) === before + 2 * ORGANIZATIONS.length);
+    isHeld = isAnswered;
+    expect(await activating).toMatchObject({ accepted: true });
+  };
+  const letHear = (): void => {
+    isHeld = false;
+  };
+  return { inner, world, api, activateUnheard, letHear };
+};
+
 describe('the catalogue', () => {
   test('a card activated a moment ago prices the next usage, however far behind the worker’s catalogue is', async () => {
     const inner = inMemoryEventStore();
@@ -285,57 +313,28 @@ describe('the catalogue', () => {
   });
 
   test('INV-TIM-10: a version is activated once no owner prices by the one before, whoever sends the usage that comes then', async () => {
-    const inner = inMemoryEventStore();
-    let isHeld = false;
-    const world = open({ store: inner });
-    await world.worker({ store: heldWhile(inner, () => isHeld) });
-    const api = await world.api();
-    await furnish(api);
+    const { world, api, activateUnheard, letHear } = await ownerThatCanBeHeld();
     const rates = [flatRate('llm_call', '3')];
     await api.catalogue.saveRateCardVersion('card', { rates, rounding: null, effectiveFrom: null }, SENDER);
-    const asked = async () => (await world.recordsOf(COMMANDS_TOPIC)).length;
-    const before = await asked();
-    isHeld = true;
-    let isAnswered = false;
-    const activating = api.catalogue.activateRateCardVersion('card', 2, START, SENDER).finally(() => {
-      isAnswered = true;
-    });
-    // What each owner has priced by then, and, of each, whether it knows.
-    await eventually(async () => isAnswered || (await asked()) === before + 2 * ORGANIZATIONS.length);
-    isHeld = isAnswered;
-    expect(await activating).toMatchObject({ accepted: true });
+    await activateUnheard('card', 2);
     // Sent by a process that has not heard of it either.
     await world.stream.send(USAGE_TOPIC, 1, [writeUsageRecord(used('1', '1', { time: START }))]);
     await eventually(async () => (await availableOf(api, ACME)) !== '100');
     expect(await availableOf(api, ACME)).toBe('97');
-    isHeld = false;
+    letHear();
   });
 
   test('INV-TIM-10: nor is the first version before every owner prices by it', async () => {
-    const inner = inMemoryEventStore();
-    let isHeld = false;
-    const world = open({ store: inner });
-    await world.worker({ store: heldWhile(inner, () => isHeld) });
-    const api = await world.api();
-    await furnish(api);
+    const { inner, world, api, activateUnheard, letHear } = await ownerThatCanBeHeld();
     const rates = [flatRate('llm_call', '3')];
     await api.catalogue.createRateCard({ key: 'new', name: 'New', unit: 'credit', organizationId: null }, SENDER);
     await api.catalogue.saveRateCardVersion('new', { rates, rounding: null, effectiveFrom: null }, SENDER);
     await mustBeAccepted(api.run({ type: 'AssignRateCard', rateCard: 'new' }, ACME));
-    const asked = async () => (await world.recordsOf(COMMANDS_TOPIC)).length;
-    const before = await asked();
-    isHeld = true;
-    let isAnswered = false;
-    const activating = api.catalogue.activateRateCardVersion('new', 1, START, SENDER).finally(() => {
-      isAnswered = true;
-    });
-    await eventually(async () => isAnswered || (await asked()) === before + 2 * ORGANIZATIONS.length);
-    isHeld = isAnswered;
-    expect(await activating).toMatchObject({ accepted: true });
+    await activateUnheard('new', 1);
     await world.stream.send(USAGE_TOPIC, 1, [writeUsageRecord(used('1', '1', { time: START }))]);
     await eventually(async () => (await recorded(inner, 1)).some(({ event }) => /^Usage/.test(event.type)));
     expect(await availableOf(api, ACME)).toBe('97');
-    isHeld = false;
+    letHear();
   });
 
   test('INV-TIM-10: what any shard has priced bounds the next version', async () => {
