@@ -38,7 +38,7 @@ const wordAt = (text: string, at: number): number =>
     (text.charCodeAt(at + 3) << 24)) >>>
   0;
 
-/** Tables of a segment. When one grows it is written anew, in one go: with ten million entries, some ms for each of them. */
+/** Tables of a segment. One that grows is written anew, in one go: a sixty-fourth of the segment at a time. */
 const TABLES = 64;
 
 /**

@@ -24,7 +24,7 @@ export class SnapshotAbandoned extends Error {
  * are written part by part, between which the event loop turns.
  *
  * What else a state has needs no such word, because it cannot change under the snapshot's hands:
- * - commands, priced versions and source offsets are listed when it is made: pointers, some ms for a million;
+ * - commands, priced versions and source offsets are listed when it is made: pointers, nothing is copied behind them;
  * - the identity index only gains entries, and each says the revision that it is of: later ones are left out. A table that
  *   grows or is dropped is left behind as it was. Only an entry that is moved (usage re-driven) is noted down before.
  *

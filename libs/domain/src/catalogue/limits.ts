@@ -31,7 +31,10 @@ export const keyRefusal = (
 ): Refusal | null => {
   if (organizationId === null) return null;
   const own = keys.filter((key) => key.organizationId === organizationId);
-  if (own.length >= limits.keysEver) return tooMany(`an organization makes at most ${String(limits.keysEver)} keys`);
+  if (own.length >= limits.keysEver)
+    return tooMany(
+      `an organization makes at most ${String(limits.keysEver)} keys, revoked ones included; use one of those there are`,
+    );
   if (own.filter(({ revoked }) => !revoked).length < limits.keys) return null;
   return tooMany(`an organization has at most ${String(limits.keys)} keys; revoke those that are not used`);
 };
@@ -54,7 +57,8 @@ export const versionRefusal = (
   limits: Limits = CATALOGUE_LIMITS,
 ): Refusal | null => {
   if (organizationId === null) return null;
-  if (versions.length >= limits.versions) return tooMany(`a card has at most ${String(limits.versions)} versions`);
+  if (versions.length >= limits.versions)
+    return tooMany(`a card has at most ${String(limits.versions)} versions; go on with another card`);
   const saved = ownOf(organizationId, cards).flatMap((card) => card.versions);
   const values = saved.reduce((sum, version) => sum + valuesIn(version.rates), valuesIn(rates));
   if (values <= limits.values) return null;

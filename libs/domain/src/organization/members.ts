@@ -15,7 +15,10 @@ export const setMemberRole: CommandRule<'SetMemberRole'> = {
     }
     if (previous === role) return accept();
     if (previous === null && organization.members.size >= MEMBERS_MAX) {
-      return refuse({ code: 'too_many_items', detail: `an organization has at most ${String(MEMBERS_MAX)} members` });
+      return refuse({
+        code: 'too_many_items',
+        detail: `an organization has at most ${String(MEMBERS_MAX)} members; remove some first`,
+      });
     }
     if (previous === 'owner' && isLastOwner(organization)) return refuse(LAST_OWNER);
     return accept({ type: 'MemberRoleSet', data: { userId, role, previous } });

@@ -56,8 +56,8 @@ interface Told {
 /**
  * Keeps access decisions that refuse in the ledger (INV-AUD-6), from wherever they were decided. Who asks the same in a
  * loop is answered each time and recorded once a minute; another question, another answer, or other figures in it are
- * recorded at once, each an event like that of any other write, of those who only read so many a minute. A record of unknown outcome is tried again and may stand in
- * the log twice.
+ * recorded at once, each an event like that of any other write, of those who only read so many a minute. A record of
+ * unknown outcome is tried again and may stand in the log twice.
  */
 export class AccessRefusals implements OnModuleDestroy {
   /** By organization, caller and question; the one that was recorded longest ago is first. */
