@@ -23,20 +23,21 @@ import {
   shift,
   storedCredits,
 } from '@drawdown/kernel';
-import type { ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import * as fc from 'fast-check';
 import { BREAKDOWN_KEYS, type BreakdownKey, type Reading } from './read-models';
-import { assertBooks, type Draft, emptyDatabase, inTime, type Projected, projected, stopAll, TestLog } from './testing';
+import {
+  assertBooks,
+  type Draft,
+  emptyDatabase,
+  fileDatabase,
+  inTime,
+  type Projected,
+  projected,
+  TestLog,
+} from './testing';
 
-let database: ReadDatabase;
-beforeAll(async () => {
-  database = await openTestDatabase();
-});
-afterAll(async () => {
-  await stopAll();
-  await database.close();
-});
+const database = fileDatabase(openTestDatabase);
 
 const WALLET = 'credits';
 

@@ -6,10 +6,10 @@ import {
   assertBooks,
   checksums,
   emptyDatabase,
+  fileDatabase,
   happenings,
   inTime,
   projected,
-  stopAll,
   TestLog,
   TestWorld,
 } from './testing';
@@ -18,14 +18,7 @@ import {
 const ONE_IN = 5;
 const CODES = ['40001', '40P01'];
 
-let database: ReadDatabase;
-beforeAll(async () => {
-  database = await openTestDatabase();
-});
-afterAll(async () => {
-  await stopAll();
-  await database.close();
-});
+const database = fileDatabase(openTestDatabase);
 
 /** Every fifth transaction is refused by the server itself: after its first statement, in the middle, or after its last. */
 const conflicting = (inner: ReadDatabase): { readonly database: ReadDatabase; readonly met: () => number } => {

@@ -12,6 +12,7 @@ import {
   assertBooks,
   checksums,
   emptyDatabase,
+  fileDatabase,
   happenings,
   inTime,
   projected,
@@ -21,14 +22,7 @@ import {
 } from './testing';
 import { transactions } from './transactions/projector';
 
-let database: ReadDatabase;
-beforeAll(async () => {
-  database = await openTestDatabase();
-});
-afterAll(async () => {
-  await stopAll();
-  await database.close();
-});
+const database = fileDatabase(openTestDatabase);
 
 /** A database whose n-th transactions break down after their last statement. */
 const breaking = (inner: ReadDatabase, broken: ReadonlySet<number>): ReadDatabase => {

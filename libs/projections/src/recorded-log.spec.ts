@@ -1,19 +1,11 @@
 import { openTestDatabase } from '@drawdown/adapters/testing';
 import { recordedLog } from '@drawdown/domain/testing';
-import type { ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import { createHash } from 'node:crypto';
 import { projectors } from './projectors';
-import { checksums, projected, stopAll } from './testing';
+import { checksums, fileDatabase, projected } from './testing';
 
-let database: ReadDatabase;
-beforeAll(async () => {
-  database = await openTestDatabase();
-});
-afterAll(async () => {
-  await stopAll();
-  await database.close();
-});
+const database = fileDatabase(openTestDatabase);
 
 const digestOf = (parts: readonly (string | undefined)[]): string =>
   createHash('sha256').update(parts.join('\n').replaceAll(/\s+/g, ' ')).digest('hex').slice(0, 16);

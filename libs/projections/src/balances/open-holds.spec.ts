@@ -2,20 +2,13 @@ import { openTestDatabase } from '@drawdown/adapters/testing';
 import { authorizeHold, granted, START, TestLedger } from '@drawdown/domain/testing';
 import type { ReadDatabase, Row, SqlValue } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
-import { emptyDatabase, projected, stopAll, TestLog } from '../testing';
+import { emptyDatabase, fileDatabase, projected, TestLog } from '../testing';
 import { balances } from './projector';
 
 const ENDED = 5_000;
 const READING = { organizationId: 'org_0', now: START };
 
-let database: ReadDatabase;
-beforeAll(async () => {
-  database = await openTestDatabase();
-});
-afterAll(async () => {
-  await stopAll();
-  await database.close();
-});
+const database = fileDatabase(openTestDatabase);
 
 interface Plan {
   readonly 'Relation Name'?: string;

@@ -11,20 +11,12 @@ import {
 } from '@drawdown/domain';
 import { later } from '@drawdown/domain/testing';
 import { credits, type Instant, type JsonObject, ONE, positionOf } from '@drawdown/kernel';
-import type { ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import * as fc from 'fast-check';
-import { emptyDatabase, happenings, inTime, projected, stopAll, TestLog, TestWorld } from '../testing';
+import { emptyDatabase, fileDatabase, happenings, inTime, projected, TestLog, TestWorld } from '../testing';
 import { balances } from './projector';
 
-let database: ReadDatabase;
-beforeAll(async () => {
-  database = await openTestDatabase();
-});
-afterAll(async () => {
-  await stopAll();
-  await database.close();
-});
+const database = fileDatabase(openTestDatabase);
 
 /** What reads may look at; the rest exists for commands alone. */
 const seenOf = ({ lots, openHolds, wallets, ...organization }: Organization) => ({

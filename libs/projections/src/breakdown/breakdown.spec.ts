@@ -2,7 +2,7 @@ import { openTestDatabase } from '@drawdown/adapters/testing';
 import { later, START } from '@drawdown/domain/testing';
 import { formatDecimal, type Instant, storedCredits } from '@drawdown/kernel';
 import { type ReadProgress, suffixOf } from '@drawdown/delivery';
-import { type EventStore, NO_METRICS, type ReadDatabase } from '@drawdown/ports';
+import { type EventStore, NO_METRICS } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import * as fc from 'fast-check';
 import { projectors } from '../projectors';
@@ -21,6 +21,7 @@ import {
   assertBooks,
   type Draft,
   emptyDatabase,
+  fileDatabase,
   type Happening,
   happenings,
   inTime,
@@ -38,14 +39,7 @@ import { transactions } from '../transactions/projector';
 import { breakdown } from './projector';
 import { sharePercent } from './queries';
 
-let database: ReadDatabase;
-beforeAll(async () => {
-  database = await openTestDatabase();
-});
-afterAll(async () => {
-  await stopAll();
-  await database.close();
-});
+const database = fileDatabase(openTestDatabase);
 
 const FIELD: Readonly<Record<BreakdownKey, keyof TransactionDocument>> = {
   workspace: 'workspace_id',

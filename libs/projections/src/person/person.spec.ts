@@ -1,18 +1,17 @@
 import { openTestDatabase } from '@drawdown/adapters/testing';
 import { later, START } from '@drawdown/domain/testing';
 import { formatDecimal, type Instant, storedCredits } from '@drawdown/kernel';
-import type { ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import * as fc from 'fast-check';
 import { breakdown } from '../breakdown/projector';
 import type { ReadModels, TransactionDocument } from '../read-models';
 import {
   emptyDatabase,
+  fileDatabase,
   type Happening,
   happenings,
   type Projected,
   projected,
-  stopAll,
   TestLog,
   TestWorld,
 } from '../testing';
@@ -20,14 +19,7 @@ import { startOf } from '../time-range';
 import { transactions } from '../transactions/projector';
 import { PERSON_KEYS, type PersonKey, type PersonQuery, type PersonReading, type PersonTransaction } from './person';
 
-let database: ReadDatabase;
-beforeAll(async () => {
-  database = await openTestDatabase();
-});
-afterAll(async () => {
-  await stopAll();
-  await database.close();
-});
+const database = fileDatabase(openTestDatabase);
 
 const SHARDS = 2;
 const shardOf = (organizationId: string): number => (organizationId === 'org_1' ? 1 : 0);
