@@ -51,7 +51,12 @@ export const AWAITED: Readonly<Record<'apps' | 'metrics' | 'settings', readonly 
 };
 
 /** What every process of the distributed form is run with; why is said in app-process.ts, which does the same. */
-export const NODE_FLAGS = ['--max-semi-space-size=64', '--min-semi-space-size=32', '--enable-source-maps'];
+export const NODE_FLAGS = [
+  '--max-semi-space-size=64',
+  '--min-semi-space-size=32',
+  '--no-allocation-site-pretenuring',
+  '--enable-source-maps',
+];
 
 const TEST_CODE = /\.(spec|faults|kafka|postgres|cluster|conformance)\.ts$|\/testing(\/|\.ts$)|\/in-memory\//;
 const sources = (): readonly string[] =>

@@ -8,7 +8,7 @@ import { RATES, ORGANIZATIONS, organizationName } from './usage-sample';
 const START_MAX_MS = 60_000;
 const STOP_MAX_MS = 20_000;
 /** As `npm start` and the image run it. */
-const NODE_FLAGS = ['--max-semi-space-size=32'];
+const NODE_FLAGS = ['--max-semi-space-size=32', '--no-allocation-site-pretenuring'];
 const ADMIN_KEY = 'bench-key-0123456789abcdef';
 
 /** The product as its users start it, in a process of its own, with a data folder that goes with it. */

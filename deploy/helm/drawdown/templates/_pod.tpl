@@ -49,7 +49,7 @@ spec:
     - name: {{ .name }}
       image: {{ include "drawdown.image" . }}
       imagePullPolicy: {{ $values.image.pullPolicy }}
-      command: [node, --max-semi-space-size=64, --min-semi-space-size=32, --enable-source-maps, dist/apps/{{ .name }}/src/main.js]
+      command: [node, --max-semi-space-size=64, --min-semi-space-size=32, --no-allocation-site-pretenuring, --enable-source-maps, dist/apps/{{ .name }}/src/main.js]
       env:
         {{- include "drawdown.environment" . | nindent 8 }}
       ports:
