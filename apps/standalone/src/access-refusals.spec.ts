@@ -3,6 +3,7 @@ import { callingAt } from './testing/calling';
 import { answeredIn, decidedAgain } from './testing/decided-again';
 import { type InMemoryServer, openInMemory } from './testing/in-memory';
 import { ask, eventFor, makeWorld, type World } from './testing/bad-input-world';
+import { metricSum } from './testing/metrics';
 
 let server: InMemoryServer;
 let world: World;
@@ -85,6 +86,7 @@ describe('INV-AUD-6: an access decision that refuses', () => {
     const refused = answers.filter(({ status }) => status === 429);
     expect(refused.map(({ body }) => body['code'])).toEqual(Array<string>(5).fill('rate_limited'));
     expect(Number(refused[0]?.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await metricSum(server.url, 'reader_quota_refused_total')).toBe(5);
     expect(await refusals()).toHaveLength(300);
     expect(await ask(1_000, world['usage'])).toMatchObject({ status: 200, body: { allowed: false } });
     expect(await refusals()).toHaveLength(301);

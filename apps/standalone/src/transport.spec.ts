@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ADMIN_KEY, type InMemoryServer, openInMemory } from './testing/in-memory';
 import { makeWorld } from './testing/bad-input-world';
+import { metricSum } from './testing/metrics';
 import { until } from './testing/until';
 
 /** What fetch cannot send: bytes that are no request, or no honest one. */
@@ -139,6 +140,7 @@ test('FLT-82: of requests that come in one packet, more than a few are refused: 
 });
 
 test('FLT-82: a connection that asks and never reads is closed with its answers, and others are served meanwhile', async () => {
+  const closedBefore = await metricSum(hasty.url, 'http_unread_closed_total');
   const opened = once(hasty.app.getHttpServer() as Server, 'connection');
   const socket = connect(Number(new URL(hasty.url).port), '127.0.0.1').pause();
   socket.on('error', () => undefined); // a reset is an end, too
@@ -153,6 +155,7 @@ test('FLT-82: a connection that asks and never reads is closed with its answers,
     expect((await fetch(`${hasty.url}/livez`)).status).toBe(200);
     return served.destroyed;
   });
+  expect(await metricSum(hasty.url, 'http_unread_closed_total')).toBe(closedBefore + 1);
   socket.destroy();
 });
 

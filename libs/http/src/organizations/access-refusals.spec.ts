@@ -90,20 +90,22 @@ describe('INV-AUD-6: a refused access decision', () => {
 
   test('is not decided for a reader that has had so many recorded of an organization within a minute; others are, of others, and what is repeated', async () => {
     let now = 0;
-    const { record, kept } = open(undefined, { ofReader: 2 }, () => now);
+    const { record, kept, outcomes } = open(undefined, { ofReader: 2 }, () => now);
+    const refused = (): number => outcomes.filter((counted) => counted === 'reader_quota_refused_total ').length;
     const asReader = (available: bigint) => record('acme', { available: credits(available) }, SENDER, true);
     await asReader(1n);
     await asReader(2n);
+    expect(refused()).toBe(0);
     await expect(asReader(3n)).rejects.toMatchObject({ code: 'rate_limited', headers: { 'retry-after': '60' } });
     await asReader(2n);
-    expect(kept).toHaveLength(2);
+    expect([kept.length, refused()]).toEqual([2, 1]);
     await record('acme', { available: credits(3n) });
     const another = { ...SENDER, actor: { ...SENDER.actor, id: 'key_2' } };
     await record('acme', { available: credits(3n) }, another, true);
     await record('globex', { available: credits(3n) }, SENDER, true);
     now = 60_000;
     await asReader(4n);
-    expect(kept).toHaveLength(6);
+    expect([kept.length, refused()]).toEqual([6, 1]);
   });
 
   test('is forgotten as a repetition when others were recorded since, so that memory has a bound', async () => {

@@ -71,7 +71,7 @@ export class AccessRefusals implements OnModuleDestroy {
     private readonly limits = LIMITS,
     now?: () => number,
   ) {
-    this.quota = new ReaderQuota(limits.ofReader, now);
+    this.quota = new ReaderQuota(limits.ofReader, ports.metrics, now);
   }
 
   /** Before the ledger is drained: what is under way may still be kept. */

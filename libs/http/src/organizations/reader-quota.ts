@@ -1,5 +1,6 @@
 import type { Sender } from '@drawdown/commands';
 import { Problem } from '../problems/problem';
+import type { PrometheusMetrics } from '../server/metrics';
 
 const WINDOW_MS = 60_000;
 
@@ -15,6 +16,7 @@ export class ReaderQuota {
 
   constructor(
     private readonly most: number,
+    private readonly metrics: Pick<PrometheusMetrics, 'count'>,
     private readonly now: () => number = () => performance.now(),
   ) {}
 
@@ -28,6 +30,7 @@ export class ReaderQuota {
     }
     const used = this.used.get(reader) ?? 0;
     if (used >= this.most) {
+      this.metrics.count('reader_quota_refused_total');
       const left = Math.ceil((this.since + WINDOW_MS - now) / 1000);
       throw new Problem(
         'rate_limited',

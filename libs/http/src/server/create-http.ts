@@ -98,7 +98,7 @@ export const createHttp = async (
   });
   const server = app.getHttpServer() as Server;
   countConnections(server, app.get(PrometheusMetrics));
-  closeUnread(server, ANSWER_TIMES * requestTimeoutMs);
+  closeUnread(server, ANSWER_TIMES * requestTimeoutMs, app.get(PrometheusMetrics));
   app.get(OpenApi).describe(app);
   await app.init();
   await app.getHttpAdapter().getInstance().ready();

@@ -26,10 +26,12 @@ class Connection extends EventEmitter {
 const LIMIT_MS = 3_000;
 let server: EventEmitter;
 let connection: Connection;
+let counted: string[];
 beforeEach(() => {
   jest.useFakeTimers();
   server = new EventEmitter();
-  closeUnread(server as Server, LIMIT_MS);
+  counted = [];
+  closeUnread(server as Server, LIMIT_MS, { count: (name) => void counted.push(name) });
   connection = new Connection();
   server.emit('connection', connection);
 });
@@ -45,6 +47,17 @@ test('FLT-82: a connection that takes nothing of its answers is closed after the
   expect(connection.destroyed).toBe(false);
   jest.advanceTimersByTime(2_000);
   expect(connection.destroyed).toBe(true);
+});
+
+test('each connection closed so is counted once, and none that its caller closed', () => {
+  const [another, left] = [new Connection(), new Connection()];
+  for (const each of [another, left]) server.emit('connection', each);
+  for (const each of [connection, another, left]) each.write(10);
+  jest.advanceTimersByTime(LIMIT_MS);
+  expect(counted).toEqual([]);
+  left.emit('close');
+  jest.advanceTimersByTime(60_000);
+  expect(counted).toEqual(['http_unread_closed_total', 'http_unread_closed_total']);
 });
 
 test('one that has an answer under way whenever it is looked at, and takes one after the other, is left alone', () => {
