@@ -200,6 +200,10 @@ export class LedgerShard {
     this.ports.log.error({ stream: this.stream, error: error.message }, 'settling failed');
   };
 
+  private readonly logUnsaved = (error: unknown): void => {
+    this.ports.log.error({ stream: this.stream, error: String(error) }, 'saving a snapshot failed unexpectedly');
+  };
+
   private async load(): Promise<void> {
     this.past.clear();
     this.state = await loadShard(this.shard, this.ports, (bytes) => this.snapshots.loaded(bytes));
@@ -225,9 +229,9 @@ export class LedgerShard {
       this.running = null;
       this.letReadersGo();
     }
-    // Nobody waits for it: neither a start, after which the shard is of use, nor a stop, which has less time for it. What
-    // fails of it, it says itself.
-    if (this.queue.isEmpty) this.snapshots.saveIfDue().catch(() => undefined);
+    // Nobody waits for it: neither a start, after which the shard is of use, nor a stop, which has less time for it. That
+    // nothing was written it says itself; more than that is a bug.
+    if (this.queue.isEmpty) this.snapshots.saveIfDue().catch(this.logUnsaved);
   }
 
   /** Loads the state again after it was thrown away; where that fails, everything waiting is refused. */
