@@ -6,7 +6,7 @@ import {
   walletNamed,
 } from '@drawdown/domain';
 import { later, START } from '@drawdown/domain/testing';
-import { ONE_CREDIT } from '@drawdown/kernel';
+import { ONE_CREDIT, positionOf } from '@drawdown/kernel';
 import { DecisionFailed, LedgerUnavailable } from './ledger';
 import { APPEND_BYTES_MAX } from '@drawdown/ports';
 import { MicroBatch } from './micro-batch';
@@ -21,6 +21,7 @@ import {
   used,
   withOrganization,
 } from './testing';
+import { failingOn, turnsOf } from './testing/broken-turns';
 
 const opened = async (): Promise<LedgerWorld> => {
   const world = await openLedger();
@@ -202,10 +203,45 @@ describe('a decision that throws', () => {
   test('on one of several usage events: those before it are booked, once', async () => {
     const world = await broken();
     const some = [used('1', '1', { organizationId: 'other' }), used('2'), used('3', '1', { organizationId: 'other' })];
-    await expect(world.charge(...some)).rejects.toThrow('those before it are duplicates');
+    await expect(world.charge(...some)).rejects.toThrow('those that are stored are duplicates');
     expect(await world.available('other')).toBe('9');
     const { outcomes } = await world.charge(some[0] as UsageEvent, some[2] as UsageEvent);
     expect(outcomes.map(({ outcome }) => outcome)).toEqual(['duplicate', 'charged']);
+  });
+
+  test('in a later turn than its list began: what the turns before stored is told with where it stands, the rest is not', async () => {
+    const world = await opened();
+    const [turns, bug] = [turnsOf(2), failingOn('4')];
+    const list = ['1', '2', '3', '4', '5'].map((id) => used(id));
+    const failed = await world.charge(...list).catch((error: unknown) => error);
+    bug.mockRestore();
+    expect(failed).toBeInstanceOf(DecisionFailed);
+    const head = await world.store.head('ledger-0');
+    expect(failed).toMatchObject({
+      message: expect.stringContaining('those that are stored are duplicates') as string,
+      before: {
+        outcomes: [
+          { outcome: 'charged', balanceAfter: 9n * ONE_CREDIT },
+          { outcome: 'charged', balanceAfter: 8n * ONE_CREDIT },
+        ],
+        position: positionOf(0, head),
+      },
+    });
+    expect((failed as DecisionFailed).before?.outcomes).toHaveLength(2);
+    expect(await world.available()).toBe('8');
+    const { outcomes } = await world.charge(...list);
+    turns.mockRestore();
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual(['duplicate', 'duplicate', 'charged', 'charged', 'charged']);
+    expect(await world.available()).toBe('5');
+  });
+
+  test('in the turn in which its list began: nothing of it is stored, and nothing is told', async () => {
+    const world = await opened();
+    const bug = failingOn('2');
+    const failed = await world.charge(used('1'), used('2')).catch((error: unknown) => error);
+    bug.mockRestore();
+    expect(failed).toMatchObject({ message: expect.stringContaining('nothing happened') as string, before: null });
+    expect(await world.available()).toBe('10');
   });
 
   test('rejects its own work only; the others of the batch are stored', async () => {

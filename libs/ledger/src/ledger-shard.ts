@@ -11,7 +11,7 @@ import {
   StreamConflict,
 } from '@drawdown/ports';
 import type { Catalogue } from './catalogue';
-import { type Decided, type Deciding, decideWorks, neededBy, undecide } from './decide-works';
+import { type Decided, type Deciding, decideWorks, failedAfter, neededBy, undecide } from './decide-works';
 import { foldHead, type Resident, type ShardState } from './fold';
 import { InvariantViolated } from './invariants';
 import { appendUntilKnown, encode } from './journal';
@@ -200,6 +200,10 @@ export class LedgerShard {
     this.ports.log.error({ stream: this.stream, error: error.message }, 'settling failed');
   };
 
+  private readonly logUnsaved = (error: unknown): void => {
+    this.ports.log.error({ stream: this.stream, error: String(error) }, 'saving a snapshot failed unexpectedly');
+  };
+
   private async load(): Promise<void> {
     this.past.clear();
     this.state = await loadShard(this.shard, this.ports, (bytes) => this.snapshots.loaded(bytes));
@@ -225,9 +229,9 @@ export class LedgerShard {
       this.running = null;
       this.letReadersGo();
     }
-    // Nobody waits for it: neither a start, after which the shard is of use, nor a stop, which has less time for it. What
-    // fails of it, it says itself.
-    if (this.queue.isEmpty) this.snapshots.saveIfDue().catch(() => undefined);
+    // Nobody waits for it: neither a start, after which the shard is of use, nor a stop, which has less time for it. That
+    // nothing was written it says itself; more than that is a bug.
+    if (this.queue.isEmpty) this.snapshots.saveIfDue().catch(this.logUnsaved);
   }
 
   /** Loads the state again after it was thrown away; where that fails, everything waiting is refused. */
@@ -406,11 +410,13 @@ export class LedgerShard {
   /**
    * Deciding failed after something was booked: nothing of the batch is stored. Where a rule that nothing may break was
    * broken, that organization is frozen, which the next turn records; where the program failed, the work that it failed on
-   * is refused. The others are decided again.
+   * is refused, but for what turns before have stored of it. The others are decided again.
    */
   private dropDecisions(error: Error): void {
     const { deciding } = this;
     this.deciding = null;
+    // Deciding does not move the state's revision: up to it everything is stored. It goes with the state.
+    const position = positionOf(this.shard, this.revision);
     this.forgetState();
     this.queue.undecide();
     const { log, metrics } = this.ports;
@@ -423,9 +429,13 @@ export class LedgerShard {
       );
       return;
     }
-    const failed = new DecisionFailed('the ledger could not decide this; nothing happened', { cause: error });
-    this.countFailed(failed);
     const culprit = deciding ?? this.queue.first;
+    const stored = culprit?.kind === 'usage' ? culprit.outcomes.slice(0, culprit.durable) : [];
+    const failed =
+      stored.length === 0
+        ? new DecisionFailed('the ledger could not decide this; nothing happened', { cause: error })
+        : failedAfter({ outcomes: stored, position }, error);
+    this.countFailed(failed);
     if (culprit === undefined) return;
     this.queue.remove(culprit);
     culprit.reject(failed);

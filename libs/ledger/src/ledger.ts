@@ -138,7 +138,10 @@ export class DecisionFailed extends LedgerUnavailable {
   constructor(
     message: string,
     options?: ErrorOptions,
-    /** Of several usage events, what became of those before the one that it failed on. */
+    /**
+     * Of several usage events, what became of the first of them, which are stored. The one that it failed on is not always
+     * the next: what was decided since in the same turn may have been dropped with it.
+     */
     readonly before: UsageResult | null = null,
   ) {
     super(message, options);

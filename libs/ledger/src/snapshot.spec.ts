@@ -1,5 +1,5 @@
 import { later, START } from '@drawdown/domain/testing';
-import type { EventStore, SnapshotStore } from '@drawdown/ports';
+import { type EventStore, NO_LOG, type SnapshotStore } from '@drawdown/ports';
 import { inMemorySnapshots } from '@drawdown/ports/testing';
 import fc from 'fast-check';
 import { createHash } from 'node:crypto';
@@ -142,6 +142,18 @@ describe('INV-DEL-9, FLT-29: a snapshot changes what a start costs, never what i
     expect((await charging).outcomes).toMatchObject([{ outcome: 'charged' }]);
     expect(due).toHaveBeenCalled();
     due.mockRestore();
+  });
+
+  test('a bug met in saving one is told, and stops nobody', async () => {
+    const due = jest.spyOn(ShardSnapshots.prototype, 'saveIfDue').mockRejectedValue(new TypeError('a bug'));
+    const error = jest.fn();
+    const world = await openLedger({ log: { ...NO_LOG, error } });
+    await withOrganization(world, { credits: '10' });
+    expect((await world.charge(used('a'))).outcomes).toMatchObject([{ outcome: 'charged' }]);
+    await world.ledger.stop();
+    due.mockRestore();
+    const told = { stream: 'ledger-0', error: 'TypeError: a bug' };
+    expect(error).toHaveBeenCalledWith(told, 'saving a snapshot failed unexpectedly');
   });
 
   test('one that cannot be saved is tried again, at the latest by the stop', async () => {

@@ -1,7 +1,7 @@
 import { type OrganizationCommand, type UsageEvent, walletBalances, walletNamed } from '@drawdown/domain';
 import { amount, flatRate, instant, preset, START, usage } from '@drawdown/domain/testing';
 import { format, type Instant, type JsonObject } from '@drawdown/kernel';
-import { type EventStore, NO_LOG, type SnapshotStore } from '@drawdown/ports';
+import { type EventStore, type Log, NO_LOG, type SnapshotStore } from '@drawdown/ports';
 import { inMemoryEventStore, inMemorySnapshots, type ManualClock, manualClock } from '@drawdown/ports/testing';
 import type { ShardState } from '../fold';
 import type { CommandResult, Idempotency, Sender, UsageResult } from '../ledger';
@@ -45,12 +45,13 @@ export interface LedgerWorld {
 type Given = Partial<Pick<LedgerWorld, 'store' | 'snapshots' | 'clock' | 'time'>> & {
   readonly shards?: number;
   readonly isClockRight?: () => Promise<boolean>;
+  readonly log?: Log;
 };
 
 /** A ledger in memory, started. What is not given is fresh: an empty store, a clock that stands at {@link START}. */
 export const openLedger = async (given: Given = {}): Promise<LedgerWorld> => {
   const { store = inMemoryEventStore(), snapshots = inMemorySnapshots(), clock = manualClock(START) } = given;
-  const { time = new VirtualTime(), shards = 1, isClockRight = async () => true } = given;
+  const { time = new VirtualTime(), shards = 1, isClockRight = async () => true, log = NO_LOG } = given;
   const metrics = new CountedMetrics();
   const catalogue: LocalCatalogue = new LocalCatalogue(
     store,
@@ -64,7 +65,7 @@ export const openLedger = async (given: Given = {}): Promise<LedgerWorld> => {
     catalogue,
     clock,
     metrics,
-    log: NO_LOG,
+    log,
     sleep: time.sleep,
     isClockRight,
   });

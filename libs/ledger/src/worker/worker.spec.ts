@@ -7,6 +7,7 @@ import { readDeadLetter } from '../stream/dead-letter';
 import { COMMANDS_TOPIC, DEAD_LETTER_TOPIC, REPLIES_TOPIC, USAGE_TOPIC } from '../stream/topics';
 import { writeUsageRecord } from '../stream/usage-record';
 import { grant, mustBeAccepted, recorded, SENDER, used } from '../testing';
+import { failingOn, turnsOf } from '../testing/broken-turns';
 import { type ApiProcess, eventually, furnish, openDistributed } from '../testing/distributed';
 import type { DistributedWorld, WorkerProcess } from '../testing/distributed';
 import { ensureTopics, PartitionCountDiffers } from './worker';
@@ -120,6 +121,24 @@ describe('FLT-35: a record that cannot be read', () => {
     expect(worker.metrics.of('intake_events_total{outcome=rejected,channel=kafka}')).toBe(1); // INV-INT-6
     expect(worker.metrics.of('intake_events_total{outcome=charged,channel=kafka}')).toBe(2); // nobody sent one twice
     expect(await settledOf(api)).toBe('98');
+  });
+
+  test('usage on which the program fails turns after its batch began: what was stored before is told as charged', async () => {
+    const process = await running();
+    const { world, worker, api } = process;
+    const [turns, bug] = [turnsOf(2), failingOn('poison')];
+    const ids = ['1', '2', '3', 'poison', '4'];
+    await world.stream.send(
+      USAGE_TOPIC,
+      SHARD,
+      ids.map((id) => usageOf(id)),
+    );
+    await consumed(process, ids.length);
+    turns.mockRestore();
+    bug.mockRestore();
+    expect(await letters(world)).toMatchObject([{ reason: 'decision_failed', record: usageOf('poison') }]);
+    expect(worker.metrics.of('intake_events_total{outcome=charged,channel=kafka}')).toBe(4); // nobody sent one twice
+    expect(await settledOf(api)).toBe('96');
   });
 });
 
