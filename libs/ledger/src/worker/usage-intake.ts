@@ -38,6 +38,12 @@ interface Sorted {
 }
 
 const FAILED: Rejection = { rejected: 'decision_failed', pointer: '', detail: 'the ledger fails on this usage event' };
+/** The same to who waits for it. */
+const FAILED_REPLY: Reply = {
+  kind: 'unavailable',
+  detail:
+    'the ledger could not decide one of these, which is kept until that is mended; sent again, those that are stored are duplicates',
+};
 
 /**
  * Usage from the topic to the shard. What belongs elsewhere is acknowledged there before the offset may be passed, and
@@ -111,6 +117,7 @@ export class UsageIntake {
       } catch (error) {
         if (!(error instanceof DecisionFailed)) throw error;
         await this.outbox.bury(batch, [{ record: one.record, rejection: FAILED }]);
+        if (one.reply !== null) await this.outbox.reply([[one.reply, FAILED_REPLY]]);
         this.count('rejected', 'kafka', 1);
       }
     }

@@ -123,6 +123,18 @@ describe('FLT-35: a record that cannot be read', () => {
     expect(await settledOf(api)).toBe('98');
   });
 
+  test('who waits for usage on which the program fails is told so; it is kept, and what was sent with it is charged', async () => {
+    const process = await running();
+    const { world, api } = process;
+    const bug = failingOn('poison');
+    const sent = api.ledger.charge([used('1'), used('poison'), used('2')], SENDER);
+    await expect(sent).rejects.toThrow(/could not decide one of these, which is kept/);
+    bug.mockRestore();
+    expect(await letters(world)).toMatchObject([{ reason: 'decision_failed', record: { key: ACME } }]);
+    const again = await api.ledger.charge([used('1'), used('poison'), used('2')], SENDER);
+    expect(again.outcomes.map(({ outcome }) => outcome)).toEqual(['duplicate', 'charged', 'duplicate']);
+  });
+
   test('usage on which the program fails turns after its batch began: what was stored before is told as charged', async () => {
     const process = await running();
     const { world, worker, api } = process;
