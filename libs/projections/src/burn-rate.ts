@@ -20,7 +20,7 @@ import type { ModelReader } from './model-reader';
 import type { Answer, BurnRate, Reading } from './read-models';
 import { columns } from './rows';
 import { hoursOf, startOf } from './time-range';
-import { addTo, type SpanSums, sumRows, sumsOf, type WalletSums } from './wallet-sums';
+import { addTo, type SpanSums, sumColumns, sumsOf, type WalletSums } from './wallet-sums';
 
 const HOURS = columns({ organization_id: 'text', wallet: 'text', hour: 'timestamptz', credits: 'numeric' });
 
@@ -46,12 +46,11 @@ export const burnRate: LedgerProjector<WalletSums> = {
     });
   },
   save: async (tx, suffix, deltas) => {
-    const rows = sumRows(deltas);
-    if (rows.length === 0) return;
+    if (deltas.size === 0) return;
     await tx.query(
       `INSERT INTO burn_hours${suffix} AS h (${HOURS.list}) SELECT * FROM ${HOURS.source}
        ON CONFLICT (organization_id, wallet, hour) DO UPDATE SET credits = h.credits + excluded.credits`,
-      HOURS.parameters(rows),
+      sumColumns(deltas),
     );
   },
 };

@@ -20,10 +20,18 @@ export const addTo = (spans: SpanSums, span: Instant, credits: bigint): void => 
   spans.set(span, (spans.get(span) ?? 0n) + credits);
 };
 
-/** A row of four cells for each sum: organization, wallet, span, credits. */
-export const sumRows = (sums: WalletSums): string[][] =>
-  [...sums].flatMap(([organizationId, wallets]) =>
-    [...wallets].flatMap(([wallet, spans]) =>
-      [...spans].map(([span, credits]) => [organizationId, wallet, span, formatDecimal(credits)]),
-    ),
-  );
+/** A cell of each of four columns for each sum: organization, wallet, span, credits. */
+export const sumColumns = (sums: WalletSums): readonly (readonly string[])[] => {
+  const [organizationIds, keys, instants, amounts]: [string[], string[], string[], string[]] = [[], [], [], []];
+  for (const [organizationId, wallets] of sums) {
+    for (const [wallet, spans] of wallets) {
+      for (const [span, credits] of spans) {
+        organizationIds.push(organizationId);
+        keys.push(wallet);
+        instants.push(span);
+        amounts.push(formatDecimal(credits));
+      }
+    }
+  }
+  return [organizationIds, keys, instants, amounts];
+};

@@ -4,7 +4,7 @@ import { DAY_MICROS, formatDecimal, type Instant, latest, shift } from '@drawdow
 import { type LedgerProjector, ownerOf } from '../ledger-record';
 import { columns } from '../rows';
 import { startOf } from '../time-range';
-import { addTo, type SpanSums, sumRows, sumsOf, type WalletSums } from '../wallet-sums';
+import { addTo, type SpanSums, sumColumns, sumsOf, type WalletSums } from '../wallet-sums';
 
 const DAYS = columns({ organization_id: 'text', wallet: 'text', until: 'timestamptz', change: 'numeric' });
 
@@ -87,11 +87,10 @@ export const balanceDays: LedgerProjector<DayDeltas> = {
   },
   save: async (tx, suffix, { sums, returns, expiries }) => {
     const add = `ON CONFLICT (organization_id, wallet, until) DO UPDATE SET change = d.change + excluded.change`;
-    const rows = sumRows(sums);
-    if (rows.length > 0) {
+    if (sums.size > 0) {
       await tx.query(
         `INSERT INTO balance_days${suffix} AS d (${DAYS.list}) SELECT * FROM ${DAYS.source} ${add}`,
-        DAYS.parameters(rows),
+        sumColumns(sums),
       );
     }
     // Before the returns of this batch: those that came before an expiry in it are known to it already.
