@@ -201,7 +201,8 @@ export class LedgerShard {
   };
 
   private readonly logUnsaved = (error: unknown): void => {
-    this.ports.log.error({ stream: this.stream, error: String(error) }, 'saving a snapshot failed unexpectedly');
+    const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.ports.log.error({ stream: this.stream, error: why }, 'saving a snapshot failed unexpectedly');
   };
 
   private async load(): Promise<void> {

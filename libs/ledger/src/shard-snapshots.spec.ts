@@ -84,3 +84,27 @@ test('once it is given up none is begun: neither the one whose turn has not come
   await Promise.all([another, due, rest]);
   expect(await kept.list('ledger-0')).toEqual([]);
 });
+
+test('after a bug met in saving one the next is saved', async () => {
+  const kept = inMemorySnapshots();
+  let isBroken = true;
+  const take = (state: ShardState): SnapshotCut => {
+    const cut = new SnapshotCut(state);
+    const end = cut.end.bind(cut);
+    cut.end = () => {
+      end();
+      if (isBroken) throw new TypeError('a bug');
+    };
+    return cut;
+  };
+  const state = new ShardState();
+  state.revision = 1;
+  const snapshots = new ShardSnapshots('ledger-0', { snapshots: kept, log: NO_LOG }, () => state, take);
+  snapshots.stored(EVERY_BYTES);
+  await expect(snapshots.saveIfDue()).rejects.toThrow('a bug');
+  isBroken = false;
+  state.revision = 2;
+  snapshots.stored(EVERY_BYTES);
+  await snapshots.saveIfDue();
+  expect(await kept.list('ledger-0')).toContain(2);
+});

@@ -35,16 +35,19 @@ export class ShardSnapshots {
     this.missing += bytes;
   }
 
-  /** Saves where that is worth it. Never rejects. */
+  /** Saves where that is worth it. Rejects of a bug only: that nothing could be written is in the log of the process. */
   async saveIfDue(): Promise<void> {
     if (this.missing < this.due || this.saving !== null) return;
     this.wanted = true;
     this.saving = this.save();
-    await this.saving;
-    this.saving = null;
+    try {
+      await this.saving;
+    } finally {
+      this.saving = null;
+    }
   }
 
-  /** Saves what is not saved yet. Never rejects. */
+  /** As {@link saveIfDue}, whatever is not saved yet. */
   async saveRest(): Promise<void> {
     this.wanted = true;
     await this.saving;
@@ -79,8 +82,9 @@ export class ShardSnapshots {
         'no snapshot was written; starts are slower',
       );
     } finally {
-      this.cut?.end();
+      const { cut } = this;
       this.cut = null;
+      cut?.end();
     }
   }
 }
