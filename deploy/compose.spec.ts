@@ -155,7 +155,7 @@ test('every image is pinned by its digest', () => {
 test('the image runs node itself, as a user that is not root, as `npm start` and the bench do', () => {
   const manifest = JSON.parse(textOf('package.json')) as { readonly scripts: { readonly start: string } };
   const flags = /node (--\S+ )+scripts/.exec(manifest.scripts.start)?.[0].split(' ').slice(1, -1) ?? [];
-  expect(flags).toContain('--no-allocation-site-pretenuring');
+  expect(flags).toEqual(['--max-semi-space-size=32', '--no-allocation-site-pretenuring']);
   const command = ['node', ...flags, '--enable-source-maps', 'dist/apps/standalone/src/main.js'];
   expect(finalStage).toContain(`\nCMD [${command.map((word) => `"${word}"`).join(', ')}]\n`);
   const listed = flags.map((flag) => `'${flag}'`).join(', ');

@@ -7,7 +7,7 @@ import { RATES, ORGANIZATIONS, organizationName } from './usage-sample';
 
 const START_MAX_MS = 60_000;
 const STOP_MAX_MS = 20_000;
-/** As `npm start` and the image run it. */
+/** As `npm start` and the image run it, but for the source maps, which only errors look at. */
 const NODE_FLAGS = ['--max-semi-space-size=32', '--no-allocation-site-pretenuring'];
 const ADMIN_KEY = 'bench-key-0123456789abcdef';
 

@@ -23,8 +23,10 @@ import {
 } from './testing';
 import { failingOn, turnsOf } from './testing/broken-turns';
 
-const opened = async (): Promise<LedgerWorld> => {
-  const world = await openLedger();
+afterEach(() => jest.restoreAllMocks());
+
+const opened = async (shards = 1): Promise<LedgerWorld> => {
+  const world = await openLedger({ shards });
   await withOrganization(world, { credits: '10' });
   await withOrganization(world, { id: 'other', credits: '10' });
   return world;
@@ -233,6 +235,20 @@ describe('a decision that throws', () => {
     turns.mockRestore();
     expect(outcomes.map(({ outcome }) => outcome)).toEqual(['duplicate', 'duplicate', 'charged', 'charged', 'charged']);
     expect(await world.available()).toBe('5');
+  });
+
+  test('on a list for several shards: nothing is said of what the others stored', async () => {
+    const world = await opened(2);
+    const [own, other] = [world.ledger.shardOf(ACME), world.ledger.shardOf('other')];
+    expect(own).not.toBe(other);
+    const bug = failingOn('2');
+    const list = [used('1', '1', { organizationId: 'other' }), used('2')];
+    const failed = await world.charge(...list).catch((error: unknown) => error);
+    bug.mockRestore();
+    expect(failed).toBeInstanceOf(DecisionFailed);
+    expect(failed).toMatchObject({ message: expect.not.stringContaining('nothing happened') as string, before: null });
+    const { outcomes } = await world.charge(...list);
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual(['duplicate', 'charged']);
   });
 
   test('in the turn in which its list began: nothing of it is stored, and nothing is told', async () => {

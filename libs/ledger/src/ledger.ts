@@ -139,8 +139,8 @@ export class DecisionFailed extends LedgerUnavailable {
     message: string,
     options?: ErrorOptions,
     /**
-     * Of several usage events, what became of the first of them, which are stored. The one that it failed on is not always
-     * the next: what was decided since in the same turn may have been dropped with it.
+     * Of several usage events, all of one shard, what became of the first of them, which are stored. The one that it failed
+     * on is not always the next: what was decided since in the same turn may have been dropped with it.
      */
     readonly before: UsageResult | null = null,
   ) {

@@ -1,6 +1,6 @@
 import type { UsageEvent } from '@drawdown/domain';
 import { coverBoth, type Position } from '@drawdown/kernel';
-import type { UsageOutcome, UsageResult } from './ledger';
+import { DecisionFailed, type UsageOutcome, type UsageResult } from './ledger';
 
 /** Gives each shard its part of the usage, and puts the outcomes together in the order given. */
 export const scatter = async (
@@ -20,7 +20,9 @@ export const scatter = async (
   await Promise.all(
     [...byShard].map(async ([shard, indexes]) => {
       const own = indexes.flatMap((index) => usages[index] ?? []);
-      const result = await submit(shard, own);
+      const result = await submit(shard, own).catch((error: unknown) => {
+        throw byShard.size > 1 && error instanceof DecisionFailed ? amongOthers(error) : error;
+      });
       for (const [place, index] of indexes.entries()) {
         const outcome = result.outcomes[place];
         if (outcome !== undefined) outcomes[index] = outcome;
@@ -30,3 +32,9 @@ export const scatter = async (
   );
   return { outcomes, position };
 };
+
+/** What one shard says of its part is not said of the list: others may have stored theirs. */
+const amongOthers = (error: DecisionFailed): DecisionFailed =>
+  new DecisionFailed('the ledger could not decide one of these; sent again, those that are stored are duplicates', {
+    cause: error.cause,
+  });

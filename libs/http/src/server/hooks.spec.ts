@@ -17,7 +17,11 @@ test('INV-TEN-3: a route without an entry in the table of rights does not start'
   metrics.close();
 });
 
-test('an answered request holds nothing of its body: what lives on of it would keep alive all that was read from that', async () => {
+test.each([
+  ['JSON', '/v1/rate-cards', '{"key":"a"}', false],
+  ['events', '/v1/events', '[{"specversion":"1.0"}]', false],
+  ['a body whose controller fails', '/v1/rate-cards', '{"key":"a"}', true],
+])('a request lets go of its body once it is answered: %s', async (_, url, payload, fails) => {
   const server = fastify();
   const metrics = new PrometheusMetrics();
   const log = pino({ level: 'silent' });
@@ -25,20 +29,22 @@ test('an answered request holds nothing of its body: what lives on of it would k
   const gate = { identify: () => ({}), admit: () => undefined } as unknown as Gate;
   addHooks(server, { gate, log, metrics, room, isStopping: () => false, isStarting: () => false });
   const seen: unknown[] = [];
-  server.addHook('onResponse', ({ body, rawBody }, _, done) => {
-    seen.push({ body, rawBody });
+  server.addHook('onResponse', ({ body, rawBody }, __, done) => {
+    seen.push([typeof body, rawBody]);
     done();
   });
-  server.post('/v1/rate-cards', (request) => {
-    seen.push({ body: request.body, rawBody: request.rawBody?.toString() });
+  server.post(url, (request) => {
+    seen.push([typeof request.body, request.rawBody?.toString()]);
+    if (fails) throw new Error('a bug');
     return {};
   });
-  const headers = { 'content-type': 'application/json', 'idempotency-key': 'once' };
-  const answer = await server.inject({ method: 'POST', url: '/v1/rate-cards', headers, payload: '{"key":"a"}' });
-  expect(answer.statusCode).toBe(200);
+  const type = url === '/v1/events' ? 'application/cloudevents-batch+json' : 'application/json';
+  const headers = { 'content-type': type, 'idempotency-key': 'once' };
+  const answer = await server.inject({ method: 'POST', url, headers, payload });
+  expect(answer.statusCode).toBe(fails ? 500 : 200);
   expect(seen).toEqual([
-    { body: { key: 'a' }, rawBody: '{"key":"a"}' },
-    { body: undefined, rawBody: null },
+    ['object', payload],
+    ['undefined', null],
   ]);
   metrics.close();
 });

@@ -9,7 +9,8 @@ const LOOK_MS = 1_000;
  * Closes connections that have not taken an answer for so long. A request has a time to arrive; without one for its answer,
  * whoever asks and never reads has up to sixteen answers kept in memory for each connection, for ever (FLT-82). Each answer
  * has that time: who reads page after page over a slow line always has one under way. Counted in looks, not by the clock: a
- * process that stood still has not seen whether they read. What it closes is counted, and in no log: whoever connects could fill one.
+ * process that stood still has not seen whether they read. What it closes is counted, and in no log: whoever connects could
+ * fill one.
  */
 export const closeUnread = (server: Server, limitMs: number, metrics: Pick<PrometheusMetrics, 'count'>): void => {
   /** Of each open connection, what it has taken whole, and how many looks ago it was seen to have taken more. */

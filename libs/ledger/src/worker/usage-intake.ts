@@ -38,11 +38,10 @@ interface Sorted {
 }
 
 const FAILED: Rejection = { rejected: 'decision_failed', pointer: '', detail: 'the ledger fails on this usage event' };
-/** The same to who waits for it. */
+/** The same to who waits for it, and has it still. */
 const FAILED_REPLY: Reply = {
   kind: 'unavailable',
-  detail:
-    'the ledger could not decide one of these, which is kept until that is mended; sent again, those that are stored are duplicates',
+  detail: 'the ledger could not decide one of these; sent again, those that are stored are duplicates',
 };
 
 /**
@@ -104,7 +103,10 @@ export class UsageIntake {
     return sorted;
   }
 
-  /** The program fails on one of the records: the others are decided, and that one is kept for whoever corrects it. */
+  /**
+   * The program fails on one of the records: the others are decided. That one is told to who waits for it, or else kept for
+   * whoever corrects the program.
+   */
   private async decideSingly(
     shard: LedgerShard,
     batch: RecordBatch,
@@ -116,8 +118,10 @@ export class UsageIntake {
         await this.decide(shard, batch, source, [one], one.record.offset);
       } catch (error) {
         if (!(error instanceof DecisionFailed)) throw error;
-        await this.outbox.bury(batch, [{ record: one.record, rejection: FAILED }]);
         if (one.reply !== null) await this.outbox.reply([[one.reply, FAILED_REPLY]]);
+        // Whoever is told has it still: each time it is sent again would be one more letter.
+        if (one.isAnswered) continue;
+        await this.outbox.bury(batch, [{ record: one.record, rejection: FAILED }]);
         this.count('rejected', 'kafka', 1);
       }
     }
