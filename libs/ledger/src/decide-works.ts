@@ -1,6 +1,6 @@
 import type { Identity, Position } from '@drawdown/kernel';
 import { identityFor, identityOfTransaction, type ShardState } from './fold';
-import { DecisionFailed, type UsageResult } from './ledger';
+import { DecisionFailed, ONE_FAILED } from './ledger';
 import { type MicroBatch, TOO_LARGE } from './micro-batch';
 import type { TakenOffsets } from './offsets';
 import { EVENTS_KEPT } from './past-decisions';
@@ -156,16 +156,9 @@ const decideUsages = (deciding: Deciding, work: UsageWork): Answer | null => {
 /** Each usage event stands for itself: what came before the one that failed is booked. */
 const failedAt = (work: UsageWork, i: number, failed: DecisionFailed): Answer => {
   if (i === 0) return () => work.reject(failed);
-  return (position) => work.reject(failedAfter({ outcomes: work.outcomes, position }, failed.cause));
+  const { cause } = failed;
+  return (position) => work.reject(new DecisionFailed(ONE_FAILED, { cause }, { outcomes: work.outcomes, position }));
 };
-
-/** The failure of a list of usage of which `before`, its first part, is stored. */
-export const failedAfter = (before: UsageResult, cause: unknown): DecisionFailed =>
-  new DecisionFailed(
-    'the ledger could not decide one of these; sent again, those that are stored are duplicates',
-    { cause },
-    before,
-  );
 
 /**
  * How far the source of a work that is decided is taken in: up to the first record that left nothing in the ledger. That

@@ -11,11 +11,11 @@ import {
   StreamConflict,
 } from '@drawdown/ports';
 import type { Catalogue } from './catalogue';
-import { type Decided, type Deciding, decideWorks, failedAfter, neededBy, undecide } from './decide-works';
+import { type Decided, type Deciding, decideWorks, neededBy, undecide } from './decide-works';
 import { foldHead, type Resident, type ShardState } from './fold';
 import { InvariantViolated } from './invariants';
 import { appendUntilKnown, encode } from './journal';
-import { DecisionFailed, LedgerUnavailable, ShardStopping } from './ledger';
+import { DecisionFailed, LedgerUnavailable, ONE_FAILED, ShardStopping } from './ledger';
 import { loadShard } from './load-shard';
 import { MicroBatch } from './micro-batch';
 import { TakenOffsets } from './offsets';
@@ -435,7 +435,7 @@ export class LedgerShard {
     const failed =
       stored.length === 0
         ? new DecisionFailed('the ledger could not decide this; nothing happened', { cause: error })
-        : failedAfter({ outcomes: stored, position }, error);
+        : new DecisionFailed(ONE_FAILED, { cause: error }, { outcomes: stored, position });
     this.countFailed(failed);
     if (culprit === undefined) return;
     this.queue.remove(culprit);

@@ -133,7 +133,13 @@ export class LedgerUnavailable extends Error {
 /** The shard's owner is going: nothing happened, and whoever owns the shard next can take it. */
 export class ShardStopping extends LedgerUnavailable {}
 
-/** The program failed on this work, and would again: nothing happened, or no more than `before`. */
+/** What is told of a list of usage of which something is stored, or may be. */
+export const ONE_FAILED = 'the ledger could not decide one of these; sent again, those that are stored are duplicates';
+
+/**
+ * The program failed on this work, and would again. Of a command nothing happened; of usage no more than `before`, or, for
+ * several shards, than each of the others has stored.
+ */
 export class DecisionFailed extends LedgerUnavailable {
   constructor(
     message: string,

@@ -1,6 +1,6 @@
 import type { UsageEvent } from '@drawdown/domain';
 import { coverBoth, type Position } from '@drawdown/kernel';
-import { DecisionFailed, type UsageOutcome, type UsageResult } from './ledger';
+import { DecisionFailed, ONE_FAILED, type UsageOutcome, type UsageResult } from './ledger';
 
 /** Gives each shard its part of the usage, and puts the outcomes together in the order given. */
 export const scatter = async (
@@ -21,7 +21,9 @@ export const scatter = async (
     [...byShard].map(async ([shard, indexes]) => {
       const own = indexes.flatMap((index) => usages[index] ?? []);
       const result = await submit(shard, own).catch((error: unknown) => {
-        throw byShard.size > 1 && error instanceof DecisionFailed ? amongOthers(error) : error;
+        if (byShard.size === 1 || !(error instanceof DecisionFailed)) throw error;
+        // What one shard says of its part is not said of the list: others may have stored theirs.
+        throw new DecisionFailed(ONE_FAILED, { cause: error.cause });
       });
       for (const [place, index] of indexes.entries()) {
         const outcome = result.outcomes[place];
@@ -32,9 +34,3 @@ export const scatter = async (
   );
   return { outcomes, position };
 };
-
-/** What one shard says of its part is not said of the list: others may have stored theirs. */
-const amongOthers = (error: DecisionFailed): DecisionFailed =>
-  new DecisionFailed('the ledger could not decide one of these; sent again, those that are stored are duplicates', {
-    cause: error.cause,
-  });

@@ -35,7 +35,7 @@ export class ShardSnapshots {
     this.missing += bytes;
   }
 
-  /** Saves where that is worth it. Rejects of a bug only: that nothing could be written is in the log of the process. */
+  /** Saves where that is worth it. Rejects only where the program is wrong: that nothing could be written it says in the log. */
   async saveIfDue(): Promise<void> {
     if (this.missing < this.due || this.saving !== null) return;
     this.wanted = true;

@@ -1,6 +1,6 @@
 import { isRejection, type Rejection, type UsageEvent } from '@drawdown/domain';
 import type { ConsumedRecord, Metrics, RecordBatch } from '@drawdown/ports';
-import { DecisionFailed, type Sender, type UsageOutcome, type UsageResult } from '../ledger';
+import { DecisionFailed, ONE_FAILED, type Sender, type UsageOutcome, type UsageResult } from '../ledger';
 import type { LedgerShard } from '../ledger-shard';
 import { rememberingShards } from '../shard-of';
 import {
@@ -39,10 +39,7 @@ interface Sorted {
 
 const FAILED: Rejection = { rejected: 'decision_failed', pointer: '', detail: 'the ledger fails on this usage event' };
 /** The same to who waits for it, and has it still. */
-const FAILED_REPLY: Reply = {
-  kind: 'unavailable',
-  detail: 'the ledger could not decide one of these; sent again, those that are stored are duplicates',
-};
+const FAILED_REPLY: Reply = { kind: 'unavailable', detail: ONE_FAILED };
 
 /**
  * Usage from the topic to the shard. What belongs elsewhere is acknowledged there before the offset may be passed, and
