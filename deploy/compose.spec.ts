@@ -152,7 +152,7 @@ test('every image is pinned by its digest', () => {
   for (const image of [...bases, ...servers.map(([, service]) => service.image)]) expect(image).toMatch(PINNED);
 });
 
-test('the image runs node itself, as a user that is not root, as `npm start` and the bench do', () => {
+test('the image runs node itself, as a user that is not root, with the flags of `npm start` and of the bench', () => {
   const manifest = JSON.parse(textOf('package.json')) as { readonly scripts: { readonly start: string } };
   const flags = /node (--\S+ )+scripts/.exec(manifest.scripts.start)?.[0].split(' ').slice(1, -1) ?? [];
   expect(flags).toEqual(['--max-semi-space-size=32', '--no-allocation-site-pretenuring']);

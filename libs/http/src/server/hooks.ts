@@ -44,7 +44,7 @@ export const addHooks = (server: FastifyInstance, parts: HookParts): void => {
       if (rights.body !== undefined || rights.idempotency !== undefined || rights.query !== true)
         route.preValidation = checkForm(rights);
       if (method !== 'GET' && method !== 'HEAD') route.preSerialization = showPosition;
-      if (rights.body !== undefined) route.onSend = leaveRoom;
+      if (rights.body !== undefined) route.onSend = letGoOfBody;
     }
   });
   server.addHook('onRequest', (request, reply, done) => {
@@ -190,7 +190,7 @@ const checkForm =
  * accessor of its own, and with it a hidden class, which is old from the start. All that was read from the body would be
  * kept with it, and copied twice.
  */
-const leaveRoom = (
+const letGoOfBody = (
   request: FastifyRequest,
   _: FastifyReply,
   payload: unknown,
