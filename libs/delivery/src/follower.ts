@@ -252,7 +252,8 @@ export class Follower<E> {
     this.isSaving = true;
     this.rest.reset();
     const saved = await this.commit(from, applied);
-    if (saved && !this.stopped) await this.rest.from(this.commitMs, applied.weight);
+    if (saved && !this.stopped)
+      await this.rest.from(this.commitMs, { events: applied.events, charges: applied.weight });
     this.isSaving = false;
     if (!saved || this.isGrowing) this.cursor.interrupt();
     return saved;

@@ -1,7 +1,7 @@
 /**
- * How fresh a projector keeps its rows while little comes. What gathers for longer is written in fewer transactions, each
- * of which costs five processes and a broker some time: at half of its load the whole form spends more on transactions
- * than on charges. Whoever asks `after=` waits for it, of the 5 s that there are.
+ * How fresh a projector keeps its rows while the whole is not at its limit (see `Rest`). What gathers for longer is
+ * written in fewer transactions, each of which costs five processes and a broker some time: at half of its load the whole
+ * form spends more on transactions than on charges. Whoever asks `after=` waits for it, of the 5 s that there are.
  */
 export interface Freshness {
   /** How long records gather in Kafka before the projector's process asks for more, in milliseconds. */
@@ -11,7 +11,7 @@ export interface Freshness {
 }
 
 /** For what says whether somebody can go on: what a wallet has left. */
-export const PROMPT: Freshness = { gatherMs: 40, restMs: 100 };
+export const PROMPT: Freshness = { gatherMs: 15, restMs: 20 };
 
 /** For what is looked at later: sums over hours and days, and lists of what has been. */
 export const WITHIN_A_SECOND: Freshness = { gatherMs: 150, restMs: 400 };

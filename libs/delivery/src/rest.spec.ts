@@ -4,66 +4,64 @@ beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
 
 interface Gathered {
-  readonly after: number;
+  readonly events: number;
   readonly charges: number;
 }
 
+/** Events that hold what a turn can take, as at full load; and such as come at half of it. */
+const FULL: Gathered = { events: 5, charges: 10_000 };
+const HALF_FULL: Gathered = { events: 25, charges: 10_000 };
+
 /**
- * How long each of these rests lasts, in milliseconds; a batch of charges is committed so long after the rest before it,
- * and while it is rested from more comes for a while.
+ * How long it rests after the last of these batches, in milliseconds, each committed in so many, while more comes for some
+ * time; at most so long but at full load.
  */
 const lasting = async (
   batches: readonly Gathered[],
   commitMs: number,
-  heardForMs = Infinity,
-  restMs = 100,
-): Promise<number[]> => {
+  { heardForMs = Infinity, restMs = 20 } = {},
+): Promise<number> => {
   const rests = new Rest(restMs);
-  const lasted: number[] = [];
-  for (const { after, charges } of batches) {
-    jest.advanceTimersByTime(after);
+  let last = NaN;
+  for (const batch of batches) {
+    jest.advanceTimersByTime(commitMs);
     const from = Date.now();
-    const before = lasted.length;
-    const rest = rests.from(commitMs, charges).then(() => lasted.push(Date.now() - from));
-    while (lasted.length === before) {
+    let lasted: number | undefined;
+    const rest = rests.from(commitMs, batch).then(() => (lasted = Date.now() - from));
+    while (lasted === undefined) {
       await jest.advanceTimersByTimeAsync(10);
       if (Date.now() - from <= heardForMs) rests.heard();
     }
-    await rest;
+    last = await rest;
   }
-  return lasted;
+  return last;
 };
 
-const times = <T>(count: number, one: T): T[] => Array.from({ length: count }, () => one);
-
-test('at many charges a second the database rests eight times as long as a commit took, two seconds at most', async () => {
-  const batches = times(60, { after: 100, charges: 10_000 });
-  expect((await lasting(batches, 100)).at(-1)).toBe(800);
-  expect((await lasting(batches, 5_000)).at(-1)).toBe(2_000);
+test('at full load the database rests eight times as long as a commit took, two seconds at most', async () => {
+  expect(await lasting([FULL], 100)).toBe(800);
+  expect(await lasting([FULL], 5_000)).toBe(2_000);
+  expect(await lasting([FULL], 100, { restMs: 400 })).toBe(800);
 });
 
-test('at few charges a second a reader of rows does not wait for more of them', async () => {
-  expect(await lasting(times(20, { after: 10, charges: 29 }), 10)).toEqual(times(20, 80));
-  expect(await lasting(times(20, { after: 2_500, charges: 5_000 }), 2_500)).toEqual(times(20, 100));
+test('below it a reader of rows waits no longer than the projector allows, however large the batch', async () => {
+  expect(await lasting([HALF_FULL], 100)).toBe(20);
+  expect(await lasting([{ events: 100, charges: 50_000 }], 5_000)).toBe(20);
+  expect(await lasting([HALF_FULL], 5_000, { restMs: 400 })).toBe(400);
 });
 
-test('at few charges a second it rests for as long as its projector allows, and at many no differently', async () => {
-  expect(await lasting(times(20, { after: 2_500, charges: 5_000 }), 2_500, Infinity, 400)).toEqual(times(20, 400));
-  expect((await lasting(times(60, { after: 100, charges: 10_000 }), 100, Infinity, 400)).at(-1)).toBe(800);
+test('what was late for once does not make what follows late, and full load is told within seconds', async () => {
+  const halfLoad = Array.from({ length: 40 }, () => ({ events: 2, charges: 800 }));
+  expect(await lasting([...halfLoad, { events: 1, charges: 2_000 }], 30)).toBe(20);
+  const fullLoad = Array.from({ length: 3 }, () => FULL);
+  expect(await lasting([...halfLoad, ...fullLoad], 300)).toBe(2_000);
 });
 
-test('a batch that was large because it was late is not rested from for long, nor are those after it', async () => {
-  const steady = { after: 100, charges: 400 }; // 2,000 a second, with the rests
-  const late = [
-    { after: 5, charges: 10 },
-    { after: 1, charges: 2_000 },
-  ];
-  const lasted = await lasting([...times(30, steady), ...late, ...times(30, steady)], 50);
-  expect(Math.max(...lasted)).toBe(100);
+test('a short commit is rested from for a short time, at any load', async () => {
+  expect(await lasting([{ events: 1, charges: 1 }], 10, { restMs: 400 })).toBe(80);
+  expect(await lasting([FULL], 10)).toBe(80);
 });
 
 test('where nothing comes any more it is not rested on for it', async () => {
-  const batches = times(60, { after: 100, charges: 10_000 });
-  expect((await lasting(batches, 5_000, 0)).at(-1)).toBe(500);
-  expect((await lasting(batches, 5_000, 700)).at(-1)).toBe(1_200);
+  expect(await lasting([FULL], 5_000, { heardForMs: 0 })).toBe(500);
+  expect(await lasting([FULL], 5_000, { heardForMs: 700 })).toBe(1_200);
 });

@@ -7,12 +7,14 @@
 const FACTOR = 8;
 const LONGEST_MS = 2_000;
 /**
- * Fewer charges a second seldom have a row in common: how long it rests after them is the projector's own. The
- * rate over some seconds counts, not the size of a batch: one that was late is large, and a long rest would make the next
- * one late as well.
+ * Charges an event, on average, from which on the whole is at its limit: usage gathers where shards take it from, and each
+ * event holds what one turn can take (2,000 on Kafka; at half of that load 300 to 450). Then it is throughput that counts,
+ * and a rest may take as long as the commits are worth. Otherwise it is as short as the projector's `freshness` says: rests
+ * that grow with the commits make these grow in turn, to seconds at half of the load. The average over some seconds counts:
+ * what was late for once comes in a full event as well, and a long rest would make what follows late, too.
  */
-const MANY_A_SECOND = 4_000;
-const RATE_OVER_MS = 3_000;
+const FULL_EVENT = 800;
+const AVERAGE_OVER_MS = 3_000;
 /** When nothing has come for so long, nothing is gathered by resting on. At full load an event comes each 300 ms. */
 const QUIET_MS = 500;
 
@@ -23,21 +25,23 @@ export class Rest {
   /** Sets the time for which nothing may come anew. */
   private restOn: (() => void) | undefined;
   private last = performance.now();
-  /** Charges a second, of late: what is longer ago counts less and less. */
-  private rate = 0;
+  /** Of late: what is longer ago counts less and less. */
+  private events = 0;
+  private charges = 0;
 
-  /** Rests at most for so long after few charges: as its projector's `freshness` says. */
-  constructor(private readonly longestAfterFewMs: number) {}
+  /** Rests at most for so long, but at full load: as its projector's `freshness` says. */
+  constructor(private readonly longestMs: number) {}
 
   /** A commit begins: what was cut is over. */
   reset(): void {
     this.isCut = false;
   }
 
-  /** Resolves when a commit of so many charges that took `commitMs` has been rested from, or {@link cut} is called. */
-  async from(commitMs: number, charges: number): Promise<void> {
-    this.count(charges);
-    const ms = Math.min(commitMs * FACTOR, this.rate > MANY_A_SECOND ? LONGEST_MS : this.longestAfterFewMs);
+  /** Resolves when the commit of a batch, which took `commitMs`, has been rested from, or {@link cut} is called. */
+  async from(commitMs: number, batch: { readonly events: number; readonly charges: number }): Promise<void> {
+    this.count(batch);
+    const isFull = this.charges >= FULL_EVENT * this.events;
+    const ms = Math.min(commitMs * FACTOR, isFull ? LONGEST_MS : this.longestMs);
     if (this.isCut || ms < 1) return;
     const end = performance.now() + ms;
     let timer: NodeJS.Timeout | undefined;
@@ -59,13 +63,12 @@ export class Rest {
     this.restOn?.();
   }
 
-  /** Counts charges as if they had come evenly since the commit before. */
-  private count(charges: number): void {
+  private count({ events, charges }: { readonly events: number; readonly charges: number }): void {
     const now = performance.now();
-    const ms = Math.max(1, now - this.last);
+    const left = Math.exp((this.last - now) / AVERAGE_OVER_MS);
     this.last = now;
-    const left = Math.exp(-ms / RATE_OVER_MS);
-    this.rate = this.rate * left + ((charges * 1000) / ms) * (1 - left);
+    this.events = this.events * left + events;
+    this.charges = this.charges * left + charges;
   }
 
   /** Ends the present rest, and the next one before it begins. */
