@@ -5,7 +5,7 @@ export {
   type MadeApiKey,
   type NewApiKey,
   type RepeatableResult,
-} from './catalogue';
+} from './catalogue/catalogue';
 export {
   type AsOf,
   type CommandResult,
@@ -20,8 +20,8 @@ export {
   type UsageOutcome,
   type UsageResult,
 } from './ledger';
-export { FollowedCatalogue, type FollowedPorts } from './followed-catalogue';
-export { CatalogueBehind, LocalCatalogue } from './local-catalogue';
+export { FollowedCatalogue, type FollowedPorts } from './catalogue/followed-catalogue';
+export { CatalogueBehind, LocalCatalogue } from './catalogue/local-catalogue';
 export { LocalLedger } from './local-ledger';
 export type { ShardPorts } from './ledger-shard';
 export { loadShard, LogDamaged } from './load-shard';

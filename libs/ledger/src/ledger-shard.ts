@@ -10,7 +10,7 @@ import {
   StoreUnavailable,
   StreamConflict,
 } from '@drawdown/ports';
-import type { Catalogue } from './catalogue';
+import type { Catalogue } from './catalogue/catalogue';
 import { type Decided, type Deciding, decideWorks, neededBy, undecide } from './decide-works';
 import { foldHead, type Resident, type ShardState } from './fold';
 import { InvariantViolated } from './invariants';

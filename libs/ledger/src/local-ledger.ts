@@ -2,7 +2,7 @@ import type { Charge, Organization, OrganizationCommand, UsageEvent } from '@dra
 import { CATALOGUE, coverBoth, type Instant, latest, type Position, positionOf } from '@drawdown/kernel';
 import { randomUUID } from 'node:crypto';
 import { PastViews } from './as-of';
-import { catalogueRefusal } from './catalogue-refusal';
+import { catalogueRefusal } from './catalogue/catalogue-refusal';
 import { timedCommand } from './command-duration';
 import {
   type AsOf,

@@ -1,6 +1,6 @@
 import type { Organization } from '@drawdown/domain';
 import { type Instant, latest } from '@drawdown/kernel';
-import type { Catalogue } from './catalogue';
+import type { Catalogue } from './catalogue/catalogue';
 import type { ShardState } from './fold';
 
 /** The time by which an organization lives. Booking times never go back, whatever the clock does (INV-TIM-1). */

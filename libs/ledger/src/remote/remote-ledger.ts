@@ -13,7 +13,7 @@ import {
   type TakenResult,
   type UsageResult,
 } from '../ledger';
-import type { LocalCatalogue } from '../local-catalogue';
+import type { LocalCatalogue } from '../catalogue/local-catalogue';
 import { scatter } from '../scatter';
 import { rememberingShards } from '../shard-of';
 import { type Asked, writeCommandRecord } from '../stream/command-record';

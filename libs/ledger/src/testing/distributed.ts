@@ -4,7 +4,7 @@ import { type EventStore, inProcessStream, type Log, NO_LOG, type Stream, type S
 import { inMemoryEventStore, inMemorySnapshots, type ManualClock, manualClock } from '@drawdown/ports/testing';
 import { viewAsOf } from '../as-of';
 import type { CommandResult } from '../ledger';
-import { LocalCatalogue } from '../local-catalogue';
+import { LocalCatalogue } from '../catalogue/local-catalogue';
 import { RemoteLedger, type RemoteReads } from '../remote/remote-ledger';
 import { shardOf } from '../shard-of';
 import { realSleep, type Sleep } from '../sleep';

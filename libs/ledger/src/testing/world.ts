@@ -5,7 +5,7 @@ import { type EventStore, type Log, NO_LOG, type SnapshotStore } from '@drawdown
 import { inMemoryEventStore, inMemorySnapshots, type ManualClock, manualClock } from '@drawdown/ports/testing';
 import type { ShardState } from '../fold';
 import type { CommandResult, Idempotency, Sender, UsageResult } from '../ledger';
-import { LocalCatalogue } from '../local-catalogue';
+import { LocalCatalogue } from '../catalogue/local-catalogue';
 import { LocalLedger } from '../local-ledger';
 import type { SourceOffset } from '../work';
 import { CountedMetrics } from './recording';

@@ -1,6 +1,6 @@
 import { type Actor, effectsOf, type OwnEvent, SYSTEM } from '@drawdown/domain';
 import { type Instant, latest } from '@drawdown/kernel';
-import type { Catalogue } from '../catalogue';
+import type { Catalogue } from '../catalogue/catalogue';
 import { foldOwn, type Resident, type ShardState } from '../fold';
 import { checkAfter, checkBefore, type InvariantViolated, Touched } from '../invariants';
 import type { MicroBatch } from '../micro-batch';

@@ -8,8 +8,8 @@ import {
   type Refusal,
 } from '@drawdown/domain';
 import { type Instant, type JsonObject, positionOf } from '@drawdown/kernel';
-import type { Catalogue } from '../catalogue';
-import { catalogueRefusal } from '../catalogue-refusal';
+import type { Catalogue } from '../catalogue/catalogue';
+import { catalogueRefusal } from '../catalogue/catalogue-refusal';
 import { identityOfTransaction, rememberCommand, type Resident } from '../fold';
 import { latestFirst } from '../identity-index';
 import { type CommandResult, DecidedBefore, LedgerUnavailable } from '../ledger';

@@ -8,7 +8,7 @@ import {
 } from '@drawdown/domain';
 import { format, type Identity, type Instant, uuidOf } from '@drawdown/kernel';
 import { hash as digest } from 'node:crypto';
-import type { Catalogue } from '../catalogue';
+import type { Catalogue } from '../catalogue/catalogue';
 import { foldCharge, foldIdentity, foldTime, type Resident } from '../fold';
 import { checkCharged } from '../invariants';
 import type { UsageOutcome } from '../ledger';

@@ -1,5 +1,5 @@
 import type { Log } from '@drawdown/ports';
-import { CatalogueBehind, type LocalCatalogue } from '../local-catalogue';
+import { CatalogueBehind, type LocalCatalogue } from '../catalogue/local-catalogue';
 
 /** How long it takes at most, as a rule, until what one process has written is seen by another. */
 const USUALLY_MS = 100;

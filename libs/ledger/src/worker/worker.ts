@@ -1,7 +1,7 @@
 import type { Clock, Consumer, Consumption, EventStore, Log, Metrics, RecordBatch, Stream } from '@drawdown/ports';
 import { ShardStopping } from '../ledger';
 import { LedgerShard, type ShardPorts } from '../ledger-shard';
-import type { LocalCatalogue } from '../local-catalogue';
+import type { LocalCatalogue } from '../catalogue/local-catalogue';
 import { claimTopics } from '../stream/claim';
 import { COMMANDS_TOPIC, DEAD_LETTER_TOPIC, REPLIES_TOPIC, SHARED_PARTITIONS } from '../stream/topics';
 import { USAGE_TOPIC, WORKERS } from '../stream/topics';

@@ -1,6 +1,6 @@
 import type { Instant } from '@drawdown/kernel';
-import { forgottenBefore } from './identity-index';
-import type { Idempotency, Sender } from './ledger';
+import { forgottenBefore } from '../identity-index';
+import type { Idempotency, Sender } from '../ledger';
 
 /** A write to the catalogue under an Idempotency-Key: its answer follows from its stream up to its event. */
 export interface RememberedWrite {

@@ -18,11 +18,11 @@ import {
 } from '@drawdown/ports';
 import { createHash, randomUUID } from 'node:crypto';
 import type { Refusal } from '@drawdown/domain';
-import { eventIdOf } from './hash-chain';
-import { type Idempotency, LedgerUnavailable, type Sender } from './ledger';
-import { LogDamaged } from './load-shard';
+import { eventIdOf } from '../hash-chain';
+import { type Idempotency, LedgerUnavailable, type Sender } from '../ledger';
+import { LogDamaged } from '../load-shard';
 import type { RememberedWrite, RememberedWrites } from './remembered-writes';
-import type { Sleep } from './sleep';
+import type { Sleep } from '../sleep';
 
 /** Attempts at one write while others write the same stream; more would be a fight, not a race. */
 const ATTEMPTS_MAX = 5;

@@ -1,9 +1,9 @@
 import { flatRate, instant, later, START } from '@drawdown/domain/testing';
 import { CATALOGUE } from '@drawdown/kernel';
 import { inMemoryEventStore, type ManualClock, manualClock } from '@drawdown/ports/testing';
-import { type Idempotency, LedgerUnavailable, type Sender } from './ledger';
+import { type Idempotency, LedgerUnavailable, type Sender } from '../ledger';
 import { LocalCatalogue } from './local-catalogue';
-import { leavingOut, SENDER, VirtualTime } from './testing';
+import { leavingOut, SENDER, VirtualTime } from '../testing';
 
 interface World {
   readonly catalogue: LocalCatalogue;

@@ -1,9 +1,9 @@
 import { flatRate, instant, later, START } from '@drawdown/domain/testing';
 import { CATALOGUE } from '@drawdown/kernel';
 import { faultyEventStore, inMemoryEventStore } from '@drawdown/ports/testing';
-import { LedgerUnavailable } from './ledger';
+import { LedgerUnavailable } from '../ledger';
 import { LocalCatalogue } from './local-catalogue';
-import { createCard, openLedger, recordingStore, SENDER, used, VirtualTime, withOrganization } from './testing';
+import { createCard, openLedger, recordingStore, SENDER, used, VirtualTime, withOrganization } from '../testing';
 
 const opened = async (store = inMemoryEventStore()) => {
   const time = new VirtualTime();

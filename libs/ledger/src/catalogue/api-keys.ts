@@ -11,9 +11,9 @@ import type { EventStore } from '@drawdown/ports';
 import { hash, randomBytes, randomUUID } from 'node:crypto';
 import type { ApiKey, NewApiKey } from './catalogue';
 import { CatalogueStreams, type Written } from './catalogue-streams';
-import type { Idempotency, Sender } from './ledger';
+import type { Idempotency, Sender } from '../ledger';
 import type { RememberedWrites } from './remembered-writes';
-import type { Sleep } from './sleep';
+import type { Sleep } from '../sleep';
 
 /** Bytes of a generated secret: beyond guessing. */
 const SECRET_BYTES = 32;

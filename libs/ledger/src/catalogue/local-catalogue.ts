@@ -45,9 +45,9 @@ import type {
   RepeatableResult,
 } from './catalogue';
 import { CatalogueStreams, type Written } from './catalogue-streams';
-import { type Idempotency, ReadBehind, type Sender } from './ledger';
+import { type Idempotency, ReadBehind, type Sender } from '../ledger';
 import { RememberedWrites } from './remembered-writes';
-import { realSleep, type Sleep } from './sleep';
+import { realSleep, type Sleep } from '../sleep';
 
 const PAGE_EVENTS = 500;
 

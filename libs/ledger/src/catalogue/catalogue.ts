@@ -1,6 +1,6 @@
 import type { ApiScope, CompiledCard, Preset, RateCard, Refusal, SavedRate } from '@drawdown/domain';
 import type { Instant, Position, Rounding } from '@drawdown/kernel';
-import type { Idempotency, Sender } from './ledger';
+import type { Idempotency, Sender } from '../ledger';
 
 export interface ApiKey {
   readonly id: string;

@@ -5,9 +5,9 @@ import { type EventStore, NO_LOG, type StoredEvent, StoreUnavailable } from '@dr
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import type { CatalogueResult, LastPriced, RepeatableResult } from './catalogue';
 import { FollowedCatalogue } from './followed-catalogue';
-import { LedgerUnavailable } from './ledger';
+import { LedgerUnavailable } from '../ledger';
 import { CatalogueBehind, LocalCatalogue } from './local-catalogue';
-import { delegating, SENDER, VirtualTime } from './testing';
+import { delegating, SENDER, VirtualTime } from '../testing';
 
 const stops: AbortController[] = [];
 afterEach(() => {
