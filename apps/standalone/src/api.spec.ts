@@ -99,8 +99,8 @@ test('short lists are paged, too: pages neither skip nor repeat while rows are a
   const wallets = shipped.wallets.flatMap((wallet) => [wallet, { ...wallet, key: 'second', serviceTypes: [] }]);
   const dual = { ...shipped, key: 'dual', wallets };
   const spies = [
-    jest.spyOn(server.catalogue, 'presets').mockReturnValue([shipped, dual]),
-    jest.spyOn(server.catalogue, 'preset').mockReturnValue(dual),
+    jest.spyOn(server.catalogue.presets, 'all').mockReturnValue([shipped, dual]),
+    jest.spyOn(server.catalogue.presets, 'get').mockReturnValue(dual),
   ];
   expect((await call('POST', '/v1/organizations', { id: 'paged', name: 'Paged', preset: 'dual' })).status).toBe(201);
   const put = (user: string, role: string) => call('PUT', `/v1/organizations/paged/members/${user}`, { role });

@@ -17,9 +17,12 @@ const asBound = (path: string, json: unknown) => call('POST', path, json, { auth
 
 test('a key that is bound to an organization makes keys up to a limit; one that is revoked makes room, and other organizations have their own', async () => {
   const ids: string[] = [];
-  const own = server.catalogue.apiKeys().filter(({ organizationId }) => organizationId === 'world').length;
+  const own = server.catalogue.apiKeys.all().filter(({ organizationId }) => organizationId === 'world').length;
   while (own + ids.length < CATALOGUE_LIMITS.keys) {
-    const made = await server.catalogue.createApiKey({ name: 'k', scopes: ['read'], organizationId: 'world' }, SENDER);
+    const made = await server.catalogue.apiKeys.create(
+      { name: 'k', scopes: ['read'], organizationId: 'world' },
+      SENDER,
+    );
     if (!made.accepted) throw new Error('refused');
     ids.push(made.value.id);
   }
@@ -28,7 +31,7 @@ test('a key that is bound to an organization makes keys up to a limit; one that 
   expect(await asBound('/v1/api-keys', body)).toMatchObject({ status: 422, body: { code: 'too_many_items' } });
   expect(await server.store.readAll(before, 1, ['api-key-'])).toEqual([]);
   expect(await call('POST', '/v1/api-keys', { ...body, organization_id: 'other' })).toMatchObject({ status: 201 });
-  await server.catalogue.revokeApiKey(ids[0] ?? '', SENDER);
+  await server.catalogue.apiKeys.revoke(ids[0] ?? '', SENDER);
   expect(await asBound('/v1/api-keys', body)).toMatchObject({ status: 201 });
 });
 

@@ -28,7 +28,7 @@ const RATES = [
 export const makeSample = async ({ ledger, catalogue }: Parts): Promise<void> => {
   const made = await ledger.read(SAMPLE_ORGANIZATION, null, ({ rateCard }) => rateCard);
   if (typeof made?.value === 'string') return;
-  const preset = catalogue.preset('enterprise');
+  const preset = catalogue.presets.get('enterprise');
   const since = parseInstant('2020-01-01T00:00:00Z');
   if (preset === undefined || since === undefined) throw new Error('the sample needs the preset enterprise');
   const run = (step: string, command: OrganizationCommand) =>
@@ -47,17 +47,17 @@ export const makeSample = async ({ ledger, catalogue }: Parts): Promise<void> =>
     costBasis: null,
     reason: 'sample',
   });
-  if (catalogue.rateCard(SAMPLE_CARD) === undefined) {
-    await catalogue.createRateCard(
+  if (catalogue.rateCards.get(SAMPLE_CARD) === undefined) {
+    await catalogue.rateCards.create(
       { key: SAMPLE_CARD, name: 'Sample prices', unit: 'credit', organizationId: null },
       SENDER,
     );
   }
-  if (catalogue.rateCard(SAMPLE_CARD)?.versions.length === 0) {
-    await catalogue.saveRateCardVersion(SAMPLE_CARD, { rates: RATES, rounding: null, effectiveFrom: null }, SENDER);
+  if (catalogue.rateCards.get(SAMPLE_CARD)?.versions.length === 0) {
+    await catalogue.rateCards.saveVersion(SAMPLE_CARD, { rates: RATES, rounding: null, effectiveFrom: null }, SENDER);
   }
-  if (catalogue.rateCard(SAMPLE_CARD)?.versions[0]?.state === 'draft') {
-    await catalogue.activateRateCardVersion(SAMPLE_CARD, 1, since, SENDER);
+  if (catalogue.rateCards.get(SAMPLE_CARD)?.versions[0]?.state === 'draft') {
+    await catalogue.rateCards.activateVersion(SAMPLE_CARD, 1, since, SENDER);
   }
   await run('card', { type: 'AssignRateCard', rateCard: SAMPLE_CARD });
 };

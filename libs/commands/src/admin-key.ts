@@ -1,11 +1,7 @@
 import type { Catalogue } from '@drawdown/ledger';
 import { SCOPES, SYSTEM } from '@drawdown/domain';
 
-type ConfiguredKeys = Pick<Catalogue, 'findApiKey' | 'createApiKey'>;
-type Keys = Pick<
-  Catalogue,
-  'apiKeys' | 'hasApiKeys' | 'createApiKey' | 'revokeUnshownApiKey' | 'showedApiKey' | 'unshownApiKeys'
->;
+type Keys = Pick<Catalogue, 'apiKeys'>;
 
 const SENDER = { actor: SYSTEM, requestId: 'start' };
 
@@ -19,21 +15,21 @@ const numbered = (number: number) => ({
  * Sees to it that the configured secret opens a key with every scope; it is made where it is missing, so a changed
  * configuration takes effect at the next start.
  */
-export const ensureAdminKey = async (catalogue: ConfiguredKeys, secret: string): Promise<void> => {
-  for (let number = 1; catalogue.findApiKey(secret) === undefined; number++) {
-    const made = await catalogue.createApiKey({ ...numbered(number), secret }, SENDER);
+export const ensureAdminKey = async ({ apiKeys }: Keys, secret: string): Promise<void> => {
+  for (let number = 1; apiKeys.find(secret) === undefined; number++) {
+    const made = await apiKeys.create({ ...numbered(number), secret }, SENDER);
     if (made.accepted) return;
     const { code, pointer, detail } = made.refusal;
     // Else the number is taken: by another secret, by a key that was revoked, or by a process that starts now.
-    if (code !== 'already_exists' || (pointer === '/secret' && catalogue.findApiKey(secret) === undefined)) {
+    if (code !== 'already_exists' || (pointer === '/secret' && apiKeys.find(secret) === undefined)) {
       // A configured secret that was revoked must not come back by a restart.
       throw new Error(`the admin key was refused: ${detail}`);
     }
   }
 };
 
-const hasAdminKey = (catalogue: Keys): boolean =>
-  catalogue.apiKeys().some(({ organizationId, scopes }) => organizationId === null && scopes.includes('admin'));
+const hasAdminKey = ({ apiKeys }: Keys): boolean =>
+  apiKeys.all().some(({ organizationId, scopes }) => organizationId === null && scopes.includes('admin'));
 
 /** A key that was generated now, to be shown once. */
 export interface FirstKey {
@@ -49,16 +45,16 @@ export interface FirstKey {
  *
  * Of processes that start at once one makes the key: whoever is second sees at its stream what the first has made.
  */
-export const makeFirstKey = async (catalogue: Keys): Promise<FirstKey | null> => {
-  const unshown = catalogue.unshownApiKeys();
-  for (const id of unshown) await catalogue.revokeUnshownApiKey(id, SENDER);
+export const makeFirstKey = async ({ apiKeys }: Keys): Promise<FirstKey | null> => {
+  const unshown = apiKeys.unshown();
+  for (const id of unshown) await apiKeys.revokeUnshown(id, SENDER);
   // Whoever it was for may have made others with it. An installation that gave up its last admin key gets none by itself.
-  const isMissing = (): boolean => !catalogue.hasApiKeys() || (unshown.length > 0 && !hasAdminKey(catalogue));
+  const isMissing = (): boolean => !apiKeys.hasAny() || (unshown.length > 0 && !hasAdminKey({ apiKeys }));
   for (let number = 1; isMissing(); number++) {
-    const made = await catalogue.createApiKey({ ...numbered(number), shown: false }, SENDER);
+    const made = await apiKeys.create({ ...numbered(number), shown: false }, SENDER);
     if (made.accepted) {
       const { id, secret } = made.value;
-      return { secret, shown: async () => (await catalogue.showedApiKey(id, SENDER)).accepted };
+      return { secret, shown: async () => (await apiKeys.showed(id, SENDER)).accepted };
     }
     if (made.refusal.code !== 'already_exists') throw new Error(`the admin key was refused: ${made.refusal.detail}`);
   }

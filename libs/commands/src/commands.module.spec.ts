@@ -43,13 +43,13 @@ const open = async (ledger: object, catalogue: object) => {
 test('settles what is due after a test clock has moved, and not where it was refused', async () => {
   const done: string[] = [];
   const ledger = { settleClock: async (id: string) => void done.push(`settled ${id}`) };
-  const catalogue = {
-    advanceTestClock: async (id: string) => {
+  const testClocks = {
+    advance: async (id: string) => {
       done.push(`moved ${id}`);
-      return id === 'clock' ? { accepted: true } : { accepted: false };
+      return { accepted: id === 'clock' };
     },
   };
-  const app = await open(ledger, catalogue);
+  const app = await open(ledger, { testClocks });
   const to = '2026-05-01T00:00:00.000000Z' as never;
   await app.get(CommandBus).execute(new AdvanceTestClock('clock', to, sender, null));
   await app.get(CommandBus).execute(new AdvanceTestClock('other', to, sender, null));

@@ -52,7 +52,7 @@ export class RedriveQuarantineHandler implements ICommandHandler<RedriveQuaranti
 export class CreateRateCardHandler implements ICommandHandler<CreateRateCard> {
   constructor(@Inject(Catalogue) private readonly catalogue: Catalogue) {}
   execute({ card, sender, idempotency }: CreateRateCard) {
-    return this.catalogue.createRateCard(card, sender, idempotency);
+    return this.catalogue.rateCards.create(card, sender, idempotency);
   }
 }
 
@@ -60,7 +60,7 @@ export class CreateRateCardHandler implements ICommandHandler<CreateRateCard> {
 export class SaveRateCardVersionHandler implements ICommandHandler<SaveRateCardVersion> {
   constructor(@Inject(Catalogue) private readonly catalogue: Catalogue) {}
   execute({ key, version, sender, idempotency }: SaveRateCardVersion) {
-    return this.catalogue.saveRateCardVersion(key, version, sender, idempotency);
+    return this.catalogue.rateCards.saveVersion(key, version, sender, idempotency);
   }
 }
 
@@ -68,7 +68,7 @@ export class SaveRateCardVersionHandler implements ICommandHandler<SaveRateCardV
 export class ActivateRateCardVersionHandler implements ICommandHandler<ActivateRateCardVersion> {
   constructor(@Inject(Catalogue) private readonly catalogue: Catalogue) {}
   execute({ key, version, effectiveFrom, sender, idempotency }: ActivateRateCardVersion) {
-    return this.catalogue.activateRateCardVersion(key, version, effectiveFrom, sender, idempotency);
+    return this.catalogue.rateCards.activateVersion(key, version, effectiveFrom, sender, idempotency);
   }
 }
 
@@ -76,7 +76,7 @@ export class ActivateRateCardVersionHandler implements ICommandHandler<ActivateR
 export class CreateApiKeyHandler implements ICommandHandler<CreateApiKey> {
   constructor(@Inject(Catalogue) private readonly catalogue: Catalogue) {}
   execute({ key, sender, idempotency }: CreateApiKey) {
-    return this.catalogue.createApiKey(key, sender, idempotency);
+    return this.catalogue.apiKeys.create(key, sender, idempotency);
   }
 }
 
@@ -84,7 +84,7 @@ export class CreateApiKeyHandler implements ICommandHandler<CreateApiKey> {
 export class RevokeApiKeyHandler implements ICommandHandler<RevokeApiKey> {
   constructor(@Inject(Catalogue) private readonly catalogue: Catalogue) {}
   execute({ id, sender }: RevokeApiKey) {
-    return this.catalogue.revokeApiKey(id, sender);
+    return this.catalogue.apiKeys.revoke(id, sender);
   }
 }
 
@@ -92,7 +92,7 @@ export class RevokeApiKeyHandler implements ICommandHandler<RevokeApiKey> {
 export class CreateTestClockHandler implements ICommandHandler<CreateTestClock> {
   constructor(@Inject(Catalogue) private readonly catalogue: Catalogue) {}
   execute({ now, sender, idempotency }: CreateTestClock) {
-    return this.catalogue.createTestClock(now, sender, idempotency);
+    return this.catalogue.testClocks.create(now, sender, idempotency);
   }
 }
 
@@ -105,7 +105,7 @@ export class AdvanceTestClockHandler implements ICommandHandler<AdvanceTestClock
 
   /** Settles even where the clock stood at `to` already: a repetition after a crash finishes what the first one began. */
   async execute({ id, to, sender, idempotency }: AdvanceTestClock) {
-    const moved = await this.catalogue.advanceTestClock(id, to, sender, idempotency);
+    const moved = await this.catalogue.testClocks.advance(id, to, sender, idempotency);
     if (moved.accepted) await this.ledger.settleClock(id);
     return moved;
   }

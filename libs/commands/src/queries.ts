@@ -38,23 +38,11 @@ export class OrganizationAsOf<T> extends Query<Shown<T> | undefined> {
  * What the catalogue shows. It is in memory and looked at on every request, so it is asked directly; whatever changes
  * it goes over the command bus.
  */
-export type CatalogueView = Pick<
-  Catalogue,
-  | 'covered'
-  | 'reached'
-  | 'rateCards'
-  | 'rateCard'
-  | 'latestRateCard'
-  | 'compiledCard'
-  | 'presets'
-  | 'preset'
-  | 'findApiKey'
-  | 'latestApiKey'
-  | 'hasApiKeys'
-  | 'apiKeys'
-  | 'testClock'
-  | 'latestTestClock'
->;
+export type CatalogueView = Pick<Catalogue, 'covered' | 'reached' | 'presets'> & {
+  readonly rateCards: Pick<Catalogue['rateCards'], 'all' | 'get' | 'latest' | 'compiled'>;
+  readonly apiKeys: Pick<Catalogue['apiKeys'], 'find' | 'latest' | 'hasAny' | 'all'>;
+  readonly testClocks: Pick<Catalogue['testClocks'], 'get' | 'latest'>;
+};
 export const CatalogueView = Catalogue;
 
 /** Which shard an organization lives in: a function of its id. */

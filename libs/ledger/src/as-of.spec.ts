@@ -161,7 +161,7 @@ test.each(['2001-01-01', '2101-01-01'])(
   'the clocks of others say nothing about this organization’s (%s)',
   async (date) => {
     const world = await openLedger();
-    const made = await world.catalogue.createTestClock(instant(date), SENDER);
+    const made = await world.catalogue.testClocks.create(instant(date), SENDER);
     if (!made.accepted) throw new Error('no clock');
     await createCard(world, instant('2000-01-01'));
     await withOrganization(world, { id: 'tested', testClock: made.value.id, credits: '5' });
@@ -170,7 +170,7 @@ test.each(['2001-01-01', '2101-01-01'])(
     const real = (day: number): Instant => later(START, { days: day });
     for (const day of [1, 2, 3]) {
       world.clock.moveTo(real(day));
-      await world.catalogue.advanceTestClock(made.value.id, tested(day), SENDER);
+      await world.catalogue.testClocks.advance(made.value.id, tested(day), SENDER);
       await world.charge(
         used(`t${String(day)}`, '1', { organizationId: 'tested', time: tested(day) }),
         used(`r${String(day)}`, '1', { time: real(day) }),
@@ -188,7 +188,7 @@ test.each(['2001-01-01', '2101-01-01'])(
 
 test('a workspace, a user or a model called like the organization makes nothing of others its own', async () => {
   const world = await openLedger();
-  const made = await world.catalogue.createTestClock(instant('2101-01-01'), SENDER);
+  const made = await world.catalogue.testClocks.create(instant('2101-01-01'), SENDER);
   if (!made.accepted) throw new Error('no clock');
   await withOrganization(world, { credits: '10' });
   await withOrganization(world, { id: 'other', credits: '10', testClock: made.value.id });

@@ -85,7 +85,7 @@ describe('INV-LED-15: every append stays below the limit', () => {
 
   test('with organizations on clocks of their own taking turns, each with an event of its own', async () => {
     const { charge, catalogue, largest, metrics, ...world } = await opened();
-    const made = await catalogue.createTestClock(later(START, { days: 100 }), SENDER);
+    const made = await catalogue.testClocks.create(later(START, { days: 100 }), SENDER);
     if (!made.accepted) throw new Error('no clock');
     await withOrganization({ charge, catalogue, metrics, ...world }, { id: 'tested', testClock: made.value.id });
     const time = made.value.now;

@@ -194,7 +194,7 @@ describe('BAD-024, INV-INT-3: how long an identity is known', () => {
 
   test('on a test clock, too, wherever the machine’s clock is', async () => {
     const world = await opened();
-    const made = await world.catalogue.createTestClock(START, SENDER);
+    const made = await world.catalogue.testClocks.create(START, SENDER);
     if (!made.accepted) throw new Error('no clock');
     await withOrganization(world, { id: 'tested', testClock: made.value.id });
     const usage = used('a', '1', { organizationId: 'tested' });
@@ -204,7 +204,7 @@ describe('BAD-024, INV-INT-3: how long an identity is known', () => {
       [36, 'duplicate'],
       [41, 'event_too_old'],
     ] as const) {
-      await world.catalogue.advanceTestClock(made.value.id, at(days), SENDER);
+      await world.catalogue.testClocks.advance(made.value.id, at(days), SENDER);
       world.clock.moveTo(at(10 * days));
       await world.charge(used(`other ${String(days)}`, '1', { time: at(10 * days) }));
       expect(await outcomesOf(world, usage)).toEqual([expected]);

@@ -163,12 +163,12 @@ describe('a decision that throws', () => {
   const broken = async (): Promise<LedgerWorld> => {
     const world = await opened();
     const { catalogue } = world;
-    const compiled = catalogue.compiledCard('card');
-    jest.spyOn(catalogue, 'compiledCard').mockImplementation((key) => {
+    const compiled = catalogue.rateCards.compiled('card');
+    jest.spyOn(catalogue.rateCards, 'compiled').mockImplementation((key) => {
       if (key !== 'card') throw new TypeError('a bug');
       return compiled;
     });
-    await catalogue.createRateCard(
+    await catalogue.rateCards.create(
       { key: 'broken', name: 'b', unit: 'credit', organizationId: null },
       {
         actor: { type: 'key', id: 'k', role: null },

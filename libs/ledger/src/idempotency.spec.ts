@@ -150,14 +150,17 @@ describe('how long keys are remembered', () => {
 
   test.each(['2020-01-01', '2040-01-01'])('on a test clock (%s) for ever, hiding none of the others', async (date) => {
     const world = await openLedger({ snapshots: inMemorySnapshots() });
-    const clock = await world.catalogue.createTestClock(later(START, { days: date < '2026' ? -2_250 : 5_000 }), SENDER);
+    const clock = await world.catalogue.testClocks.create(
+      later(START, { days: date < '2026' ? -2_250 : 5_000 }),
+      SENDER,
+    );
     if (!clock.accepted) throw new Error('no clock');
     await withOrganization(world, { id: 'tested', credits: '0', testClock: clock.value.id });
     const first = await world.run(grant('5'), { key: 'first', of: 'tested' });
     await withOrganization(world, { credits: '0' });
     await daily(world, 100);
     expect(told(await world.run(grant('5'), { key: 'first', of: 'tested' }))).toEqual(told(first));
-    await world.catalogue.advanceTestClock(clock.value.id, later(clock.value.now, { days: 300 }), SENDER);
+    await world.catalogue.testClocks.advance(clock.value.id, later(clock.value.now, { days: 300 }), SENDER);
     expect(told(await world.run(grant('5'), { key: 'first', of: 'tested' }))).toEqual(told(first));
     expect((await world.state()).commands.size).toBeLessThanOrEqual(43);
   });

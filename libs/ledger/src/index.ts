@@ -1,11 +1,7 @@
-export {
-  type ApiKey,
-  Catalogue,
-  type CatalogueResult,
-  type MadeApiKey,
-  type NewApiKey,
-  type RepeatableResult,
-} from './catalogue/catalogue';
+export type { ApiKey, MadeApiKey, NewApiKey } from './catalogue/api-keys';
+export { Catalogue } from './catalogue/catalogue';
+export { CatalogueBehind } from './catalogue/catalogue-progress';
+export type { CatalogueResult, RepeatableResult } from './catalogue/results';
 export {
   type AsOf,
   type CommandResult,
@@ -21,7 +17,7 @@ export {
   type UsageResult,
 } from './ledger';
 export { FollowedCatalogue, type FollowedPorts } from './catalogue/followed-catalogue';
-export { CatalogueBehind, LocalCatalogue } from './catalogue/local-catalogue';
+export { LocalCatalogue } from './catalogue/local-catalogue';
 export { LocalLedger } from './local-ledger';
 export type { ShardPorts } from './ledger-shard';
 export { loadShard, LogDamaged } from './load-shard';

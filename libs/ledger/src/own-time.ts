@@ -7,10 +7,10 @@ import type { ShardState } from './fold';
 export const ownTime = (
   organization: Organization,
   state: Pick<ShardState, 'bookedAt'>,
-  catalogue: Pick<Catalogue, 'testClock'>,
+  catalogue: Pick<Catalogue, 'testClocks'>,
   machineNow: Instant,
 ): Instant => {
   if (organization.testClock === null) return latest(machineNow, state.bookedAt);
-  const clock = catalogue.testClock(organization.testClock);
+  const clock = catalogue.testClocks.get(organization.testClock);
   return clock === undefined ? organization.lastBookedAt : latest(clock.now, organization.lastBookedAt);
 };

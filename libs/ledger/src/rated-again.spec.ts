@@ -39,8 +39,8 @@ const activate = async (
     { service_type: 'llm_call', price: tokens },
     { service_type: 'compute', price: { type: 'flat_rate', credits_per_unit: perUnit, unit: 'units' } },
   ] as SavedRate[];
-  await catalogue.saveRateCardVersion('card', { rates, rounding: rounding as Rounding, effectiveFrom: null }, SENDER);
-  const done = await catalogue.activateRateCardVersion('card', number, later(START, { days: afterDays }), SENDER);
+  await catalogue.rateCards.saveVersion('card', { rates, rounding: rounding as Rounding, effectiveFrom: null }, SENDER);
+  const done = await catalogue.rateCards.activateVersion('card', number, later(START, { days: afterDays }), SENDER);
   if (!done.accepted) throw new Error(JSON.stringify(done));
 };
 
@@ -88,7 +88,10 @@ test('INV-LED-11: every charge in the log, rated again by its stored card versio
       const charges = log.flatMap(({ event: { type, data } }) => (type === 'UsageCharged' ? data.charges : []));
       for (const charge of charges) {
         const stored = { price: charge.price, exact: charge.exact };
-        const rate = catalogue.compiledCard(charge.rate.card)?.version(charge.rate.version)?.rateFor(charge.usage);
+        const rate = catalogue.rateCards
+          .compiled(charge.rate.card)
+          ?.version(charge.rate.version)
+          ?.rateFor(charge.usage);
         if (rate === undefined || rate === null) throw new Error('the stored card version has no rate for the usage');
         expect(rate.applied).toEqual(charge.rate);
         expect(ratedBy(rate, charge)).toEqual(stored);

@@ -37,7 +37,7 @@ const ALL_OF_IT: Step[] = [
 const opened = async (): Promise<LedgerWorld> => {
   const world = await openLedger();
   await createCard(world);
-  const clock = await world.catalogue.createTestClock(START, SENDER);
+  const clock = await world.catalogue.testClocks.create(START, SENDER);
   if (!clock.accepted) throw new Error('no clock');
   for (const of of ORGANIZATIONS) {
     const testClock = of === 'tested' ? clock.value.id : null;

@@ -12,8 +12,8 @@ const opened = async (): Promise<LedgerWorld> => {
 };
 const fixCard = async ({ catalogue }: LedgerWorld): Promise<void> => {
   const rates = [flatRate('new', '2'), flatRate('llm_call')];
-  await catalogue.saveRateCardVersion('card', { rates, rounding: null, effectiveFrom: null }, SENDER);
-  const activated = await catalogue.activateRateCardVersion('card', 2, later(START, { micros: -1 }), SENDER);
+  await catalogue.rateCards.saveVersion('card', { rates, rounding: null, effectiveFrom: null }, SENDER);
+  const activated = await catalogue.rateCards.activateVersion('card', 2, later(START, { micros: -1 }), SENDER);
   expect(activated).toMatchObject({ accepted: true });
 };
 const charge = async (world: LedgerWorld, ...usages: UsageEvent[]): Promise<string[]> =>

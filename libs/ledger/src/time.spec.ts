@@ -240,7 +240,7 @@ describe('FLT-70: the clock steps', () => {
 describe('test clocks', () => {
   const tested = async (start: Instant) => {
     const world = await openLedger();
-    const made = await world.catalogue.createTestClock(start, SENDER);
+    const made = await world.catalogue.testClocks.create(start, SENDER);
     if (!made.accepted) throw new Error('no clock');
     await withOrganization(world, { id: 'tested', credits: '0', testClock: made.value.id });
     await withOrganization(world, { id: 'real', credits: '10' });
@@ -257,7 +257,7 @@ describe('test clocks', () => {
       await world.time.pass(1_000);
       expect([await world.available('tested'), await world.ledger.now('tested')]).toEqual(['5', start]);
       const to = later(start, { days: 10 });
-      await world.catalogue.advanceTestClock(world.clockId, to, SENDER);
+      await world.catalogue.testClocks.advance(world.clockId, to, SENDER);
       expect([await world.available('tested'), await world.ledger.now('tested')]).toEqual(['0', to]);
       await world.ledger.settleClock(world.clockId);
       const last = (await recorded(world.store)).at(-1);
@@ -270,9 +270,9 @@ describe('test clocks', () => {
   test('a clock that is not there any more stands still; an unknown one has nothing to settle', async () => {
     const world = await tested(at(0));
     await world.ledger.settleClock('clock_unknown');
-    await world.catalogue.advanceTestClock(world.clockId, at(5), SENDER);
+    await world.catalogue.testClocks.advance(world.clockId, at(5), SENDER);
     await mustBeAccepted(world.run(grant('1'), { of: 'tested' }));
-    jest.spyOn(world.catalogue, 'testClock').mockReturnValue(undefined);
+    jest.spyOn(world.catalogue.testClocks, 'get').mockReturnValue(undefined);
     expect(await world.ledger.now('tested')).toBe(at(5));
     await mustBeAccepted(world.run(grant('1'), { of: 'tested' }));
     expect((await recorded(world.store)).at(-1)?.bookedAt).toBe(at(5));

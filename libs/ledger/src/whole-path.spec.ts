@@ -88,11 +88,11 @@ test('an organization begins once, on a clock that exists, with a card that exis
   const world = await openLedger();
   await withOrganization(world);
   const create = { type: 'CreateOrganization', name: 'n', plan: null } as const;
-  const [preset] = world.catalogue.presets();
+  const [preset] = world.catalogue.presets.all();
   if (preset === undefined) throw new Error('no preset');
   expect(refusalOf(await world.run({ ...create, preset, testClock: null }))).toBe('already_exists');
   expect(refusalOf(await world.run({ ...create, preset, testClock: 'clock_x' }, { of: 'new' }))).toBe('not_found');
-  await world.catalogue.createRateCard(
+  await world.catalogue.rateCards.create(
     { key: 'theirs', name: 'x', unit: 'credit', organizationId: 'other' },
     SENDER_OF_TEST,
   );

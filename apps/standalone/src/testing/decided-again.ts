@@ -14,7 +14,7 @@ export const decidedAgain = async (
   const position = parsePosition(asOf.position);
   if (position === undefined) throw new Error(`${asOf.position} is no position`);
   const shown = await ledger.asOf(organizationId, { position }, (organization) =>
-    checkAccess(organization, catalogue.compiledCard(organization.rateCard ?? ''), asked, asOf.time),
+    checkAccess(organization, catalogue.rateCards.compiled(organization.rateCard ?? ''), asked, asOf.time),
   );
   return shown?.value;
 };

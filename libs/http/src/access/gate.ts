@@ -43,7 +43,7 @@ export class Gate {
   identify(request: FastifyRequest): Caller | Promise<Caller> {
     const credential = BEARER.exec(request.headers.authorization ?? '')?.[1];
     if (credential === undefined) throw unauthenticated();
-    const key = this.catalogue.findApiKey(credential);
+    const key = this.catalogue.apiKeys.find(credential);
     if (key !== undefined) return this.withKey(key, request);
     if (!TOKEN.test(credential)) throw unauthenticated();
     return this.withToken(credential, request);

@@ -71,8 +71,8 @@ export class KeysController {
   async list(@Req() request: FastifyRequest, @Query() { after, limit, cursor }: PageQuery) {
     const last = endBefore('keys', cursor) ?? '';
     await catalogueReached(this.catalogue, after);
-    const rest = this.catalogue
-      .apiKeys()
+    const rest = this.catalogue.apiKeys
+      .all()
       .filter((key) => key.id > last && isVisible(key, keyOf(request)))
       .sort((a, b) => (a.id < b.id ? -1 : 1));
     const page = shortPage('keys', rest, limit, keyDocument, ({ id }) => id);
@@ -83,8 +83,8 @@ export class KeysController {
   @ApiOperation({ summary: 'Revoke a key, at once' })
   async revoke(@Param('key') id: string, @Req() request: FastifyRequest) {
     const caller = keyOf(request);
-    const known = this.catalogue.apiKeys().find((key) => key.id === id);
-    const key = known ?? (await this.catalogue.latestApiKey(id));
+    const known = this.catalogue.apiKeys.all().find((key) => key.id === id);
+    const key = known ?? (await this.catalogue.apiKeys.latest(id));
     if (key === undefined || !isVisible(key, caller)) throw notFound();
     refuseMoreThanOwn(key.scopes, caller);
     return catalogueAnswer(await this.commands.execute(new RevokeApiKey(id, senderOf(request))), () => ({

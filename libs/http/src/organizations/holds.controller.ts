@@ -82,7 +82,8 @@ export class HoldsController {
       estimate: optional(body.estimate, estimateOf),
     };
     const shown = await this.sending.look(request, after, (organization, now) => {
-      const card = organization.rateCard === null ? undefined : this.catalogue.compiledCard(organization.rateCard);
+      const card =
+        organization.rateCard === null ? undefined : this.catalogue.rateCards.compiled(organization.rateCard);
       return checkAccess(organization, card, asked, now);
     });
     await this.keepRefusal(request, asked, shown);

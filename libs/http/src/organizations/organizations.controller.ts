@@ -37,7 +37,7 @@ export class OrganizationsController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const preset = this.catalogue.preset(body.preset);
+    const preset = this.catalogue.presets.get(body.preset);
     if (preset === undefined)
       throw finding('invalid_value', '/preset', 'there is no such preset; GET /v1/presets lists them');
     const testClock = body.test_clock ?? null;
@@ -53,7 +53,7 @@ export class OrganizationsController {
 
   private async isClock(id: string): Promise<boolean> {
     if (!this.settings.testClocks) return false;
-    return (this.catalogue.testClock(id) ?? (await this.catalogue.latestTestClock(id))) !== undefined;
+    return (this.catalogue.testClocks.get(id) ?? (await this.catalogue.testClocks.latest(id))) !== undefined;
   }
 
   @Get('organizations/:org')
@@ -115,7 +115,7 @@ export class OrganizationsController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const card = this.catalogue.rateCard(key) ?? (await this.catalogue.latestRateCard(key));
+    const card = this.catalogue.rateCards.get(key) ?? (await this.catalogue.rateCards.latest(key));
     const owner = card?.organizationId ?? null;
     if (card === undefined || (owner !== null && owner !== organizationOf(request).id)) throw notFound();
     return this.sending.run(request, reply, { type: 'AssignRateCard', rateCard: key });
@@ -126,7 +126,7 @@ export class OrganizationsController {
   async presets(@Query() { after, limit, cursor }: PageQuery) {
     const before = placeBefore('presets', cursor);
     await catalogueReached(this.catalogue, after);
-    const rest = this.catalogue.presets().slice(before);
+    const rest = this.catalogue.presets.all().slice(before);
     const page = shortPage('presets', rest, limit, presetView, (_, rows) => String(before + rows));
     return { ...page, as_of: this.asOf() };
   }
@@ -135,7 +135,7 @@ export class OrganizationsController {
   @ApiOperation({ summary: 'A preset: wallets, policies, plans, model tiers' })
   async preset(@Param('preset') key: string, @Query() { after }: ReadQuery) {
     await catalogueReached(this.catalogue, after);
-    const preset = this.catalogue.preset(key);
+    const preset = this.catalogue.presets.get(key);
     if (preset === undefined) throw notFound();
     return { ...presetView(preset), as_of: this.asOf() };
   }

@@ -53,7 +53,7 @@ export class TestClocksController {
   async show(@Param('clock') id: string, @Query() { after }: ReadQuery) {
     this.refuseWhereOff();
     await catalogueReached(this.catalogue, after);
-    const clock = this.catalogue.testClock(id);
+    const clock = this.catalogue.testClocks.get(id);
     if (clock === undefined) throw notFound();
     return { ...clockDocument(clock), as_of: catalogueAsOf(this.catalogue, this.settings.now()) };
   }

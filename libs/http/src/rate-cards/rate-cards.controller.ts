@@ -53,8 +53,8 @@ export class RateCardsController {
   async list(@Req() request: FastifyRequest, @Query() { after, limit, cursor }: PageQuery) {
     const last = endBefore('cards', cursor) ?? '';
     await catalogueReached(this.catalogue, after);
-    const rest = this.catalogue
-      .rateCards()
+    const rest = this.catalogue.rateCards
+      .all()
       .filter((card) => card.key > last && isVisible(card, keyOf(request)))
       .sort((a, b) => (a.key < b.key ? -1 : 1));
     return { ...shortPage('cards', rest, limit, rateCardView, ({ key }) => key), as_of: this.asOf() };
@@ -87,7 +87,7 @@ export class RateCardsController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    if (this.catalogue.rateCard(key) === undefined) await this.catalogue.latestRateCard(key);
+    if (this.catalogue.rateCards.get(key) === undefined) await this.catalogue.rateCards.latest(key);
     this.refuseUnlessOwn(this.visible(key, request), request);
     const version = {
       rates: ratesOf(body.rates),
@@ -123,8 +123,8 @@ export class RateCardsController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const known = this.catalogue.rateCard(key)?.versions[numberOf(text) - 1];
-    if (known === undefined) await this.catalogue.latestRateCard(key);
+    const known = this.catalogue.rateCards.get(key)?.versions[numberOf(text) - 1];
+    if (known === undefined) await this.catalogue.rateCards.latest(key);
     const card = this.visible(key, request);
     this.refuseUnlessOwn(card, request);
     const { version } = versionOf(card, text);
@@ -146,13 +146,13 @@ export class RateCardsController {
   ) {
     await catalogueReached(this.catalogue, after);
     this.visible(key, request);
-    const card = this.catalogue.compiledCard(key);
+    const card = this.catalogue.rateCards.compiled(key);
     if (card === undefined) throw notFound();
     return { ...previewOf(card, body, optional(body.at, instantOf) ?? this.settings.now()), as_of: this.asOf() };
   }
 
   private visible(key: string, request: FastifyRequest): RateCard {
-    const card = this.catalogue.rateCard(key);
+    const card = this.catalogue.rateCards.get(key);
     if (card === undefined || !isVisible(card, keyOf(request))) throw notFound();
     return card;
   }

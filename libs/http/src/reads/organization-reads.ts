@@ -6,7 +6,7 @@ import type { ReadModels } from '@drawdown/projections';
 /** What a process needs to show organizations that other processes own. */
 export interface OrganizationReadPorts {
   readonly models: Pick<ReadModels, 'organizationFigures'>;
-  readonly catalogue: Pick<CatalogueView, 'testClock'>;
+  readonly catalogue: Pick<CatalogueView, 'testClocks'>;
   /** How far the log of the organization's shard goes now. */
   readonly head: (organizationId: string) => Promise<Position>;
   /** What covers everything that a test clock's last move has booked for an organization, whichever process moved it. */
@@ -42,7 +42,7 @@ export const organizationReads = (ports: OrganizationReadPorts): ReadOrganizatio
     if (read === undefined) return undefined;
     const { testClock, createdAt } = read.value;
     // A clock that this process has not heard of yet stood at the creation at least.
-    const time = testClock === null ? now() : latest(catalogue.testClock(testClock)?.now ?? createdAt, createdAt);
+    const time = testClock === null ? now() : latest(catalogue.testClocks.get(testClock)?.now ?? createdAt, createdAt);
     const value = view(organizationOf(read.value), time);
     return { value, asOf: { position: read.position, time } };
   };

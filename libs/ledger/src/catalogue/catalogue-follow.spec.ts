@@ -3,10 +3,13 @@ import { flatRate, instant, later, START } from '@drawdown/domain/testing';
 import { CATALOGUE } from '@drawdown/kernel';
 import { type EventStore, NO_LOG, type StoredEvent, StoreUnavailable } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
-import type { CatalogueResult, LastPriced, RepeatableResult } from './catalogue';
+
 import { FollowedCatalogue } from './followed-catalogue';
 import { LedgerUnavailable } from '../ledger';
-import { CatalogueBehind, LocalCatalogue } from './local-catalogue';
+import { CatalogueBehind } from './catalogue-progress';
+import { LocalCatalogue } from './local-catalogue';
+import type { LastPriced } from './rate-cards';
+import type { CatalogueResult, RepeatableResult } from './results';
 import { delegating, SENDER, VirtualTime } from '../testing';
 
 const stops: AbortController[] = [];
@@ -35,9 +38,9 @@ const card = { key: 'card', name: 'Card', unit: 'credit', organizationId: null }
 const version = { rates: [flatRate('llm_call')], rounding: null, effectiveFrom: null };
 
 const activated = async (catalogue: LocalCatalogue, from = instant('2026-01-01')): Promise<number> => {
-  await catalogue.createRateCard(card, SENDER);
-  await catalogue.saveRateCardVersion('card', version, SENDER);
-  return positionIn(await catalogue.activateRateCardVersion('card', 1, from, SENDER));
+  await catalogue.rateCards.create(card, SENDER);
+  await catalogue.rateCards.saveVersion('card', version, SENDER);
+  return positionIn(await catalogue.rateCards.activateVersion('card', 1, from, SENDER));
 };
 
 /** Something that this release does not know, whole and at its place. */
@@ -54,8 +57,8 @@ describe('a catalogue that several processes write', () => {
     const [one, other] = [await following(store), await following(store)];
     const position = await activated(one.catalogue);
     await other.time.until(other.catalogue.reached(position));
-    expect(other.catalogue.rateCard('card')).toEqual(one.catalogue.rateCard('card'));
-    expect(other.catalogue.compiledCard('card')).toBeDefined();
+    expect(other.catalogue.rateCards.get('card')).toEqual(one.catalogue.rateCards.get('card'));
+    expect(other.catalogue.rateCards.compiled('card')).toBeDefined();
     expect(other.catalogue.seen).toBe(position);
     expect(other.catalogue.covered).toBe(position);
   });
@@ -63,13 +66,13 @@ describe('a catalogue that several processes write', () => {
   test('a key made by one opens at the other, and stops to when it is revoked', async () => {
     const store = inMemoryEventStore();
     const [one, other] = [await following(store), await following(store)];
-    const made = await one.catalogue.createApiKey({ name: 'k', scopes: ['read'], organizationId: null }, SENDER);
+    const made = await one.catalogue.apiKeys.create({ name: 'k', scopes: ['read'], organizationId: null }, SENDER);
     if (!made.accepted) throw new Error('refused');
     await other.time.until(other.catalogue.reached(positionIn(made)));
-    expect(other.catalogue.findApiKey(made.value.secret)?.id).toBe(made.value.id);
-    const revoked = await one.catalogue.revokeApiKey(made.value.id, SENDER);
+    expect(other.catalogue.apiKeys.find(made.value.secret)?.id).toBe(made.value.id);
+    const revoked = await one.catalogue.apiKeys.revoke(made.value.id, SENDER);
     await other.time.until(other.catalogue.reached(positionIn(revoked)));
-    expect(other.catalogue.findApiKey(made.value.secret)).toBeUndefined();
+    expect(other.catalogue.apiKeys.find(made.value.secret)).toBeUndefined();
   });
 
   describe('of which one has not heard yet what the other wrote', () => {
@@ -88,16 +91,16 @@ describe('a catalogue that several processes write', () => {
 
     test('goes on with it there all the same: what refuses is what is stored, not what this process has heard', async () => {
       const { one, other } = await apart();
-      const clock = await one.createTestClock(START, SENDER);
+      const clock = await one.testClocks.create(START, SENDER);
       if (!clock.accepted) throw new Error('refused');
-      await one.createRateCard(card, SENDER);
-      expect(await other.saveRateCardVersion('card', version, SENDER)).toMatchObject({ value: { version: 1 } });
-      const made = await one.saveRateCardVersion('card', version, SENDER);
+      await one.rateCards.create(card, SENDER);
+      expect(await other.rateCards.saveVersion('card', version, SENDER)).toMatchObject({ value: { version: 1 } });
+      const made = await one.rateCards.saveVersion('card', version, SENDER);
       expect(made).toMatchObject({ value: { version: 2 } });
-      expect(await other.activateRateCardVersion('card', 2, START, SENDER)).toMatchObject({ accepted: true });
+      expect(await other.rateCards.activateVersion('card', 2, START, SENDER)).toMatchObject({ accepted: true });
       const to = later(START, { minutes: 1 });
-      expect(await other.advanceTestClock(clock.value.id, to, SENDER)).toMatchObject({ value: { now: to } });
-      expect(await other.saveRateCardVersion('nobody', version, SENDER)).toMatchObject({
+      expect(await other.testClocks.advance(clock.value.id, to, SENDER)).toMatchObject({ value: { now: to } });
+      expect(await other.rateCards.saveVersion('nobody', version, SENDER)).toMatchObject({
         refusal: { code: 'not_found' },
       });
     });
@@ -105,12 +108,12 @@ describe('a catalogue that several processes write', () => {
     test('INV-INT-8: repeats it under its key as it was', async () => {
       const { one, other } = await apart();
       await activated(one);
-      await one.saveRateCardVersion('card', version, SENDER);
+      await one.rateCards.saveVersion('card', version, SENDER);
       const again = { key: 'k', hash: 'hash' };
       const from = instant('2026-02-01');
-      const first = await one.activateRateCardVersion('card', 2, from, SENDER, again);
-      await one.saveRateCardVersion('card', version, SENDER);
-      expect(await other.activateRateCardVersion('card', 2, from, SENDER, again)).toEqual({
+      const first = await one.rateCards.activateVersion('card', 2, from, SENDER, again);
+      await one.rateCards.saveVersion('card', version, SENDER);
+      expect(await other.rateCards.activateVersion('card', 2, from, SENDER, again)).toEqual({
         ...first,
         replayed: true,
       });
@@ -118,14 +121,14 @@ describe('a catalogue that several processes write', () => {
 
     test('says how far the log goes with what it need not do any more', async () => {
       const { one, other } = await apart();
-      const clock = await one.createTestClock(START, SENDER);
+      const clock = await one.testClocks.create(START, SENDER);
       if (!clock.accepted) throw new Error('refused');
       const { id } = clock.value;
-      expect(await other.latestTestClock(id)).toBeDefined();
+      expect(await other.testClocks.latest(id)).toBeDefined();
       const to = later(START, { minutes: 1 });
-      const moved = await one.advanceTestClock(id, to, SENDER);
+      const moved = await one.testClocks.advance(id, to, SENDER);
       if (!moved.accepted) throw new Error('refused');
-      const again = await other.advanceTestClock(id, to, SENDER);
+      const again = await other.testClocks.advance(id, to, SENDER);
       expect(again).toMatchObject({ accepted: true, value: { now: to }, position: moved.position });
       expect(other.seen).toBe(positionIn(moved));
     });
@@ -133,15 +136,15 @@ describe('a catalogue that several processes write', () => {
     test('shows the latest where it is asked for that, and sends nothing on that does not wait for it', async () => {
       const { one, other } = await apart();
       const position = await activated(one);
-      expect(other.rateCard('card')).toBeUndefined();
-      expect(await other.latestRateCard('card')).toEqual(one.rateCard('card'));
-      expect(other.compiledCard('card')).toBeDefined();
+      expect(other.rateCards.get('card')).toBeUndefined();
+      expect(await other.rateCards.latest('card')).toEqual(one.rateCards.get('card'));
+      expect(other.rateCards.compiled('card')).toBeDefined();
       expect(other.seen).toBe(position);
-      const clock = await one.createTestClock(START, SENDER);
+      const clock = await one.testClocks.create(START, SENDER);
       if (!clock.accepted) throw new Error('refused');
-      expect(await other.latestTestClock(clock.value.id)).toEqual(clock.value);
+      expect(await other.testClocks.latest(clock.value.id)).toEqual(clock.value);
       expect([other.seen, other.covered]).toEqual([positionIn(clock), 0]);
-      expect(await other.latestRateCard('nobody')).toBeUndefined();
+      expect(await other.rateCards.latest('nobody')).toBeUndefined();
     });
   });
 
@@ -166,7 +169,7 @@ describe('a catalogue that several processes write', () => {
     const [one, other] = [await following(store), await following(slow)];
     hold = true;
     const position = await activated(one.catalogue);
-    const own = await other.catalogue.createTestClock(START, SENDER);
+    const own = await other.catalogue.testClocks.create(START, SENDER);
     expect(positionIn(own)).toBeGreaterThan(position);
     expect(other.catalogue.seen).toBe(positionIn(own));
     expect(other.catalogue.covered).toBeLessThan(position);
@@ -176,20 +179,20 @@ describe('a catalogue that several processes write', () => {
   test('where what others wrote cannot be read, who asks for the latest is told to come again', async () => {
     const read: EventStore['read'] = () => Promise.reject(new StoreUnavailable('away'));
     const { catalogue } = await following({ ...delegating(inMemoryEventStore()), read });
-    await expect(catalogue.latestRateCard('card')).rejects.toThrow(LedgerUnavailable);
+    await expect(catalogue.rateCards.latest('card')).rejects.toThrow(LedgerUnavailable);
   });
 
   test('what both write at once is decided on what the first wrote', async () => {
     const store = inMemoryEventStore();
     const [one, other] = [await following(store), await following(store)];
-    const clock = await one.catalogue.createTestClock(START, SENDER);
+    const clock = await one.catalogue.testClocks.create(START, SENDER);
     if (!clock.accepted) throw new Error('refused');
     const { id } = clock.value;
     await other.time.until(other.catalogue.reached(positionIn(clock)));
     const to = (minutes: number) => later(START, { minutes });
     const [far, near] = await Promise.all([
-      one.catalogue.advanceTestClock(id, to(9), SENDER),
-      other.catalogue.advanceTestClock(id, to(5), SENDER),
+      one.catalogue.testClocks.advance(id, to(9), SENDER),
+      other.catalogue.testClocks.advance(id, to(5), SENDER),
     ]);
     expect([far.accepted, near.accepted]).toEqual([true, false]);
   });
@@ -264,8 +267,8 @@ describe('INV-TIM-10: what a version has priced keeps its interval', () => {
     const { catalogue } = await following(inMemoryEventStore(), (key, number) => asks(key, number));
     await activated(catalogue);
     asks = lastPriced;
-    await catalogue.saveRateCardVersion('card', version, SENDER);
-    return catalogue.activateRateCardVersion('card', 2, instant('2026-02-01'), SENDER);
+    await catalogue.rateCards.saveVersion('card', version, SENDER);
+    return catalogue.rateCards.activateVersion('card', 2, instant('2026-02-01'), SENDER);
   };
 
   test('whoever priced it, in whatever process', async () => {
@@ -282,6 +285,6 @@ describe('INV-TIM-10: what a version has priced keeps its interval', () => {
     await expect(second(away)).rejects.toThrow('away');
     const { catalogue } = await following(inMemoryEventStore(), away);
     await expect(activated(catalogue)).rejects.toThrow('away');
-    expect(catalogue.rateCard('card')?.versions[0]?.state).toBe('draft');
+    expect(catalogue.rateCards.get('card')?.versions[0]?.state).toBe('draft');
   });
 });

@@ -3,16 +3,16 @@ import type { Catalogue } from './catalogue';
 
 /** Why a command that names something of the catalogue cannot be: it is not there, or not the organization's to use. */
 export const catalogueRefusal = (
-  catalogue: Catalogue,
+  catalogue: Pick<Catalogue, 'rateCards' | 'testClocks'>,
   organizationId: string,
   command: OrganizationCommand,
 ): Refusal | null => {
   if (command.type === 'CreateOrganization') {
-    const isThere = command.testClock === null || catalogue.testClock(command.testClock) !== undefined;
+    const isThere = command.testClock === null || catalogue.testClocks.get(command.testClock) !== undefined;
     return isThere ? null : notFound('/test_clock', 'there is no such test clock');
   }
   if (command.type !== 'AssignRateCard') return null;
-  const card = catalogue.rateCard(command.rateCard);
+  const card = catalogue.rateCards.get(command.rateCard);
   const isUsable = card !== undefined && (card.organizationId === null || card.organizationId === organizationId);
   return isUsable ? null : notFound('/key', 'there is no such rate card');
 };

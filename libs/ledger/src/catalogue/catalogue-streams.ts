@@ -28,6 +28,13 @@ import type { Sleep } from '../sleep';
 const ATTEMPTS_MAX = 5;
 const RETRIES_MAX = 20;
 
+/** What all kinds of catalogue streams share. */
+export interface StreamPorts {
+  readonly store: EventStore;
+  readonly sleep: Sleep;
+  readonly remembered: RememberedWrites;
+}
+
 /** One kind of catalogue stream: its prefix, and how its events make its state. */
 export interface Kind<State, Event extends CatalogueEvent> {
   readonly prefix: string;
@@ -53,9 +60,7 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
 
   constructor(
     private readonly kind: Kind<State, Event>,
-    private readonly store: EventStore,
-    private readonly sleep: Sleep,
-    private readonly remembered: RememberedWrites,
+    private readonly ports: StreamPorts,
     private readonly applied: (key: string, state: State) => void = () => undefined,
   ) {}
 
@@ -107,7 +112,7 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
     const { actor, command } = metadata;
     if (command === undefined) return;
     const write = { hash: command.hash, stream, revision, position, bookedAt: bookedAtOf(metadata) };
-    this.remembered.remember(actor, command.key, write);
+    this.ports.remembered.remember(actor, command.key, write);
   }
 
   /**
@@ -127,7 +132,7 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
     /** Global position of what others wrote and was read on the way. */
     let known = -1;
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      const before = idempotency === null ? undefined : this.remembered.find(sender.actor, idempotency.key);
+      const before = idempotency === null ? undefined : this.ports.remembered.find(sender.actor, idempotency.key);
       if (before !== undefined) return this.replay(before, idempotency);
       const entry = this.entries.get(key);
       // What is read meanwhile shows as a conflict.
@@ -195,7 +200,7 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
   private async eventsUpTo(stream: string, revision: number): Promise<readonly StoredEvent[]> {
     const events: StoredEvent[] = [];
     try {
-      for await (const page of pagesToEnd(this.store, stream, 0)) {
+      for await (const page of pagesToEnd(this.ports.store, stream, 0)) {
         events.push(...page);
         if (events.length > revision) break;
       }
@@ -208,17 +213,17 @@ export class CatalogueStreams<State, Event extends CatalogueEvent> {
   private async append(stream: string, expected: number, events: readonly NewEvent[]): Promise<{ position: number }> {
     for (let attempt = 0; ; attempt++) {
       try {
-        return await this.store.append(stream, expected, events);
+        return await this.ports.store.append(stream, expected, events);
       } catch (error) {
         if (!(error instanceof AppendUnknown) || attempt >= RETRIES_MAX) throw error;
-        await this.sleep(50 * (attempt + 1));
+        await this.ports.sleep(50 * (attempt + 1));
       }
     }
   }
 
   private async catchUp(stream: string, from: number): Promise<number> {
     let position = -1;
-    for await (const page of pagesToEnd(this.store, stream, from)) {
+    for await (const page of pagesToEnd(this.ports.store, stream, from)) {
       for (const stored of page) {
         this.apply(stored);
         position = stored.position;

@@ -1,5 +1,5 @@
 import type { Clock, EventStore, Log } from '@drawdown/ports';
-import type { LastPriced } from './catalogue';
+import type { LastPriced } from './rate-cards';
 import { LocalCatalogue } from './local-catalogue';
 
 export interface FollowedPorts {

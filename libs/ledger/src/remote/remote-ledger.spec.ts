@@ -278,7 +278,7 @@ const ownerThatCanBeHeld = async () => {
     const before = await asked();
     isHeld = true;
     let isAnswered = false;
-    const activating = api.catalogue.activateRateCardVersion(card, version, START, SENDER).finally(() => {
+    const activating = api.catalogue.rateCards.activateVersion(card, version, START, SENDER).finally(() => {
       isAnswered = true;
     });
     // What each owner has priced by then, and, of each, whether it knows.
@@ -315,7 +315,7 @@ describe('the catalogue', () => {
   test('INV-TIM-10: a version is activated once no owner prices by the one before, whoever sends the usage that comes then', async () => {
     const { world, api, activateUnheard, letHear } = await ownerThatCanBeHeld();
     const rates = [flatRate('llm_call', '3')];
-    await api.catalogue.saveRateCardVersion('card', { rates, rounding: null, effectiveFrom: null }, SENDER);
+    await api.catalogue.rateCards.saveVersion('card', { rates, rounding: null, effectiveFrom: null }, SENDER);
     await activateUnheard('card', 2);
     // Sent by a process that has not heard of it either.
     await world.stream.send(USAGE_TOPIC, 1, [writeUsageRecord(used('1', '1', { time: START }))]);
@@ -327,8 +327,8 @@ describe('the catalogue', () => {
   test('INV-TIM-10: nor is the first version before every owner prices by it', async () => {
     const { inner, world, api, activateUnheard, letHear } = await ownerThatCanBeHeld();
     const rates = [flatRate('llm_call', '3')];
-    await api.catalogue.createRateCard({ key: 'new', name: 'New', unit: 'credit', organizationId: null }, SENDER);
-    await api.catalogue.saveRateCardVersion('new', { rates, rounding: null, effectiveFrom: null }, SENDER);
+    await api.catalogue.rateCards.create({ key: 'new', name: 'New', unit: 'credit', organizationId: null }, SENDER);
+    await api.catalogue.rateCards.saveVersion('new', { rates, rounding: null, effectiveFrom: null }, SENDER);
     await mustBeAccepted(api.run({ type: 'AssignRateCard', rateCard: 'new' }, ACME));
     await activateUnheard('new', 1);
     await world.stream.send(USAGE_TOPIC, 1, [writeUsageRecord(used('1', '1', { time: START }))]);
@@ -345,15 +345,15 @@ describe('the catalogue', () => {
     await api.ledger.charge([used('2', '1', { organizationId: ORGANIZATIONS[3] ?? '' })], SENDER);
     const last = await api.ledger.lastPriced('card', 1);
     expect(last).toBe(used('2').time);
-    const rates = [{ ...api.catalogue.rateCard('card')?.versions[0]?.rates[0] }] as never;
-    await api.catalogue.saveRateCardVersion('card', { rates, rounding: null, effectiveFrom: null }, SENDER);
-    const refused = await api.catalogue.activateRateCardVersion('card', 2, last, SENDER);
+    const rates = [{ ...api.catalogue.rateCards.get('card')?.versions[0]?.rates[0] }] as never;
+    await api.catalogue.rateCards.saveVersion('card', { rates, rounding: null, effectiveFrom: null }, SENDER);
+    const refused = await api.catalogue.rateCards.activateVersion('card', 2, last, SENDER);
     expect(refused).toMatchObject({ accepted: false, refusal: { code: 'invalid_interval' } });
   });
 
   test('INV-DEL-5: moving a test clock books what is due on every shard, before it is answered; every process knows up to where', async () => {
     const { world, api } = await running();
-    const made = await api.catalogue.createTestClock(instant('2026-03-01'), SENDER);
+    const made = await api.catalogue.testClocks.create(instant('2026-03-01'), SENDER);
     if (!made.accepted) throw new Error('refused');
     const { id } = made.value;
     const ids = ['org-10', 'org-6', 'org-12', 'org-3'];
@@ -364,7 +364,7 @@ describe('the catalogue', () => {
     }
     const other = await world.api();
     await other.ledger.settleClock(id); // where it stood before
-    await api.catalogue.advanceTestClock(id, instant('2026-06-01'), SENDER);
+    await api.catalogue.testClocks.advance(id, instant('2026-06-01'), SENDER);
     await api.ledger.settleClock(id);
     await other.catalogue.reached(api.catalogue.seen);
     for (const shard of [0, 1, 2, 3]) {

@@ -61,7 +61,7 @@ export interface RemoteReads {
 
 export interface RemotePorts extends RepliesPorts, RemoteReads {
   readonly store: EventStore;
-  readonly catalogue: Pick<LocalCatalogue, 'seen' | 'testClock'>;
+  readonly catalogue: Pick<LocalCatalogue, 'seen' | 'testClocks'>;
   readonly shards: number;
   readonly metrics: Metrics;
 }
@@ -241,7 +241,7 @@ export class RemoteLedger implements Ledger {
   }
 
   async settleClock(clockId: string): Promise<void> {
-    const at = this.ports.catalogue.testClock(clockId)?.now;
+    const at = this.ports.catalogue.testClocks.get(clockId)?.now;
     await this.askAll({ kind: 'settle', clock: clockId }, SETTLE_MS, (reply) => reply.kind === 'settled' || undefined);
     const position = await this.headOf(Array.from({ length: this.ports.shards }, (_, shard) => shard));
     this.settled.delete(clockId);
@@ -255,7 +255,7 @@ export class RemoteLedger implements Ledger {
   /** What covers all that was due when a clock was moved last; where it was not moved here, the end of the organization's log. */
   async settledAt(clockId: string, organizationId: string): Promise<Position> {
     const own = this.settled.get(clockId);
-    const isLast = own !== undefined && own.at === this.ports.catalogue.testClock(clockId)?.now;
+    const isLast = own !== undefined && own.at === this.ports.catalogue.testClocks.get(clockId)?.now;
     return isLast ? own.position : this.head(organizationId);
   }
 

@@ -115,7 +115,7 @@ export const withOrganization = async (
   world: LedgerWorld,
   { id = ACME, credits = '100', testClock = null as string | null, policy = preset() } = {},
 ): Promise<void> => {
-  if (world.catalogue.rateCard('card') === undefined) await createCard(world);
+  if (world.catalogue.rateCards.get('card') === undefined) await createCard(world);
   const run = (command: OrganizationCommand) => mustBeAccepted(world.run(command, { of: id }));
   await run({ type: 'CreateOrganization', name: id, preset: policy, plan: null, testClock });
   await run({ type: 'AssignRateCard', rateCard: 'card' });
@@ -126,10 +126,10 @@ export const createCard = async (
   { catalogue }: Pick<LedgerWorld, 'catalogue'>,
   from: Instant = instant('2020-01-01'),
 ): Promise<void> => {
-  await catalogue.createRateCard({ key: 'card', name: 'Card', unit: 'credit', organizationId: null }, SENDER);
+  await catalogue.rateCards.create({ key: 'card', name: 'Card', unit: 'credit', organizationId: null }, SENDER);
   const rates = ['llm_call', 'compute', 'email'].map((service) => flatRate(service));
-  await catalogue.saveRateCardVersion('card', { rates, rounding: null, effectiveFrom: null }, SENDER);
-  await catalogue.activateRateCardVersion('card', 1, from, SENDER);
+  await catalogue.rateCards.saveVersion('card', { rates, rounding: null, effectiveFrom: null }, SENDER);
+  await catalogue.rateCards.activateVersion('card', 1, from, SENDER);
 };
 
 type Terms = Partial<Extract<OrganizationCommand, { type: 'GrantCredits' }>>;

@@ -24,7 +24,7 @@ export class Books {
   constructor(
     readonly state: ShardState,
     readonly batch: MicroBatch,
-    private readonly catalogue: Pick<Catalogue, 'testClock'>,
+    private readonly catalogue: Pick<Catalogue, 'testClocks'>,
     private readonly machineNow: Instant,
     /** By organization; those whose freeze could not be recorded, too. */
     readonly frozen: ReadonlyMap<string, InvariantViolated>,
@@ -36,7 +36,7 @@ export class Books {
 
   /** The time at which an organization begins, on the machine's clock or on this test clock. */
   bornAt(testClock: string | null): Instant {
-    const testNow = testClock === null ? undefined : this.catalogue.testClock(testClock)?.now;
+    const testNow = testClock === null ? undefined : this.catalogue.testClocks.get(testClock)?.now;
     return testNow ?? latest(this.machineNow, this.state.bookedAt);
   }
 

@@ -30,7 +30,7 @@ export class UsageDecisions {
     private readonly books: Books,
     private readonly settling: Settling,
     private readonly past: PastDecisions,
-    private readonly catalogue: Pick<Catalogue, 'compiledCard'>,
+    private readonly catalogue: Pick<Catalogue, 'rateCards'>,
   ) {}
 
   /** Each event stands for itself (INV-INT-9). Null where it must wait for the next turn. */
@@ -103,7 +103,8 @@ export class UsageDecisions {
     const quarantine = redriven?.kind === 'quarantine' ? redriven.place.revision : null;
     const { actor, requestId } = work.sender;
     const decision = untouched(() => {
-      const card = organization.rateCard === null ? undefined : this.catalogue.compiledCard(organization.rateCard);
+      const card =
+        organization.rateCard === null ? undefined : this.catalogue.rateCards.compiled(organization.rateCard);
       return decideUsage(organization, usage, card, actor.id, now, times, quarantine);
     });
     if (decision.kind === 'charge') {

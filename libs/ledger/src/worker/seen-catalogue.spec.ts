@@ -1,5 +1,5 @@
 import { NO_LOG } from '@drawdown/ports';
-import { CatalogueBehind } from '../catalogue/local-catalogue';
+import { CatalogueBehind } from '../catalogue/catalogue-progress';
 import { SeenCatalogue } from './seen-catalogue';
 
 /** A catalogue that shows everything up to `covered`, and what it was asked to wait for: position and time. */

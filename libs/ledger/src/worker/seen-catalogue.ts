@@ -1,5 +1,6 @@
 import type { Log } from '@drawdown/ports';
-import { CatalogueBehind, type LocalCatalogue } from '../catalogue/local-catalogue';
+import { CatalogueBehind } from '../catalogue/catalogue-progress';
+import type { LocalCatalogue } from '../catalogue/local-catalogue';
 
 /** How long it takes at most, as a rule, until what one process has written is seen by another. */
 const USUALLY_MS = 100;

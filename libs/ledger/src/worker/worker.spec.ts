@@ -109,7 +109,7 @@ describe('FLT-35: a record that cannot be read', () => {
   test('usage on which the program fails is singled out; the others of its batch are charged', async () => {
     const process = await running();
     const { world, worker, api } = process;
-    const card = worker.catalogue.compiledCard('card');
+    const card = worker.catalogue.rateCards.compiled('card');
     if (card === undefined) throw new Error('no card');
     const rateFor = card.rateFor.bind(card);
     jest.spyOn(card, 'rateFor').mockImplementation((usage) => {
