@@ -7,7 +7,10 @@ import { AppendRefused } from './failures';
 /** Appends that are sent and not answered, of 1 MiB at most: what waits in memory for a server that hangs. */
 const UNANSWERED_MAX = 15;
 
-/** Appends in a row without an answer after which the client object is replaced: it can keep a failure for good. */
+/**
+ * Appends in a row whose outcome is unknown after which the client object is replaced: it can keep a failure for good, and
+ * a node that lost its cluster refuses each in band (not ready, no leader, timed out) over a call that stays open.
+ */
 const FAILURES_MAX = 3;
 
 /** Replacements are at least this far apart: where the server is gone, no client object helps. */
@@ -119,7 +122,7 @@ export class AppendClient {
 
   /** The watch-dog. */
   private failed(error: unknown): void {
-    if (error instanceof AppendRefused) {
+    if (error instanceof AppendRefused && error.failure !== 'unknown') {
       this.failures = 0;
       return;
     }
@@ -129,7 +132,7 @@ export class AppendClient {
   }
 
   private replace(reason: string): void {
-    this.log.warn({ reason }, 'appends have no answer; the client is replaced');
+    this.log.warn({ reason }, 'what became of appends is unknown; the client is replaced');
     this.failures = 0;
     this.replacedAt = performance.now();
     const old = this.generation;

@@ -6,15 +6,8 @@ import { StreamsClient } from '@eventstore/db-client/generated/streams_grpc_pb';
 import { BatchAppendReq, type BatchAppendResp } from '@eventstore/db-client/generated/streams_pb';
 import { StreamIdentifier, UUID } from '@eventstore/db-client/generated/shared_pb';
 import { Empty } from 'google-protobuf/google/protobuf/empty_pb';
-import { Timestamp } from 'google-protobuf/google/protobuf/timestamp_pb';
 import { metadataBytes, OCTET_STREAM } from './stored-events';
 import { reason, refused } from './failures';
-
-/**
- * Sent as a point in time of our clock. Longer than the timer for an append, so that a clock that is behind by less
- * than 5 s does no harm.
- */
-const DEADLINE_MS = 10_000;
 
 /** An append as it goes to the server. */
 export interface SentAppend {
@@ -156,11 +149,15 @@ const success = (answer: BatchAppendResp.Success | undefined): AppendSuccess => 
   };
 };
 
-/** One frame: an append is smaller than 1 MiB, a message may have nearly 16. */
+/**
+ * One frame: an append is smaller than 1 MiB, a message may have nearly 16. Without a deadline: the server's own time-out
+ * for writes (2 s) holds in any case (Streams.BatchAppend.cs, `GetRequestedTimeout`), and a deadline, being a point in time
+ * of our clock, has every append fail where that is behind.
+ */
 const request = (id: string, { name, expected, messages }: SentAppend): BatchAppendReq => {
-  const options = new BatchAppendReq.Options()
-    .setStreamIdentifier(new StreamIdentifier().setStreamName(Buffer.from(name)))
-    .setDeadline(Timestamp.fromDate(new Date(Date.now() + DEADLINE_MS)));
+  const options = new BatchAppendReq.Options().setStreamIdentifier(
+    new StreamIdentifier().setStreamName(Buffer.from(name)),
+  );
   if (expected === 'any') options.setAny(new Empty());
   else if (expected === 0) options.setNoStream(new Empty());
   else options.setStreamPosition(String(expected - 1));

@@ -4,6 +4,7 @@ import { type EventStore, type NewEvent, NO_LOG } from '@drawdown/ports';
 import { EventStoreDBClient } from '@eventstore/db-client';
 import { type EventStoreDbOptions, openEventStoreDb } from './event-store';
 import { ReadClient } from './read-client';
+import { freePorts } from '../testing/ports';
 import { eventually } from './testing/eventually';
 import type { AppendFault } from './testing/faults';
 import { doubles } from './testing/servers';
@@ -215,6 +216,37 @@ test('a client object that keeps a failure for good is replaced', async () => {
   await expect(store.append('s', 0, append)).rejects.toMatchObject({ code: 'store_unavailable' });
   server.faults.heal();
   expect(await eventually(() => store.append('s', 0, append))).toMatchObject({ revision: 0, repeated: false });
+});
+
+test('a cluster is found by any of its hosts, whatever the first one does', async () => {
+  const { url } = await double();
+  const [away] = await freePorts(1);
+  const store = openAt(url.replace('esdb://', `esdb+discover://127.0.0.1:${String(away)},`), { patience: PATIENT });
+  expect(await store.append('s', 0, events(1))).toMatchObject({ revision: 0 });
+  expect(await store.read('s', 0, 10)).toHaveLength(1);
+});
+
+test('a node that refuses every append, as one without its cluster does, is left for another', async () => {
+  const warn = jest.fn();
+  const { server, store } = await open(PATIENT, { log: { ...NO_LOG, warn } });
+  await store.append('s', 0, events(1));
+  server.faults.nextAppends(
+    { kind: 'refuse', refusal: 'not ready' },
+    { kind: 'refuse', refusal: 'timeout' },
+    { kind: 'refuse', refusal: 'not ready' },
+  );
+  const append = events(1);
+  for (let n = 0; n < 3; n++) await expect(store.append('s', 1, append)).rejects.toMatchObject(unknown);
+  expect(warn).toHaveBeenCalledWith(expect.anything(), expect.stringContaining('client is replaced'));
+  expect(await store.append('s', 1, append)).toMatchObject({ revision: 1, repeated: false });
+});
+
+test('an append that the server says why it does not store costs no connection', async () => {
+  const warn = jest.fn();
+  const { server, store } = await open(PATIENT, { log: { ...NO_LOG, warn } });
+  server.faults.accessDenied = true;
+  for (let n = 0; n < 4; n++) await expect(store.append('s', 0, events(1))).rejects.toThrow('access denied');
+  expect(warn).not.toHaveBeenCalled();
 });
 
 test('FLT-24: a server whose disk is full acknowledges nothing, and takes appends again once there is space', async () => {

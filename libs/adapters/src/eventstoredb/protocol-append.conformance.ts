@@ -103,6 +103,14 @@ export const appendProtocol = (client: () => EventStoreDBClient, fresh: () => st
       expect((await eventually(read)).map(({ revision }) => revision)).toEqual([3n]);
     });
 
+    test('soft as it is, does not forget what was written: the same events at no_stream are a repetition', async () => {
+      const [stream, list] = [fresh(), bareEvents(2)];
+      await append(stream, NO_STREAM, list);
+      await client().deleteStream(stream);
+      expect(await append(stream, NO_STREAM, list)).toMatchObject({ success: true, nextExpectedRevision: 1n });
+      await expect(append(stream, NO_STREAM, [...list.slice(0, 1), bareEvent()])).rejects.toMatchObject(wrong(1n));
+    });
+
     test('ends a name for ever where it is hard', async () => {
       const stream = fresh();
       await append(stream, NO_STREAM, bareEvents(1));

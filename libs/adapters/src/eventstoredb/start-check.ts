@@ -7,7 +7,7 @@ import { checkConnectionString } from './connection-string';
 import { isNotFound, isRefused, reason } from './failures';
 import { StreamNames } from './stored-events';
 
-/** Appends carry a point in time of our clock as their deadline; at 10 s apart every one of them fails. */
+/** Whoever shares a log decides by its own clock what is due and what has expired; the server stands for the others. */
 const CLOCK_SKEW_MAX_MS = 2_000;
 
 /** Each of the checks asks a few things; none of them may hang the start. */
@@ -32,7 +32,7 @@ const UNFIT_VERSIONS: readonly { readonly matches: (version: Version) => boolean
 type Version = readonly [major: number, minor: number, patch: number];
 
 export interface EventStoreDbCheck {
-  /** Streams whose events must never be hidden: ledger, catalogue, payments. */
+  /** Streams whose events must never be hidden; those of the catalogue say so themselves when they are read. */
   readonly streams: readonly string[];
   /** As given to `openEventStoreDb`. */
   readonly prefix?: string;

@@ -32,13 +32,13 @@ export const decide = (state: StreamState, expected: Expected, ids: readonly str
     return state.current < 0 ? wrong(state) : decideAny(state, ids);
   }
   const after = expected === 'no_stream' ? -1 : expected;
-  // CheckCommit: a soft-deleted stream counts as none for no_stream; numbering goes on.
-  if (expected === 'no_stream' && state.softDeleted) return { outcome: 'write' };
   if (after > state.current) return wrong(state);
   // CheckCommit: `expectedVersion == curVersion` is OK without a look at the ids: the same id can be stored twice.
   if (after === state.current) return { outcome: 'write' };
-  const same = ids.every((id, index) => state.idAt(after + 1 + index) === id);
-  return same ? { outcome: 'repeated', last: ids.length === 0 ? state.current : after + ids.length } : wrong(state);
+  const place = ids.findIndex((id, index) => state.idAt(after + 1 + index) !== id);
+  // CheckCommit: a soft-deleted stream counts as none for no_stream where not even the first id is there; numbering goes on.
+  if (place === 0 && expected === 'no_stream' && state.softDeleted) return { outcome: 'write' };
+  return ids.length > 0 && place < 0 ? { outcome: 'repeated', last: after + ids.length } : wrong(state);
 };
 
 /** CheckCommit, `ExpectedVersion.Any`: best effort, from a cache in memory. */
