@@ -53,7 +53,7 @@ test.each([
 
 test.each([
   [{ EVENTSTORE_URL: 'http://secret' }, 'EVENTSTORE_URL'],
-  [{ EVENTSTORE_URL: 'kurrentdb://secret' }, 'EVENTSTORE_URL'],
+  [{ EVENTSTORE_URL: 'kurrent://secret' }, 'EVENTSTORE_URL'],
   [{ EVENTSTORE_URL: 'esdb://me:secret@host?tls=false' }, 'EVENTSTORE_URL'],
   [{ EVENTSTORE_URL: 'esdb://admin:secret@host:port' }, 'EVENTSTORE_URL'],
   [{ EVENTSTORE_URL: 'esdb://admin:se@cret@host:2113' }, 'EVENTSTORE_URL'],

@@ -4,7 +4,7 @@ import type { KafkaOptions } from './kafka/kafka-client';
 
 /** The servers that stores may live on, by environment variable; each may be left out where a part is embedded. */
 export const SERVER_VARIABLES = {
-  EVENTSTORE_URL: 'EventStoreDB that holds the log, esdb://… or esdb+discover://…',
+  EVENTSTORE_URL: 'EventStoreDB that holds the log, esdb://host:port, of a cluster all hosts, separated by commas',
   KAFKA_BROKERS: 'brokers of a Kafka, host:port, separated by commas',
   KAFKA_SASL_MECHANISM: 'plain, scram-sha-256 or scram-sha-512; without it nobody logs in',
   KAFKA_SASL_USERNAME: 'who logs in',

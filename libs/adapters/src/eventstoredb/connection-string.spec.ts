@@ -7,7 +7,7 @@ test.each([
   'esdb://host:2113?tls=false',
   'esdb://host',
   'esdb://me:pa%3Ass%40word/@host:2113/?keepAliveInterval=10000&tls=true',
-  'esdb+discover://me:password@one:2113,two.example:2113?nodePreference=leader&TLS-Verify_Cert=true',
+  'esdb+discover://me:password@cluster.example:2113?nodePreference=leader&TLS-Verify_Cert=true',
   'esdb://one:2113, two:2113 ,three?tls=false',
   `esdb://me:password@127.0.0.1:2113?tlsCAFile=${encodeURIComponent(__filename)}`,
 ])('%s is what the client takes it for', (text) => {
@@ -23,6 +23,12 @@ test.each([
   ],
   // As the server's makers write it for one without TLS, where there is nothing to verify.
   ['esdb://host?tls=false&tlsVerifyCert=false', 'esdb://host?tls=false&keepAliveTimeout=10007'],
+  // With +discover the client would ask the first of several hosts only.
+  ['esdb+discover://me:password@one:2113,two', 'esdb://me:password@one:2113,two?keepAliveTimeout=10007'],
+  ['esdb+discover://cluster.example', 'esdb+discover://cluster.example?keepAliveTimeout=10007'],
+  // As the server is called since 25.0, and the client does not call it.
+  ['kurrentdb://host:2113?tls=false', 'esdb://host:2113?tls=false&keepAliveTimeout=10007'],
+  ['kurrentdb+discover://one', 'esdb+discover://one?keepAliveTimeout=10007'],
   ['esdb://host?keepAliveTimeout=2147483647', 'esdb://host?keepAliveTimeout=2000000007'],
   ['esdb://host?keepAliveTimeout=-1&tls=false', 'esdb://host?tls=false&keepAliveTimeout=2000000007'],
 ])('%s is one of several connections as %s', (text, seventh) => {
@@ -48,7 +54,7 @@ test.each([
   ['a value that is none', 'esdb://me:secret@host?tls=secret', /value for tls/],
   ['a keep-alive that is none', 'esdb://me:secret@host?keepAliveInterval=secret', /value for keepaliveinterval/],
   ['a port that is none', 'esdb://me:secret@host:secret', /must be esdb:/],
-  ['a protocol that the client does not know', 'kurrentdb://me:secret@host', /must be esdb:/],
+  ['a protocol that the client does not know', 'kurrent://me:secret@host', /must be esdb:/],
   ['no hosts', 'esdb://', /must be esdb:/],
 ])('%s is refused before the client says all of it on standard error or leaves it out', async (_, text, message) => {
   const warn = jest.spyOn(console, 'warn');

@@ -22,6 +22,9 @@ const OPTIONS: Readonly<Record<string, RegExp>> = {
   ...{ keepaliveinterval: /^(-1|\d+)$/, keepalivetimeout: /^(-1|\d+)$/ },
 };
 
+/** The server's later name for the same protocol; the client knows the first one only. */
+const spelled = (text: string): string => text.trim().replace(/^kurrentdb(?=(\+discover)?:)/, 'esdb');
+
 const FORM = /^esdb(?:\+discover)?:\/\/(?:([^@]*)@)?([^@/?]+)\/?(?:\?([^@]*))?$/;
 const USER_AND_PASSWORD = /^[^:?]+:[^:?]+$/;
 /** The client leaves out what is blank around a host. */
@@ -32,10 +35,11 @@ const HOSTS = /^ *[\w.-]+(:\d{1,5})? *(, *[\w.-]+(:\d{1,5})? *)*$/;
  * follows a colon in it), or would say with all of the connection string, password and all, on standard error.
  */
 export const checkConnectionString = (text: string): void => {
-  const [whole, login, hosts = '', query = ''] = FORM.exec(text.trim()) ?? [];
+  const [whole, login, hosts = '', query = ''] = FORM.exec(spelled(text)) ?? [];
   if (whole === undefined || !HOSTS.test(hosts)) {
     throw new BadConnectionString(
-      'must be esdb://user:password@host:port?option=value, or esdb+discover://… for a cluster; ' +
+      'must be esdb://user:password@host:port?option=value, for a cluster with all its hosts, separated by commas, or ' +
+        'esdb+discover:// and one name of all of them; ' +
         'percent-encode @ : ? & and % in user, password and values',
     );
   }
@@ -55,9 +59,13 @@ const KEEP_ALIVE_TIMEOUT = { default: 10_000, never: 2_000_000_000 };
 /** What the client need not be told: it warns of the one, with all of the connection string, and gets the other anew. */
 const LEFT_OUT = ['tlsverifycert', 'keepalivetimeout'];
 
-/** The same server in the same way, in words that give grpc-js another connection than those with another number. */
+/**
+ * The same server in the same way, in words that give grpc-js another connection than those with another number. Several
+ * hosts are asked for each other without `+discover`; with it the client asks the first one only (Client/index.js, 6.2.1).
+ */
 export const distinct = (text: string, number: number): string => {
-  const [address = '', query = ''] = text.trim().split('?');
+  const [said = '', query = ''] = spelled(text).split('?');
+  const address = said.includes(',') ? said.replace('+discover', '') : said;
   const given = optionsOf(query).get('keepalivetimeout');
   const timeout = given === '-1' ? KEEP_ALIVE_TIMEOUT.never : Number(given ?? KEEP_ALIVE_TIMEOUT.default);
   const others = query.split('&').filter((pair) => pair !== '' && !LEFT_OUT.includes(knownAs(pair.split('=')[0])));
