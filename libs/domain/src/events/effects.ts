@@ -1,4 +1,4 @@
-import { credits, type Credits, type Instant, NO_CREDITS, unreachable } from '@drawdown/kernel';
+import { credits, type Credits, type Instant, NO_CREDITS, sum, unreachable } from '@drawdown/kernel';
 import type { OrganizationEvent } from './organization-events';
 import type { RefusalEvent } from './refusal-events';
 import type { WalletEvent } from './wallet-events';
@@ -54,6 +54,11 @@ export const effectsOf = (event: OwnEvent): Effects => {
       const { wallet, lotId, debtPaid, effectiveAt } = event.data;
       const paid: readonly LotMove[] = debtPaid > 0n ? [{ lotId, move: 'consume', amount: debtPaid }] : [];
       return { ...NONE, moves: paid, drawnAt: effectiveAt, debt: debtOf(wallet, credits(-debtPaid)) };
+    }
+    case 'DebtPaid': {
+      const { wallet, slices, effectiveAt } = event.data;
+      const paid = credits(-sum(slices.map(({ amount }) => amount)));
+      return { ...NONE, moves: movesOf('consume', slices), drawnAt: effectiveAt, debt: debtOf(wallet, paid) };
     }
     case 'LotExpired':
       return single('expire', event.data);

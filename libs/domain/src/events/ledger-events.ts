@@ -14,7 +14,7 @@ import {
 import { bookedAtOf, readMetadata, type Recorded } from './envelope';
 import type { OwnEvent } from './effects';
 import { HoldAuthorized, HoldCaptured, HoldExpired, HoldExtended, HoldReleased } from './hold-events';
-import { BalanceReduced, CreditsGranted, GrantVoided, LotActivated, LotExpired } from './lot-events';
+import { BalanceReduced, CreditsGranted, DebtPaid, GrantVoided, LotActivated, LotExpired } from './lot-events';
 import {
   CommandAnswered,
   MemberRemoved,
@@ -41,6 +41,7 @@ export const LEDGER_EVENT_TYPES = [
   CommandAnswered,
   CreditsGranted,
   LotActivated,
+  DebtPaid,
   LotExpired,
   GrantVoided,
   BalanceReduced,

@@ -6,14 +6,18 @@ import {
   readBooking,
   readCap,
   readOptionalInstant,
+  readSlice,
   type Scope,
+  type Slice,
   WireBooking,
   WireCap,
   WireCredits,
   WireInstant,
   WireScope,
+  WireSlice,
   writeBooking,
   writeCap,
+  writeSlice,
 } from './wire';
 
 export const FUNDING = ['payment', 'subscription', 'promotion', 'adjustment', 'grant'] as const;
@@ -112,6 +116,25 @@ export const LotActivated = eventType('LotActivated', {
     wallet: data.wallet,
     lot_id: data.lotId,
     debt_paid: format(data.debtPaid),
+    effective_at: data.effectiveAt,
+  }),
+});
+
+/** Credits that came free paid debt of their wallet, which moves no balance: debt and lots shrink alike. */
+export const DebtPaid = eventType('DebtPaid', {
+  wire: Type.Object({
+    wallet: Type.String(),
+    slices: Type.Array(WireSlice, { minItems: 1 }),
+    effective_at: WireInstant,
+  }),
+  read: (wire) => ({
+    wallet: wire.wallet,
+    slices: wire.slices.map(readSlice) as readonly Slice[],
+    effectiveAt: storedInstant(wire.effective_at),
+  }),
+  write: (data) => ({
+    wallet: data.wallet,
+    slices: data.slices.map(writeSlice),
     effective_at: data.effectiveAt,
   }),
 });

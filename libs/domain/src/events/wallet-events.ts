@@ -1,7 +1,7 @@
 import { type EventOf, eventType, format, type Instant, storedCredits, storedInstant } from '@drawdown/kernel';
 import { Type } from '@sinclair/typebox';
 import type { HoldAuthorized, HoldCaptured, HoldExpired, HoldExtended, HoldReleased } from './hold-events';
-import type { BalanceReduced, CreditsGranted, GrantVoided, LotActivated, LotExpired } from './lot-events';
+import type { BalanceReduced, CreditsGranted, DebtPaid, GrantVoided, LotActivated, LotExpired } from './lot-events';
 import {
   type LotMove,
   Nullable,
@@ -122,6 +122,7 @@ export const OrganizationClosed = eventType('OrganizationClosed', {
 export type WalletEvent =
   | EventOf<typeof CreditsGranted>
   | EventOf<typeof LotActivated>
+  | EventOf<typeof DebtPaid>
   | EventOf<typeof LotExpired>
   | EventOf<typeof GrantVoided>
   | EventOf<typeof BalanceReduced>

@@ -2,6 +2,8 @@ import { accept, derivedTransactionId, sum } from '@drawdown/kernel';
 import { movesOf, type OwnEvent } from '../events';
 import { book } from '../wallet/booking';
 import type { CommandRule } from '../wallet/commands';
+import { debtPaidByFreed, stillGood } from '../wallet/debt-payment';
+import { less, merged } from '../wallet/slices';
 import { withoutReason } from '../wallet/refusals';
 import { organizationView } from '../wallet/views';
 
@@ -16,10 +18,17 @@ export const closeOrganization: CommandRule<'CloseOrganization'> = {
       const { id: holdId, wallet, overdraft } = hold;
       released.push({ type: 'HoldReleased', data: { holdId, wallet, slices, overdraft, effectiveAt: now } });
     }
+    const paid = organization.wallets.flatMap((wallet) => {
+      const held = [...organization.openHolds.values()].filter((hold) => hold.wallet === wallet.key);
+      const freed = merged(held.flatMap((hold) => hold.slices));
+      return debtPaidByFreed(organization, wallet, stillGood(organization, freed, now), now);
+    });
+    const payments = paid.flatMap((event) => (event.type === 'DebtPaid' ? event.data.slices : []));
     const forfeitures = organization.wallets.flatMap((wallet) => {
       if (wallet.policy.onClose === 'keep') return [];
-      // Nothing of it is held any more: the holds were given free just before.
-      const slices = wallet.live.map((lot) => ({ lotId: lot.id, amount: lot.remaining }));
+      // Nothing of it is held any more: the holds were given free just before, and have paid what was owed.
+      const remaining = wallet.live.map((lot) => ({ lotId: lot.id, amount: lot.remaining }));
+      const slices = less(remaining, payments).filter(({ amount }) => amount > 0n);
       if (slices.length === 0) return [];
       const booking = book(wallet, 'forfeiture', {
         transactionId: derivedTransactionId(organization.id, commandId, wallet.key),
@@ -29,7 +38,7 @@ export const closeOrganization: CommandRule<'CloseOrganization'> = {
       });
       return [{ moves: movesOf('forfeit', slices), booking }];
     });
-    return accept(...released, { type: 'OrganizationClosed', data: { reason, forfeitures } });
+    return accept(...released, ...paid, { type: 'OrganizationClosed', data: { reason, forfeitures } });
   },
   answer: (organization, _, __, { now }) => organizationView(organization, now),
 };

@@ -35,8 +35,11 @@ interface NaiveHold {
 /** What a charge took, in order: units, then what became debt. Refunds take from the end. */
 interface NaiveCharge {
   readonly taken: (Unit | 'debt')[];
+  readonly size: number;
   readonly at: number;
 }
+
+const isLeft = ({ state }: Unit): boolean => state === 'free' || state === 'held';
 
 /** Days of the months from March 2026 on, when tests begin. */
 const MONTHS = [31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 31, 28];
@@ -228,7 +231,7 @@ export class NaiveWallet {
     if ((enforce || onShortfall === 'refuse') && size > 0 && size > this.available(service)) return 'out_of_credits';
     const taken: (Unit | 'debt')[] = [];
     for (let n = 0; n < size; n++) this.takeOne(taken, service);
-    this.charges.push({ taken, at: this.hour });
+    this.charges.push({ taken, size: taken.length, at: this.hour });
     return 'done';
   }
 
@@ -265,11 +268,27 @@ export class NaiveWallet {
   }
 
   private end(hold: NaiveHold, state: 'captured' | 'released' | 'expired'): string {
-    for (const unit of hold.units) unit.state = 'free';
+    const freed = hold.units;
+    for (const unit of freed) unit.state = 'free';
     hold.units = [];
     hold.overdraft = 0;
     hold.state = state;
+    this.payDebtFrom(freed);
     return 'done';
+  }
+
+  /** What came free pays what is owed, lot by lot, where any charge could draw it. */
+  private payDebtFrom(freed: readonly Unit[]): void {
+    const lots = [...new Set(freed.map((unit) => unit.lot))];
+    for (const lot of lots) {
+      if (lot.service !== null || lot.cap !== null || lot.ends <= this.hour) continue;
+      for (const unit of freed) {
+        if (unit.lot !== lot || unit.state !== 'free' || this.owed === 0) continue;
+        this.consume(unit);
+        this.paidDebt.push({ unit, at: this.hour });
+        this.owed--;
+      }
+    }
   }
 
   private capture(hold: NaiveHold, size: number, final: boolean): string {
@@ -302,33 +321,39 @@ export class NaiveWallet {
     const byLot = [...new Set(units.map((unit) => unit.lot))].flatMap((lot) =>
       units.filter((unit) => unit.lot === lot),
     );
-    this.charges.push({ taken: [...byLot, ...debts], at: this.hour });
+    const all = [...byLot, ...debts];
+    this.charges.push({ taken: all, size: all.length, at: this.hour });
     return final ? this.end(hold, 'captured') : 'done';
   }
 
   private refund(which: number, size: number | null): string {
     const charge = this.charges[which % Math.max(1, this.charges.length)];
     if (charge === undefined) return 'nothing';
+    if (charge.size === 0) return size === null ? 'not_refundable' : 'exceeds_charge';
     if (charge.taken.length === 0) return 'already_refunded';
     const count = size ?? charge.taken.length;
     if (count > charge.taken.length) return 'exceeds_charge';
     const ended = new Set(this.lots.filter((lot) => lot.ends <= this.hour));
+    const voided = new Set(this.lots.filter((lot) => lot.booked.voided > 0 && !lot.units.some(isLeft)));
+    const returned: Unit[] = [];
     for (let n = 0; n < count; n++) {
       const last = charge.taken.pop();
       if (last === 'debt' && this.owed > 0) this.owed--;
       else {
         const drawn = last === 'debt' ? this.paidDebt.pop() : last && { unit: last, at: charge.at };
         if (drawn === undefined) throw new Error('debt was paid by nobody');
-        this.giveBack(drawn.unit, drawn.at, ended.has(drawn.unit.lot));
+        this.giveBack(drawn.unit, drawn.at, ended.has(drawn.unit.lot), voided.has(drawn.unit.lot));
+        returned.push(drawn.unit);
       }
     }
+    this.payDebtFrom(returned);
     return 'done';
   }
 
-  private giveBack(unit: Unit, drawnAt: number, hasEnded: boolean): void {
+  private giveBack(unit: Unit, drawnAt: number, hasEnded: boolean, isVoided: boolean): void {
     const { lot } = unit;
     lot.booked.returned++;
-    if (lot.booked.voided > 0 || (hasEnded && this.rules.refundExpired === 'forfeit')) {
+    if (isVoided || (hasEnded && this.rules.refundExpired === 'forfeit')) {
       this.book(unit, 'forfeited');
       return;
     }

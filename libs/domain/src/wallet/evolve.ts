@@ -134,6 +134,12 @@ const applyOwn = (organization: Organization, event: OwnEvent): void => {
       if (debtPaid > 0n) debtPayments.push({ lotId, amount: debtPaid, paidAt: effectiveAt });
       return;
     }
+    case 'DebtPaid': {
+      const { wallet, slices, effectiveAt } = event.data;
+      const { debtPayments } = walletOf(organization, wallet);
+      for (const slice of slices) debtPayments.push({ ...slice, paidAt: effectiveAt });
+      return;
+    }
     case 'HoldAuthorized':
     case 'HoldExtended':
     case 'HoldCaptured':

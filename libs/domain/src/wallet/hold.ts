@@ -15,8 +15,10 @@ import {
 import { type CaptureUsage, holdDocument, type LotMove, movesOf, type OwnEvent, type Slice } from '../events';
 import { book } from './booking';
 import type { CommandRule, DueRule, Outcome, Refusal } from './commands';
+import { debtPaidByFreed, stillGood } from './debt-payment';
 import { ANY_CHARGE, availableTo, type ChargeScope, drawDown } from './draw-down';
 import { alreadyOver, notFound } from './refusals';
+import { less, merged } from './slices';
 import { type Hold, holdOf, type Organization, type Wallet, walletNamed, walletOf } from './state';
 
 const scopeOf = (organization: Organization, serviceType: string | null): ChargeScope => ({
@@ -153,13 +155,6 @@ const upTo = (slices: Hold['slices'], amount: Credits): Slice[] => {
   return taken;
 };
 
-/** Several slices of one lot as one. */
-const merged = (slices: readonly Slice[]): Slice[] => {
-  const byLot = new Map<string, Credits>();
-  for (const { lotId, amount } of slices) byLot.set(lotId, credits((byLot.get(lotId) ?? 0n) + amount));
-  return [...byLot].map(([lotId, amount]) => ({ lotId, amount }));
-};
-
 interface Excess {
   readonly slices: readonly Slice[];
   readonly debt: Credits;
@@ -238,7 +233,7 @@ export const captureHold: CommandRule<'CaptureHold'> = {
       ...movesOf('release', command.final ? merged(hold.slices) : merged(fromHold)),
       ...movesOf('consume', slices),
     ];
-    return accept({
+    const captured: OwnEvent = {
       type: 'HoldCaptured',
       data: {
         holdId: hold.id,
@@ -259,7 +254,10 @@ export const captureHold: CommandRule<'CaptureHold'> = {
           eventTime: now,
         }),
       },
-    });
+    };
+    const freed = command.final ? less(merged(hold.slices), fromHold) : [];
+    const owed = { key: wallet.key, debt: credits(wallet.debt + debt) };
+    return accept(captured, ...debtPaidByFreed(organization, owed, stillGood(organization, freed, now), now));
   },
   answer: (organization, { holdId }, events) => {
     const [event] = events;
@@ -277,7 +275,7 @@ export const releaseHold: CommandRule<'ReleaseHold'> = {
   decide: (organization, { holdId }, { now }) => {
     const hold = openHold(organization, holdId);
     if ('refusal' in hold) return refuse(hold.refusal);
-    return accept({ type: 'HoldReleased', data: { ...restOf(hold), effectiveAt: now } });
+    return accept(...givenFree(organization, hold, 'HoldReleased', now));
   },
   answer: (organization, { holdId }) => holdDocument(holdOf(organization, holdId)),
 };
@@ -289,11 +287,25 @@ const restOf = (hold: Hold): { holdId: string; wallet: string; slices: Slice[]; 
   overdraft: hold.overdraft,
 });
 
+/** The end of a hold, and what the credits that come free pay. */
+const givenFree = (
+  organization: Organization,
+  hold: Hold,
+  type: 'HoldReleased' | 'HoldExpired',
+  effectiveAt: Instant,
+): OwnEvent[] => {
+  const rest = restOf(hold);
+  const freed = stillGood(organization, rest.slices, effectiveAt);
+  const wallet = walletOf(organization, hold.wallet);
+  return [{ type, data: { ...rest, effectiveAt } }, ...debtPaidByFreed(organization, wallet, freed, effectiveAt)];
+};
+
 /** Holds end by time (INV-HLD-5). */
 export const holdExpiry: DueRule = {
   dueAt: ({ endingHolds: [hold] }) => hold?.expiresAt ?? null,
-  settle: ({ endingHolds: [hold] }, due) =>
-    hold === undefined || hold.expiresAt > due
-      ? []
-      : [{ type: 'HoldExpired', data: { ...restOf(hold), effectiveAt: hold.expiresAt } }],
+  settle: (organization, due) => {
+    const [hold] = organization.endingHolds;
+    if (hold === undefined || hold.expiresAt > due) return [];
+    return givenFree(organization, hold, 'HoldExpired', hold.expiresAt);
+  },
 };

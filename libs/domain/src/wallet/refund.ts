@@ -15,6 +15,7 @@ import {
 import type { DebtRepaid, LotMove, OwnEvent, Slice } from '../events';
 import { book } from './booking';
 import type { CommandRule, RefundableCharge, Refusal } from './commands';
+import { debtPaidByFreed } from './debt-payment';
 import { notFound } from './refusals';
 import { isExpired, lotOf, type Organization, refundedKey, type Wallet, walletOf } from './state';
 
@@ -65,6 +66,9 @@ interface Returned {
   readonly extended: { lotId: string; expiresAt: Instant; previousExpiresAt: Instant | null }[];
 }
 
+/** A lot that lived on for no days would expire at once: then the refund says itself that it gives nothing back. */
+const forfeits = ({ policy }: Wallet): boolean => policy.refundExpired === 'forfeit' || policy.refundGraceDays === 0;
+
 /** Returns slices to their lots; to a lot that ended meanwhile as the policy says (INV-LOT-9). */
 const returnTo = (organization: Organization, wallet: Wallet, slices: readonly Slice[], now: Instant): Returned => {
   const moves: LotMove[] = [];
@@ -73,7 +77,9 @@ const returnTo = (organization: Organization, wallet: Wallet, slices: readonly S
   for (const { lotId, amount } of slices) {
     const lot = lotOf(organization, lotId);
     const ended = isExpired(lot, now);
-    if (lot.voided > 0n || (ended && wallet.policy.refundExpired === 'forfeit')) {
+    // Of a grant that was voided while part of it was held, what was held lives on.
+    const isVoided = lot.voided > 0n && lot.remaining === NO_CREDITS;
+    if (isVoided || (ended && forfeits(wallet))) {
       moves.push({ lotId, move: 'forfeit_return', amount });
       forfeited += amount;
       continue;
@@ -94,6 +100,11 @@ const refusedAmount = (charge: RefundableCharge, before: Credits, asked: Credits
   }
   if (asked !== null && asked <= 0n) {
     return { code: 'amount_out_of_range', pointer: '/amount', detail: 'give back more than 0 credits' };
+  }
+  if (charge.charged <= 0n) {
+    const detail = 'the charge was of 0 credits: there is nothing to give back';
+    if (asked === null) return { code: 'not_refundable', detail };
+    return { code: 'exceeds_charge', pointer: '/amount', detail, more: { refundable: format(NO_CREDITS) } };
   }
   if (rest <= 0n) return { code: 'already_refunded', detail: 'the whole charge was given back already' };
   if (asked !== null && asked > rest) {
@@ -143,7 +154,9 @@ export const refundCharge: CommandRule<'RefundCharge'> = {
         }),
       },
     };
-    return accept(event);
+    const returned = moves.filter(({ move }) => move === 'return');
+    const owed = { key: wallet.key, debt: credits(wallet.debt - debtReduced) };
+    return accept(event, ...debtPaidByFreed(organization, owed, returned, now));
   },
   answer: (_, __, events) => {
     const [event] = events;

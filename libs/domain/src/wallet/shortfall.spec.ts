@@ -7,7 +7,6 @@ import {
   inOrganization,
   policy,
   preset,
-  refundCharge,
   used,
   wallet,
 } from '../testing';
@@ -68,10 +67,10 @@ describe('usage that costs more than is left', () => {
   });
 
   test('INV-LOT-15: enforced usage draws no more than what is available, though lots would cover it', () => {
-    // A refund comes back to its lot while the wallet is in debt: 10 in the lot, 8 owed, 2 available.
+    // 10 in a lot for some charges only, 8 owed for others: such a charge finds 2 available.
     under('debt')
-      .given(granted('lot', '10'), used('10', { id: 'first' }), used('8'), refundCharge('first'))
-      .balance({ settled: '2', available: '2', debt: '8' })
+      .given(granted('lot', '10', { scope: { service_types: ['llm_call'] } }), used('8', { serviceType: 'email' }))
+      .balance({ settled: '2', debt: '8' })
       .when(used('3', { enforce: true }))
       .thenRefused('out_of_credits')
       .when(used('2', { enforce: true }))

@@ -26,5 +26,5 @@ export const bytesOfCommand = (resident: Resident, command: OrganizationCommand)
 export const bytesOfUsage = (resident: Resident, usage: UsageEvent): number =>
   usage.raw === null ? BYTES_PER_LOT * liveLots(resident) : RAW_BYTES;
 
-/** The end of a hold gives something back to each of its lots. */
-export const bytesOfSettling = (resident: Resident): number => BYTES_PER_LOT * liveLots(resident);
+/** The end of a hold gives something back to each of its lots, which may pay a debt of it. */
+export const bytesOfSettling = (resident: Resident): number => 2 * BYTES_PER_LOT * liveLots(resident);

@@ -194,6 +194,7 @@ const applyOwn = (organization: OrganizationDeltas, event: OwnEvent, { bookedAt,
     case 'OrganizationFrozen':
       organization.status ??= 'suspended';
       return;
+    case 'DebtPaid':
     case 'LotExpired':
     case 'GrantVoided':
     case 'BalanceReduced':

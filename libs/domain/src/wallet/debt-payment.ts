@@ -1,0 +1,30 @@
+import { type Credits, credits, type Instant, smaller } from '@drawdown/kernel';
+import type { OwnEvent, Slice } from '../events';
+import { isExpired, lotOf, type Organization, type Wallet } from './state';
+
+/**
+ * What comes free in a wallet that owes pays the debt, as a grant does (INV-LOT-7): else both stand side by side, and the
+ * credits expire while the debt stays. Only lots that any charge can draw pay: what is free of others (a scope, a cap) did
+ * not pay for what made the debt either. `freed` is not over at `effectiveAt`, `debt` what is owed then.
+ */
+export const debtPaidByFreed = (
+  organization: Organization,
+  { key: wallet, debt }: Pick<Wallet, 'key' | 'debt'>,
+  freed: readonly Slice[],
+  effectiveAt: Instant,
+): OwnEvent[] => {
+  const slices: Slice[] = [];
+  let left: Credits = debt;
+  for (const { lotId, amount } of freed) {
+    const { scope, cap } = lotOf(organization, lotId);
+    if (scope !== null || cap !== null || left <= 0n || amount <= 0n) continue;
+    const part = smaller(amount, left);
+    slices.push({ lotId, amount: part });
+    left = credits(left - part);
+  }
+  return slices.length === 0 ? [] : [{ type: 'DebtPaid', data: { wallet, slices, effectiveAt } }];
+};
+
+/** What a hold gives free without its being over: what was held past its lot's expiry is booked as expired (INV-HLD-6). */
+export const stillGood = (organization: Organization, slices: readonly Slice[], at: Instant): readonly Slice[] =>
+  slices.filter(({ lotId }) => !isExpired(lotOf(organization, lotId), at));
