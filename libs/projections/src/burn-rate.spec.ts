@@ -1,5 +1,5 @@
 import { openTestDatabase } from '@drawdown/adapters/testing';
-import { amount, instant, later, START } from '@drawdown/domain/testing';
+import { amount, at, granted, instant, later, START, TestLedger, used } from '@drawdown/domain/testing';
 import {
   type Credits,
   DAY_MICROS,
@@ -13,7 +13,7 @@ import type { ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import * as fc from 'fast-check';
 import { burnRateOf, squareRoot } from './burn-rate';
-import { stopAll, happenings, projected, TestLog, TestWorld } from './testing';
+import { emptyDatabase, happenings, stopAll, projected, TestLog, TestWorld } from './testing';
 
 const NOW = instant('2026-03-10T12:30:00Z');
 const hour = (text: string): Instant => instant(`2026-03-${text}:00:00Z`);
@@ -92,6 +92,33 @@ describe('on the read models', () => {
   afterAll(async () => {
     await stopAll();
     await database.close();
+  });
+  beforeEach(() => emptyDatabase(database));
+
+  test('INV-TIM-5: at a full hour has all of the window, from its first hour to what happens at that moment', async () => {
+    const ledger = new TestLedger({ id: 'org_0' });
+    const now = instant('2026-03-08');
+    const steps = [at(instant('2026-03-01T00:59:00Z')), used('7', { organizationId: 'org_0', id: 'first' }), at(now)];
+    for (const step of [
+      granted('lot', '100'),
+      ...steps,
+      used('1', { organizationId: 'org_0', id: 'last', time: now }),
+    ]) {
+      step(ledger);
+    }
+    const store = inMemoryEventStore();
+    await new TestLog(store).write(
+      ledger.log.map((fact) =>
+        fact.kind === 'charge'
+          ? { charge: fact.charge, at: fact.at }
+          : { event: fact.event, organizationId: 'org_0', at: fact.at },
+      ),
+    );
+    const { runner, models, level } = await projected(store, database);
+    await level();
+    const answer = await models.burnRate({ organizationId: 'org_0', now }, { wallet: 'credits' });
+    expect(answer?.value).toMatchObject({ credits_per_day: '1.142857143', basis_days: 7 });
+    await runner.stop();
   });
 
   test('is what its transactions come to', async () => {

@@ -76,9 +76,12 @@ export const askBurnRate = async (
     reading,
     (suffix) => ({
       sql: `SELECT hour, credits FROM burn_hours${suffix}
-            WHERE organization_id = $3 AND wallet = $4 AND hour >= $5::timestamptz AND hour < $6::timestamptz`,
+            WHERE organization_id = $3 AND wallet = $4 AND hour >= $5::timestamptz AND hour <= $6::timestamptz`,
       also: `(SELECT min(hour) FROM burn_hours${suffix} WHERE organization_id = $3 AND wallet = $4)`,
-      parameters: [reading.organizationId, wallet, shift(end, BigInt(-windowDays) * DAY_MICROS), end],
+      parameters: [
+        ...[reading.organizationId, wallet],
+        ...[shift(end, BigInt(-windowDays) * DAY_MICROS), startOf(reading.now, 'hour')],
+      ],
     }),
   );
   const hours = rows.map(({ hour, credits: spent }) => ({ hour, credits: storedCredits(spent) }));
@@ -86,7 +89,11 @@ export const askBurnRate = async (
   return { value: burnRateOf({ now: reading.now, windowDays, firstHour, hours, available }), asOf };
 };
 
-const endOfHour = (now: Instant): Instant => shift(startOf(now, 'hour'), HOUR_MICROS);
+/** At a full hour that hour itself: the one that begins there has nothing yet but what happens at `now`. */
+const endOfHour = (now: Instant): Instant => {
+  const start = startOf(now, 'hour');
+  return start === now ? now : shift(start, HOUR_MICROS);
+};
 
 export interface BurnFacts {
   readonly now: Instant;
@@ -101,7 +108,8 @@ export interface BurnFacts {
 /**
  * All in whole 10⁻⁹ credits and microseconds; hours are UTC hours of event time.
  *
- * - The window is `windowDays` × 24 hours; the last of them is the hour that `now` lies in.
+ * - The window is `windowDays` × 24 hours; the last of them is the hour that `now` lies in or, at a full hour, the one that
+ *   ends there, with what is dated `now` itself.
  * - `basis_days` d = ⌈(end of that hour − begin of the hour of the first consumption) ÷ 24 h⌉, at least 1, at most
  *   `windowDays`; days are counted back from the end of that hour, c₁ … c_d is what each consumed.
  * - `credits_per_day` r = Σc ÷ d, half_even.

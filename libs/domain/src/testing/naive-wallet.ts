@@ -297,13 +297,17 @@ export class NaiveWallet {
     const excess = Math.max(0, size - rest);
     if (excess > 0 && overCapture === 'refuse') return 'exceeds_hold';
     const drawsExtra = excess > 0 && overCapture === 'draw_extra';
-    if (drawsExtra && onShortfall === 'refuse' && excess > this.spendable(hold.service)) return 'exceeds_hold';
+    const beyond = hold.overdraft + excess;
+    if (drawsExtra && onShortfall === 'refuse' && beyond > Math.max(hold.overdraft, this.spendable(hold.service))) {
+      return 'exceeds_hold';
+    }
     const units: Unit[] = [];
     const debts: 'debt'[] = [];
     for (let n = 0; n < Math.min(size, rest); n++) {
-      const unit = hold.units.shift();
+      const held = hold.units.shift();
+      if (held === undefined) hold.overdraft--;
+      const unit = held ?? this.best((lot) => this.pays(lot, hold.service));
       if (unit === undefined) {
-        hold.overdraft--;
         this.owed++;
         debts.push('debt');
       } else {

@@ -231,3 +231,17 @@ test('INV-HLD-3, INV-AMT-6: authorized and extended = captured within it + given
     { numRuns: 80 },
   );
 });
+
+test('what was held on the overdraft is drawn from lots that came since; only what they do not cover is debt', () => {
+  const overdrawn = inOrganization({
+    preset: preset({ wallets: [wallet({ policy: policy({ overdraftLimit: amount('10') }) })] }),
+  });
+  overdrawn
+    .given(
+      authorizeHold('h', '5'),
+      granted('lot', '3', { expiresAt: instant('2026-03-05') }),
+      captureHold('h', '5', { final: true }),
+    )
+    .lot('lot', { consumed: '3' })
+    .balance({ settled: '-2', debt: '2' });
+});

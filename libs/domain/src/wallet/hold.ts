@@ -155,23 +155,35 @@ const upTo = (slices: Hold['slices'], amount: Credits): Slice[] => {
   return taken;
 };
 
-interface Excess {
+interface Beyond {
   readonly slices: readonly Slice[];
   readonly debt: Credits;
   readonly uncovered: Credits;
 }
 
-/** What an excess over the hold draws: by `over_capture`, and what the lots do not cover by `on_shortfall` (INV-HLD-4). */
-const drawExcess = (wallet: Wallet, excess: Credits, charge: ChargeScope, now: Instant): Excess | null => {
-  const nothing: Excess = { slices: [], debt: NO_CREDITS, uncovered: NO_CREDITS };
+/**
+ * What a capture takes beyond the lots that the hold set aside: what it may overdraw, which lots that came since cover
+ * before it becomes debt, and an excess over the hold, by `over_capture`; what lots do not cover of that, by `on_shortfall`
+ * (INV-HLD-4). Null where that refuses it.
+ */
+const drawBeyond = (
+  wallet: Wallet,
+  { overdraft, excess }: { readonly overdraft: Credits; readonly excess: Credits },
+  charge: ChargeScope,
+  now: Instant,
+): Beyond | null => {
   const { overCapture, onShortfall } = wallet.policy;
-  if (excess === NO_CREDITS || overCapture === 'cap') return nothing;
-  if (overCapture === 'refuse') return null;
-  const slices = drawDown(wallet, excess, charge, now);
-  const rest = credits(excess - sum(slices.map((slice) => slice.amount)));
-  if (rest === NO_CREDITS) return { ...nothing, slices };
+  if (excess > 0n && overCapture === 'refuse') return null;
+  const drawn = overCapture === 'cap' ? NO_CREDITS : excess;
+  const slices = drawDown(wallet, credits(overdraft + drawn), charge, now);
+  const covered = sum(slices.map((slice) => slice.amount));
+  const debt = credits(covered < overdraft ? overdraft - covered : 0n);
+  const rest = credits(overdraft + drawn - covered - debt);
+  if (rest === NO_CREDITS) return { slices, debt, uncovered: NO_CREDITS };
   if (onShortfall === 'refuse') return null;
-  return onShortfall === 'debt' ? { ...nothing, slices, debt: rest } : { ...nothing, slices, uncovered: rest };
+  return onShortfall === 'debt'
+    ? { slices, debt: credits(debt + rest), uncovered: NO_CREDITS }
+    : { slices, debt, uncovered: rest };
 };
 
 type CaptureRefused = Extract<OwnEvent, { type: 'CaptureRefused' }>['data'];
@@ -211,9 +223,12 @@ export const captureHold: CommandRule<'CaptureHold'> = {
       model: usage.model,
       workspaceId: usage.workspaceId,
     };
-    const extra = drawExcess(wallet, excess, charge, now);
+    const within = credits(command.amount - excess);
+    const fromHold = upTo(hold.slices, within);
+    const overdraftUsed = credits(within - sum(fromHold.map((slice) => slice.amount)));
+    const beyond = drawBeyond(wallet, { overdraft: overdraftUsed, excess }, charge, now);
     const charged: CaptureUsage = { ...usage, serviceType: charge.serviceType };
-    if (extra === null) {
+    if (beyond === null) {
       const available = availableTo(wallet, charge, now);
       return refuseCapture(wallet, {
         holdId: hold.id,
@@ -224,11 +239,8 @@ export const captureHold: CommandRule<'CaptureHold'> = {
         usage: charged,
       });
     }
-    const within = credits(command.amount - excess);
-    const fromHold = upTo(hold.slices, within);
-    const overdraftUsed = credits(within - sum(fromHold.map((slice) => slice.amount)));
-    const slices = merged([...fromHold, ...extra.slices]);
-    const debt = credits(overdraftUsed + extra.debt);
+    const slices = merged([...fromHold, ...beyond.slices]);
+    const { debt } = beyond;
     const moves: LotMove[] = [
       ...movesOf('release', command.final ? merged(hold.slices) : merged(fromHold)),
       ...movesOf('consume', slices),
@@ -241,7 +253,7 @@ export const captureHold: CommandRule<'CaptureHold'> = {
         asked: command.amount,
         excess,
         overCapture: excess === NO_CREDITS ? null : wallet.policy.overCapture,
-        uncovered: extra.uncovered,
+        uncovered: beyond.uncovered,
         overdraftReleased: command.final ? hold.overdraft : overdraftUsed,
         moves,
         final: command.final,

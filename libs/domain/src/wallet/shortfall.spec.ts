@@ -1,15 +1,5 @@
 import fc from 'fast-check';
-import {
-  amount,
-  authorizeHold,
-  given,
-  granted,
-  inOrganization,
-  policy,
-  preset,
-  used,
-  wallet,
-} from '../testing';
+import { amount, authorizeHold, given, granted, inOrganization, policy, preset, used, wallet } from '../testing';
 
 const under = (onShortfall: 'debt' | 'write_off' | 'refuse', overdraftLimit = '0') =>
   inOrganization({
