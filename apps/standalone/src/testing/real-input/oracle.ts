@@ -186,15 +186,13 @@ export interface ExpectedBurn {
 }
 
 /**
- * The burn rate where all was consumed between 18:00 and 20:00 on 16 November: over the days counted back from the end
- * of the hour of `now` (here: whole hours) to the first consumption. The spread of the days is their standard deviation.
+ * The burn rate where all was consumed between 18:00 and 20:00 on 16 November: over the days counted back from `now`, which
+ * is a whole hour here, to the first consumption. The spread of the days is their standard deviation.
  */
 export const burnOf = ({ consumed, settled }: Expected, now: string): ExpectedBurn => {
-  const hour = 3_600_000_000n;
   const nowMicros = BigInt(Date.parse(now)) * 1000n;
-  const end = nowMicros + hour;
   const begin = BigInt(Date.parse('2023-11-16T18:00:00Z')) * 1000n;
-  const days = consumed === 0n ? 1n : (end - begin + DAY - 1n) / DAY;
+  const days = consumed === 0n ? 1n : (nowMicros - begin + DAY - 1n) / DAY;
   const perDay = rounded(consumed, days);
   // One day consumed everything, the others nothing.
   const spread = root(days * consumed * consumed - consumed * consumed) / days;
