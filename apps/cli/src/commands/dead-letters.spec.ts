@@ -130,8 +130,62 @@ test('sends all of one reason again', async () => {
   await bury(0, BROKEN, 'malformed_json');
   await bury(0, UNKNOWN, 'organization_not_found');
   const ran = await run('redrive', '--all', '--reason', 'organization_not_found', '--json');
-  expect(ran.json()).toEqual({ redriven: [{ id: '0.1', topic: USAGE, partition: 1 }], not_sent: [] });
+  expect(ran.json()).toEqual({
+    redriven: [{ id: '0.1', topic: USAGE, partition: 1 }],
+    not_sent: [],
+    left_out_as_same: 0,
+  });
   expect(await sentTo(USAGE, 1)).toEqual([UNKNOWN]);
+});
+
+test('with --all a record is sent once, however many letters it has become', async () => {
+  const asked = { ...UNKNOWN, headers: { 'drawdown-reply-to': '0 0 2026-03-01T00:00:00.000000Z call api' } };
+  await bury(0, BROKEN, 'malformed_json');
+  await bury(0, asked, 'organization_not_found');
+  for (const offset of [8, 9, 10]) {
+    await run('redrive', '--all');
+    // Nothing has changed: what was sent again fails again, for another reason, beside the letter that stays.
+    await bury(1, BROKEN, 'decision_failed', offset);
+    await bury(1, UNKNOWN, 'decision_failed', offset);
+  }
+  const ran = await run('redrive', '--all');
+  expect(ran.code).toBe(0);
+  expect(ran.out).toContain('2 sent again');
+  expect(ran.out).toContain('6 left out, being the same records');
+  const rounds = Array.from({ length: 4 }, () => [BROKEN, UNKNOWN]).flat();
+  expect(await sentTo(USAGE, 1)).toEqual(rounds);
+  expect((await run('redrive', '--all', '--json')).json()).toMatchObject({ left_out_as_same: 6 });
+});
+
+test('with --all one that differs in anything is another record, the order of its headers aside', async () => {
+  const record: StreamRecord = { key: 'k', value: Buffer.from('v'), headers: { a: '1', b: '2' } };
+  const others: readonly StreamRecord[] = [
+    { ...record, key: null },
+    { ...record, value: Buffer.from('w') },
+    { ...record, value: Buffer.alloc(0) },
+    { ...record, value: null },
+    { ...record, headers: { a: '1' } },
+    { ...record, headers: { a: '1', b: '3' } },
+    { ...record, headers: { a: '1', b: '2', reason: 'its own' } },
+  ];
+  for (const one of [record, ...others, { ...record, headers: { b: '2', a: '1' } }]) await bury(0, one, 'x');
+  await stream.ensureTopic(COMMANDS_TOPIC, 2);
+  await bury(0, record, 'x', 7, COMMANDS_TOPIC);
+  expect((await run('redrive', '--all', '--json')).json()).toMatchObject({ left_out_as_same: 1 });
+  expect(await sentTo(USAGE, 1)).toEqual([record, ...others]);
+  expect(await sentTo(COMMANDS_TOPIC, 1)).toEqual([record]);
+});
+
+test('letters that are named are each sent, though they are the same', async () => {
+  for (const offset of [7, 8]) await bury(0, UNKNOWN, 'organization_not_found', offset);
+  expect((await run('redrive', '0.0', '0.1', '--json')).json()).toMatchObject({ left_out_as_same: 0 });
+  expect(await sentTo(USAGE, 1)).toEqual([UNKNOWN, UNKNOWN]);
+});
+
+test('the help says that letters stay, and what --all does of it', async () => {
+  const { out } = await drawdown(['dead-letters', 'redrive', '--help']);
+  expect(out.replaceAll(/\s+/g, ' ')).toContain('Letters stay listed after they were sent again');
+  expect(out.replaceAll(/\s+/g, ' ')).toContain('each record once, however many letters');
 });
 
 test('takes a record that was too large for its letter from where it lies', async () => {
@@ -144,6 +198,13 @@ test('takes a record that was too large for its letter from where it lies', asyn
     ['acme', true],
     ['acme', true],
   ]);
+});
+
+test('with --all one that was too large for its letters is sent once, too', async () => {
+  await stream.send(USAGE, 1, [LARGE, LARGE]);
+  for (const offset of [0, 1]) await bury(0, LARGE, 'payload_too_large', offset);
+  expect((await run('redrive', '--all', '--json')).json()).toMatchObject({ left_out_as_same: 1 });
+  expect(await sentTo(USAGE, 1)).toHaveLength(3);
 });
 
 test('one that is too large to be sent again is named, and the others are sent', async () => {

@@ -6,6 +6,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { Context, ExitCode, GlobalOptions } from '../context';
 import { type Letter, lettersIn, lettersOf, OriginalGone, originalOf } from '../dead-letters/letters';
 import { documentOf, inFull } from '../dead-letters/documents';
+import { SentRecords } from '../dead-letters/sent-records';
 import { printable, table } from '../terminal';
 import { UsageError } from '../usage-error';
 
@@ -33,6 +34,11 @@ const NOTE = `
 Needs the brokers: KAFKA_BROKERS, and KAFKA_SASL_… and KAFKA_TLS where they ask for them.
 An id is <partition>.<offset> in the topic of dead letters.
 Exit code 2: some records are too large to be sent again, or are not kept any more; the others were sent.`;
+
+const REDRIVE_NOTE = `
+Letters stay listed after they were sent again, as long as the brokers keep them, and what fails again is a new letter
+of the same record. So --all sends each record once, however many letters there are of it: one and the same is what has
+the same topic, key, value and headers. Letters that are named are each sent.`;
 
 /** Records that could not be decided: which, why, and another try once the reason is gone. */
 export const addDeadLetters = (program: Command, context: Context, finish: (code: ExitCode) => void): void => {
@@ -64,9 +70,10 @@ export const addDeadLetters = (program: Command, context: Context, finish: (code
     .description(
       'Sends the untouched records to their original topic again. Usage is recognised: nothing is charged twice.',
     )
-    .option('--all', 'all of them, or all that the other options leave')
+    .option('--all', 'all of them, or all that the other options leave; each record once')
     .option('--reason <code>', 'with --all: only those with this reason')
     .option('--topic <topic>', 'with --all: only those that came from this topic')
+    .addHelpText('after', REDRIVE_NOTE)
     .action(async (ids: readonly string[], _: unknown, command: Command) => {
       const options: RedriveOptions = command.optsWithGlobals();
       finish(await onStream(context, (stream) => redrive(stream, ids, options, context)));
@@ -145,6 +152,8 @@ const redrive = async (
   if (ids.length > 0 === (options.all === true)) throw new UsageError('name the letters, or say --all');
   const sent: { id: string; topic: string; partition: number }[] = [];
   const notSent: { id: string; reason: 'original_gone' | 'record_too_large' }[] = [];
+  const records = options.all === true ? new SentRecords() : null;
+  let same = 0;
   for await (const letter of chosen(stream, ids, options, signal)) {
     const { id } = letter;
     const { topic, partition } = letter.letter.place;
@@ -152,7 +161,12 @@ const redrive = async (
       const { key, value, headers } = await originalOf(stream, letter, signal);
       // Else usage that still leaves nothing in the ledger would be told to nobody, and be gone. A command is none without.
       const own = topic === USAGE_TOPIC ? withoutReplyAddress(headers) : headers;
-      await stream.send(topic, partition, [{ key, value, headers: own }]);
+      const record = { key, value, headers: own };
+      if (records?.isNew(topic, record) === false) {
+        same += 1;
+        continue;
+      }
+      await stream.send(topic, partition, [record]);
     } catch (error) {
       // The other letters are none the worse for it.
       if (!(error instanceof RecordTooLarge || error instanceof OriginalGone)) throw error;
@@ -164,9 +178,12 @@ const redrive = async (
     if (options.json === true) continue;
     terminal.out.write(`${id}: sent to ${topic}, partition ${String(partition)}, bytes untouched\n`);
   }
-  if (options.json === true) terminal.out.write(`${JSON.stringify({ redriven: sent, not_sent: notSent })}\n`);
-  else
+  if (options.json === true) {
+    terminal.out.write(`${JSON.stringify({ redriven: sent, not_sent: notSent, left_out_as_same: same })}\n`);
+  } else {
     terminal.out.write(`${String(sent.length)} sent again; what still cannot be decided comes back as a new letter\n`);
+    if (same > 0) terminal.out.write(`${String(same)} left out, being the same records in other letters\n`);
+  }
   return notSent.length === 0 ? 0 : 2;
 };
 
