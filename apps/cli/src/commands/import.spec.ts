@@ -164,17 +164,32 @@ describe('bad lines are reported, those around them imported', () => {
     ]);
   });
 
-  test('BAD-047: one that is quarantined and comes again is a duplicate, in one file and at the next run', async () => {
+  test('BAD-047: one that is quarantined and comes again is a duplicate, and still quarantined, in one file and at the next run', async () => {
     scene.server.judge = () => ({ outcome: 'quarantined', code: 'no_rate', detail: 'no rate for it' });
     const file = ndjson(cloudEvent('q'), cloudEvent('q'));
-    expect((await scene.importing(file)).json()).toMatchObject({
-      lines: 2,
-      accepted: 1,
-      quarantined: 1,
-      duplicates: 1,
-    });
-    expect(reportOf(file).map(({ line, outcome }) => [line, outcome])).toEqual([[1, 'quarantined']]);
-    expect((await scene.importing(file, '--restart')).json()).toMatchObject({ lines: 2, accepted: 0, duplicates: 2 });
+    const first = await scene.importing(file);
+    expect(first.json()).toMatchObject({ lines: 2, accepted: 1, quarantined: 2, duplicates: 1, rejected: 0 });
+    const again = await scene.importing(file, '--restart');
+    expect(again.json()).toMatchObject({ lines: 2, accepted: 0, quarantined: 2, duplicates: 2, rejected: 0 });
+    expect([first.code, again.code]).toEqual([2, 2]);
+    expect(reportOf(file)).toMatchObject([
+      { line: 1, outcome: 'quarantined', code: 'no_rate', reason: 'no rate for it' },
+      { line: 2, outcome: 'quarantined', code: 'no_rate', reason: 'no rate for it' },
+    ]);
+    scene.server.judge = () => ({ outcome: 'charged' }); // by now
+    const charged = await scene.importing(file, '--restart');
+    expect([charged.code, charged.json()]).toMatchObject([0, { duplicates: 2, quarantined: 0, report: null }]);
+  });
+
+  test('one that was refused and comes again is a duplicate, and still refused', async () => {
+    scene.server.judge = ({ id }) =>
+      id === 'r'
+        ? { outcome: 'refused', code: 'out_of_credits', detail: 'refused before', duplicate: true }
+        : { outcome: 'charged' };
+    const file = ndjson(cloudEvent('a'), cloudEvent('r'));
+    const { code, json } = await scene.importing(file);
+    expect([code, json()]).toMatchObject([2, { lines: 2, accepted: 1, duplicates: 1, rejected: 1 }]);
+    expect(reportOf(file)).toMatchObject([{ line: 2, outcome: 'rejected', code: 'out_of_credits' }]);
   });
 
   test('with --no-wait, too', async () => {

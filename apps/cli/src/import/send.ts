@@ -48,6 +48,7 @@ export interface JudgedFault extends LineFault {
 export interface Sent {
   /** Taken for the first time, quarantined ones included. */
   readonly accepted: number;
+  /** Came before; those that are still quarantined or refused have their fault, too. */
   readonly duplicates: number;
   readonly faults: readonly JudgedFault[];
   readonly position: string | null;
@@ -151,18 +152,16 @@ const judged = (
         duplicates++;
         return;
       case 'quarantined':
-        // Kept when it came first, and said then.
-        if (result.duplicate === true) {
-          duplicates++;
-          return;
-        }
-        accepted++;
+        // Also where it came before: whoever begins again is told of all lines that are not charged.
+        if (result.duplicate === true) duplicates++;
+        else accepted++;
         faults.push(faultOf(events[index], 'quarantined', result));
         return;
       case 'conflict':
         faults.push(faultOf(events[index], 'conflict', { code: 'event_id_conflict', ...result }));
         return;
       default:
+        if (result.duplicate === true) duplicates++;
         faults.push(faultOf(events[index], 'rejected', result));
     }
   });

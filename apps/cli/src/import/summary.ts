@@ -27,7 +27,7 @@ export const sayResult = (terminal: Terminal, result: ImportResult, plan: Import
     name,
     grouped(tally[name]),
   ]);
-  if (tally.quarantined > 0) rows.splice(2, 0, ['  of them quarantined', grouped(tally.quarantined)]);
+  if (tally.quarantined > 0) rows.splice(3, 0, ['  of these, quarantined', grouped(tally.quarantined)]);
   terminal.out.write(table([printable(plan.source.path), ''], rows));
   if (tally.quarantined > 0) {
     terminal.err.write(

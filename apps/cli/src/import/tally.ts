@@ -5,14 +5,17 @@ import type { JudgedFault, Sent } from './send';
 
 const Count = Type.Integer({ minimum: 0 });
 
-/** What has become of the lines so far: `lines` = accepted + duplicates + conflicts + rejected. */
+/**
+ * What has become of the lines so far: `lines` = accepted + duplicates + conflicts + rejected, where a line that came
+ * before and is still refused is one of the duplicates and of the rejected.
+ */
 export const Tally = Type.Object({
   lines: Count,
   accepted: Count,
   duplicates: Count,
   conflicts: Count,
   rejected: Count,
-  /** Of the accepted ones, those that could not be charged yet. */
+  /** Of the accepted ones and the duplicates, those that could not be charged yet. */
   quarantined: Count,
   /** Covers everything that was written; null where nothing was. */
   position: Type.Union([Type.String(), Type.Null()]),
