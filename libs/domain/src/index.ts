@@ -18,6 +18,8 @@ export {
 } from './catalogue/test-clock';
 export * from './events';
 export {
+  ACCEPTED_AGE_DAYS,
+  ACCEPTED_LEAD_MICROS,
   acceptedTimes,
   type AcceptedTimes,
   decideUsage,

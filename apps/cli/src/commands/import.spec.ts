@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { drawdown, fileWith } from '../testing/command-line';
 import { csv, HEADER, ImportScene, MAPPED, reportOf, row } from '../testing/import-scene';
 
@@ -209,6 +210,63 @@ describe('bad lines are reported, those around them imported', () => {
     scene.server.refuseBodiesWith = '"input_tokens":"42"';
     expect((await scene.importingMapped(file)).json()).toMatchObject({ lines: 100, accepted: 99, rejected: 1 });
     expect(reportOf(file)).toMatchObject([{ line: 43, code: 'too_deep' }]);
+  });
+});
+
+describe('what people are told to do about quarantined usage', () => {
+  const FIX_THE_CARD = 'fix the rate card, then POST /v1/quarantine/redrive';
+  const ON_A_TEST_CLOCK = 'an organization on a test clock';
+  const LIMITS = 'not before its organization was made, at most 35 days back, at most 5 minutes ahead';
+  const flat = (text: string): string => text.replaceAll(/\s+/g, ' ');
+  const toldOf = async (file: string): Promise<string> => {
+    const { code, err } = await drawdown(['import', file, '--url', scene.server.url]);
+    expect(code).toBe(2);
+    return flat(err);
+  };
+  /** Quarantines each event for the code that is its id. */
+  const quarantining = (...codes: readonly string[]): string => {
+    scene.server.judge = ({ id }) => ({ outcome: 'quarantined', code: id, detail: '' });
+    return ndjson(...codes.map((code) => cloudEvent(code)));
+  };
+
+  test.each([
+    ['no_rate', [FIX_THE_CARD], [LIMITS, ON_A_TEST_CLOCK]],
+    [
+      'before_organization',
+      ['can never be redriven', LIMITS, ON_A_TEST_CLOCK],
+      [FIX_THE_CARD, 'not asked for its age'],
+    ],
+    ['event_too_old', ['not asked for its age', LIMITS, ON_A_TEST_CLOCK], [FIX_THE_CARD, 'can never be redriven']],
+    ['event_in_future', ['once its time has come', LIMITS], [FIX_THE_CARD, ON_A_TEST_CLOCK]],
+  ])('of %s', async (code, said, unsaid) => {
+    const told = await toldOf(quarantining(code));
+    for (const text of said) expect(told).toContain(text);
+    for (const text of unsaid) expect(told).not.toContain(text);
+  });
+
+  test('of each of several codes, also when all was done by an earlier run', async () => {
+    const file = quarantining('before_organization', 'missing_cost', 'event_too_old');
+    const told = await toldOf(file);
+    for (const text of [FIX_THE_CARD, 'can never be redriven', 'not asked for its age']) expect(told).toContain(text);
+    expect(told.split(LIMITS)).toHaveLength(2);
+    expect(await toldOf(file)).toBe(`went on after line 3 ${told}`);
+    expect((await scene.importing(file)).json()).toMatchObject({
+      quarantine_codes: { before_organization: 1, missing_cost: 1, event_too_old: 1 },
+    });
+  });
+
+  test('of what an earlier release imported, which kept no codes, as it said', async () => {
+    const file = quarantining('before_organization');
+    await toldOf(file);
+    const stateFile = `${file}.drawdown-import.json`;
+    const state = JSON.parse(readFileSync(stateFile, 'utf8')) as { tally: object };
+    writeFileSync(stateFile, JSON.stringify({ ...state, tally: { ...state.tally, quarantine_codes: undefined } }));
+    expect(await toldOf(file)).toContain(FIX_THE_CARD);
+  });
+
+  test('and the help names the limits before anything is imported', async () => {
+    const { out } = await drawdown(['import', '--help']);
+    for (const text of [LIMITS, ON_A_TEST_CLOCK]) expect(flat(out)).toContain(text);
   });
 });
 

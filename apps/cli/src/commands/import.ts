@@ -4,6 +4,7 @@ import { ApiClient } from '../api/client';
 import type { Context, ExitCode, GlobalOptions } from '../context';
 import { mapper } from '../import/mapping';
 import { mappingOf, type MappingOptions, textOfMapping } from '../import/options';
+import { HISTORY, TIME_LIMITS } from '../import/quarantine-hints';
 import { type ImportPlan, runImport } from '../import/run-import';
 import { type Format, openSource, type SourceFile } from '../import/source-file';
 import { documentOf, exitCodeOf, sayResult } from '../import/summary';
@@ -57,6 +58,10 @@ Example:
   drawdown import usage.csv --map time=TIMESTAMP --map quantities.input_tokens=ContextTokens \\
     --map quantities.output_tokens=GeneratedTokens --set service_type=llm_call --time-utc \\
     --spread organizations=200,seed=7,prefix=org- --spread-workspaces 5 --spread-models small,large
+
+Times: ${TIME_LIMITS};
+other usage is quarantined.
+${HISTORY}
 
 Exit codes: 0 all lines are in; 1 wrong usage; 2 some lines are bad (see the report); 3 stopped, run it again.`;
 

@@ -1,5 +1,6 @@
 import type { ExitCode } from '../context';
 import { grouped, printable, table, type Terminal } from '../terminal';
+import { quarantineHints } from './quarantine-hints';
 import type { ImportPlan, ImportResult } from './run-import';
 
 /** 0 only where every line is in and charged. */
@@ -29,11 +30,7 @@ export const sayResult = (terminal: Terminal, result: ImportResult, plan: Import
   ]);
   if (tally.quarantined > 0) rows.splice(3, 0, ['  of these, quarantined', grouped(tally.quarantined)]);
   terminal.out.write(table([printable(plan.source.path), ''], rows));
-  if (tally.quarantined > 0) {
-    terminal.err.write(
-      'Quarantined usage is kept and not charged: fix the rate card, then POST /v1/quarantine/redrive.\n',
-    );
-  }
+  for (const hint of quarantineHints(tally)) terminal.err.write(`${hint}\n`);
   if (report !== null) terminal.err.write(`Lines that were not imported, and why: ${report}\n`);
   if (stopped !== null) {
     terminal.err.write(`Stopped: ${stopped.detail}. Run the same command again to go on (${plan.stateFile}).\n`);

@@ -17,6 +17,8 @@ export const Tally = Type.Object({
   rejected: Count,
   /** Of the accepted ones and the duplicates, those that could not be charged yet. */
   quarantined: Count,
+  /** The same by code. States of earlier releases have none. */
+  quarantine_codes: Type.Optional(Type.Record(Type.String(), Count)),
   /** Covers everything that was written; null where nothing was. */
   position: Type.Union([Type.String(), Type.Null()]),
 });
@@ -29,11 +31,21 @@ export const NOTHING: Tally = {
   conflicts: 0,
   rejected: 0,
   quarantined: 0,
+  quarantine_codes: {},
   position: null,
 };
 
 const count = (faults: readonly JudgedFault[], outcome: JudgedFault['outcome']): number =>
   faults.filter((fault) => fault.outcome === outcome).length;
+
+const countedByCode = (
+  before: Readonly<Record<string, number>>,
+  faults: readonly JudgedFault[],
+): Record<string, number> => {
+  const counts = new Map(Object.entries(before));
+  for (const { outcome, code } of faults) if (outcome === 'quarantined') counts.set(code, (counts.get(code) ?? 0) + 1);
+  return Object.fromEntries(counts);
+};
 
 /** The tally after some more lines. */
 export const tallied = (tally: Tally, lines: number, sent: Sent): Tally => ({
@@ -43,5 +55,6 @@ export const tallied = (tally: Tally, lines: number, sent: Sent): Tally => ({
   conflicts: tally.conflicts + count(sent.faults, 'conflict'),
   rejected: tally.rejected + count(sent.faults, 'rejected'),
   quarantined: tally.quarantined + count(sent.faults, 'quarantined'),
+  quarantine_codes: countedByCode(tally.quarantine_codes ?? {}, sent.faults),
   position: coverPositions(tally.position, sent.position),
 });
