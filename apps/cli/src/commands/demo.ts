@@ -45,7 +45,7 @@ export const addDemo = (program: Command, context: Context, finish: (code: ExitC
     .option('--day <date>', 'the day', date, '2026-03-02')
     .addHelpText(
       'after',
-      '\nWhere no server answers at --url (DRAWDOWN_URL), one is started for the demo and ended with it.\nWith a server that runs already, give its admin key: --key, or DRAWDOWN_ADMIN_KEY.',
+      '\nWhere no server answers at --url (DRAWDOWN_URL), one is started for the demo and ended with it.\nWith a server that runs already, give its admin key: --key, or DRAWDOWN_ADMIN_KEY.\nIt must have test clocks: DRAWDOWN_TEST_CLOCKS=1, without which NODE_ENV=production has none.',
     )
     .action(async (_: unknown, command: Command) => {
       finish(await demo(command.optsWithGlobals(), context));

@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
-import { shapeOf } from '../api/client';
+import { ApiProblem, shapeOf } from '../api/client';
+import { UsageError } from '../usage-error';
 import { type Customer, CUSTOMERS, MODELS, OTHER_RATES } from './company';
 import type { PatientClient } from './patient-client';
 
@@ -24,7 +25,7 @@ export const hourOf = (day: string, hours: number): string =>
 export const setStage = async (client: PatientClient, day: string, prefix: string): Promise<Stage> => {
   const rateCard = `${prefix}agents`;
   const now = hourOf(day, 0);
-  const { id: clock } = await client.send('POST', '/v1/test-clocks', Clock, { now });
+  const clock = await addClock(client, now);
   const rates = [
     ...MODELS.map(({ name, price }) => ({ service_type: 'llm_call', model: name, price })),
     ...OTHER_RATES,
@@ -36,6 +37,19 @@ export const setStage = async (client: PatientClient, day: string, prefix: strin
   const stage = { day, clock, rateCard, organization: (customer: string) => prefix + customer };
   for (const customer of CUSTOMERS) await addCustomer(client, stage, customer);
   return stage;
+};
+
+const addClock = async (client: PatientClient, now: string): Promise<string> => {
+  try {
+    return (await client.send('POST', '/v1/test-clocks', Clock, { now })).id;
+  } catch (error) {
+    // Where they are off, the server has no such path: that alone would tell nobody what to change.
+    if (!(error instanceof ApiProblem) || error.code !== 'not_found') throw error;
+    throw new UsageError(
+      `the server at ${client.url} has no test clocks, and the demo lives on one: start it with DRAWDOWN_TEST_CLOCKS=1 ` +
+        '(without it, NODE_ENV=production has none)',
+    );
+  }
 };
 
 const addCustomer = async (client: PatientClient, stage: Stage, customer: Customer): Promise<void> => {
