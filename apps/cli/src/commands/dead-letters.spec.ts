@@ -188,6 +188,13 @@ test('the help says that letters stay, and what --all does of it', async () => {
   expect(out.replaceAll(/\s+/g, ' ')).toContain('each record once, however many letters');
 });
 
+test.each([[[]], [['list']], [['show']], [['redrive']]])('the help names every exit code: %j', async (words) => {
+  const { out } = await drawdown(['dead-letters', ...words, '--help']);
+  const [, codes = ''] = out.split('Exit codes: ');
+  expect([...codes.matchAll(/(?:^|; )(\d) /g)].map(([, code]) => code)).toEqual(['0', '1', '2', '3']);
+  expect(codes).toContain('3 the brokers do not answer');
+});
+
 test('takes a record that was too large for its letter from where it lies', async () => {
   await stream.send(USAGE, 1, [LARGE]);
   await bury(0, LARGE, 'payload_too_large', 0);

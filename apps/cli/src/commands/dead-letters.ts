@@ -33,7 +33,8 @@ const limit = (text: string): number => {
 const NOTE = `
 Needs the brokers: KAFKA_BROKERS, and KAFKA_SASL_… and KAFKA_TLS where they ask for them.
 An id is <partition>.<offset> in the topic of dead letters.
-Exit code 2: some records are too large to be sent again, or are not kept any more; the others were sent.`;
+Exit codes: 0 done; 1 wrong usage, or there is no such letter; 2 some records are too large to be sent again, or are not
+kept any more, the others were sent; 3 the brokers do not answer, or interrupted: run it again.`;
 
 const REDRIVE_NOTE = `
 Letters stay listed after they were sent again, as long as the brokers keep them, and what fails again is a new letter
@@ -45,7 +46,8 @@ export const addDeadLetters = (program: Command, context: Context, finish: (code
   const group = program
     .command('dead-letters')
     .description('Records on Kafka that could not be decided: list, show, send again.')
-    .addHelpText('after', NOTE);
+    // Of the commands below it, too.
+    .addHelpText('afterAll', NOTE);
   group
     .command('list')
     .description('The newest dead letters, with their reasons.')
