@@ -135,6 +135,39 @@ describe('a violated invariant', () => {
     expect((await recorded(world.store)).map(({ event }) => event.type)).toContain('OrganizationFrozen');
   });
 
+  test.each(['the log', 'a snapshot'])('is counted as long as it lasts, also after a restart from %s', async (from) => {
+    const world = await opened();
+    const frozen = (of: LedgerWorld): number => of.metrics.of('organizations_frozen{shard=0}');
+    expect(world.metrics.keysOf('organizations_frozen')).toEqual(['organizations_frozen{shard=0}']);
+    expect(frozen(world)).toBe(0);
+    await sabotage(world, (organization) => wallet(organization).live.pop());
+    await expect(world.run(grant('1'))).rejects.toThrow('frozen');
+    expect(frozen(world)).toBe(1);
+    await expect(world.run(grant('1'))).rejects.toThrow('frozen');
+    expect(frozen(world)).toBe(1);
+    if (from === 'a snapshot') await world.ledger.stop();
+    const restarted = await world.again();
+    await restarted.available();
+    expect(frozen(restarted)).toBe(1);
+    await restarted.ledger.read('other', null, (organization) => wallet(organization).live.pop());
+    await expect(restarted.run(grant('1'), { of: 'other' })).rejects.toThrow('frozen');
+    expect(frozen(restarted)).toBe(2);
+    await restarted.ledger.stop();
+    expect(restarted.metrics.keysOf('organizations_frozen')).toEqual(['organizations_frozen{shard=0}']);
+    expect(frozen(restarted)).toBe(0);
+  });
+
+  test('is counted where its record could not be stored yet', async () => {
+    const world = await opened();
+    await sabotage(world, (organization) => wallet(organization).live.pop());
+    const append = jest.spyOn(world.store, 'append').mockImplementationOnce(() => {
+      throw new TypeError('a bug in an adapter');
+    });
+    await expect(world.time.until(world.run(grant('1')))).rejects.toThrow(LedgerUnavailable);
+    append.mockRestore();
+    expect(world.metrics.of('organizations_frozen{shard=0}')).toBe(1);
+  });
+
   test('charges are checked like bookings: in a batch with others', async () => {
     const world = await opened();
     await sabotage(world, (organization) => (wallet(organization).settled = ONE_CREDIT));

@@ -13,6 +13,7 @@ import {
 import type { Catalogue } from './catalogue/catalogue';
 import { type Decided, type Deciding, decideWorks, neededBy, undecide } from './decide-works';
 import { foldHead, type Resident, type ShardState } from './fold';
+import { FrozenGauge } from './frozen-gauge';
 import { InvariantViolated } from './invariants';
 import { appendUntilKnown, encode } from './journal';
 import { DecisionFailed, LedgerUnavailable, ONE_FAILED, ShardStopping } from './ledger';
@@ -83,6 +84,7 @@ export class LedgerShard {
   /** Set while the store does not answer an append: nobody is left waiting for that. */
   private stalled: LedgerUnavailable | null = null;
   private readonly lateness: SettleLateness;
+  private readonly frozenGauge: FrozenGauge;
   private readonly snapshots: ShardSnapshots;
   readonly stream: string;
 
@@ -94,6 +96,7 @@ export class LedgerShard {
     this.past = new PastDecisions(ports.store, shard);
     this.sleep = ports.sleep ?? realSleep;
     this.lateness = new SettleLateness(shard, ports.metrics);
+    this.frozenGauge = new FrozenGauge(shard, ports.metrics);
     this.snapshots = new ShardSnapshots(this.stream, ports, () => this.storedState);
   }
 
@@ -141,6 +144,7 @@ export class LedgerShard {
     this.stopping.abort();
     if (this.running !== null) this.fail(new Error('stopped while the event store did not answer'), this.inFlight);
     this.lateness.end();
+    this.frozenGauge.end();
     // It makes the next start short, here or elsewhere; but who keeps it may hang, and meanwhile nobody owns the shard.
     const tooLong = this.sleep(SAVE_MS, { signal: done.signal }).catch(() => undefined);
     await Promise.race([this.snapshots.saveRest(), late, tooLong]);
@@ -208,6 +212,7 @@ export class LedgerShard {
   private async load(): Promise<void> {
     this.past.clear();
     this.state = await loadShard(this.shard, this.ports, (bytes) => this.snapshots.loaded(bytes));
+    this.frozenGauge.loaded(this.state);
     this.lastFailure = null;
     this.letReadersGo();
   }
@@ -423,6 +428,7 @@ export class LedgerShard {
     const { log, metrics } = this.ports;
     if (error instanceof InvariantViolated) {
       this.frozen.set(error.organizationId, error);
+      this.frozenGauge.froze(error.organizationId);
       metrics.count('invariant_violations_total', { invariant: error.invariant });
       log.error(
         { stream: this.stream, violations: error.violations },
