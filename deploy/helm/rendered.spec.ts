@@ -16,14 +16,14 @@ interface Container {
   readonly livenessProbe: object;
   readonly readinessProbe: object;
   readonly startupProbe: object;
-  readonly volumeMounts: readonly { readonly name: string }[];
+  readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string; readonly readOnly?: boolean }[];
 }
 interface Pod {
   readonly enableServiceLinks: boolean;
   readonly automountServiceAccountToken: boolean;
   readonly securityContext: object;
   readonly containers: readonly Container[];
-  readonly volumes: readonly { readonly name: string }[];
+  readonly volumes: readonly { readonly name: string; readonly secret?: object }[];
 }
 interface Manifest {
   readonly kind: string;
@@ -132,6 +132,25 @@ describe.each(['example-values.yaml', 'full-values.yaml'])('rendered with %s', (
       }
     }
   });
+});
+
+test('certificates of authorities are where addresses name them, at whoever has the address', () => {
+  for (const workload of workloadsOf(rendered('full-values.yaml') ?? [])) {
+    const { containers, volumes } = podOf(workload);
+    const mounts = containers.flatMap(({ volumeMounts }) => volumeMounts);
+    const authorities = mounts.filter(({ name }) => name.endsWith('-ca'));
+    const ofDatabase = componentOf(workload) === 'relay' ? [] : ['database-ca'];
+    expect(authorities).toEqual(
+      ['kafka-ca', 'eventstore-ca', ...ofDatabase].map((name) => ({ name, mountPath: `/etc/${name}`, readOnly: true })),
+    );
+    for (const { name } of authorities.filter(({ name }) => name !== 'kafka-ca')) {
+      const items = [{ key: 'authority.pem', path: 'ca.crt' }];
+      expect(volumes).toContainEqual({ name, secret: { secretName: name, items } });
+    }
+  }
+  for (const workload of workloadsOf(rendered('example-values.yaml') ?? [])) {
+    expect(podOf(workload).volumes.map(({ name }) => name)).toEqual(['data', 'tmp']);
+  }
 });
 
 test('the number of workers is left to the autoscaler, up to the number of shards', () => {

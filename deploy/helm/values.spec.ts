@@ -80,6 +80,17 @@ test('the read models that may share a process are those that there are', () => 
   for (const name of names) expect(textOf('deploy/README.md')).toContain(`\`${name}\``);
 });
 
+test.each([
+  ['eventStore', 'tlsCAFile=', '/etc/eventstore-ca'],
+  ['database', 'sslrootcert=', '/etc/database-ca'],
+])('an authority of the %s may be given, and is said to be where it is mounted', (server, parameter, folder) => {
+  expect(faultsOf(over(example, { [server]: { caSecret: { name: 'authority', key: 'ca.pem' } } }))).toEqual([]);
+  expect(textOf(`${chart}/templates/_pod.tpl`)).toContain(`mountPath: ${folder}\n`);
+  for (const file of ['deploy/README.md', `${chart}/values.yaml`]) {
+    expect(textOf(file)).toContain(`${parameter}${folder}/ca.crt`);
+  }
+});
+
 test('a template asks only for values that there are', () => {
   const asked = templates.flatMap(({ text }) =>
     [...text.matchAll(/(?:\.Values|\$values)((?:\.\w+)+)/g)].map(([, path]) => (path ?? '').slice(1)),

@@ -2,6 +2,8 @@
 {{- define "drawdown.pod" -}}
 {{- $values := .root.Values -}}
 {{- $ca := and $values.kafka.tls.enabled $values.kafka.tls.caSecret.name -}}
+{{- $storeCa := $values.eventStore.caSecret.name -}}
+{{- $databaseCa := and (ne .name "relay") $values.database.caSecret.name -}}
 metadata:
   labels:
     {{- include "drawdown.labels" . | nindent 4 }}
@@ -95,6 +97,16 @@ spec:
           mountPath: /etc/kafka-ca
           readOnly: true
         {{- end }}
+        {{- if $storeCa }}
+        - name: eventstore-ca
+          mountPath: /etc/eventstore-ca
+          readOnly: true
+        {{- end }}
+        {{- if $databaseCa }}
+        - name: database-ca
+          mountPath: /etc/database-ca
+          readOnly: true
+        {{- end }}
   volumes:
     - name: data
       emptyDir: {}
@@ -104,5 +116,22 @@ spec:
     - name: kafka-ca
       secret:
         secretName: {{ $values.kafka.tls.caSecret.name }}
+    {{- end }}
+    {{- /* Addresses name these files and are in Secrets, which this cannot read: so their names do not depend on a key. */}}
+    {{- if $storeCa }}
+    - name: eventstore-ca
+      secret:
+        secretName: {{ $storeCa }}
+        items:
+          - key: {{ $values.eventStore.caSecret.key }}
+            path: ca.crt
+    {{- end }}
+    {{- if $databaseCa }}
+    - name: database-ca
+      secret:
+        secretName: {{ $databaseCa }}
+        items:
+          - key: {{ $values.database.caSecret.key }}
+            path: ca.crt
     {{- end }}
 {{- end }}
