@@ -25,6 +25,7 @@ test.each([
   ['a claim that is none', { ...ISSUER, ...AUDIENCE, DRAWDOWN_OIDC_USER_CLAIM: 'o id' }, 'DRAWDOWN_OIDC_USER_CLAIM'],
   ['a claim that changes', { ...ISSUER, ...AUDIENCE, DRAWDOWN_OIDC_USER_CLAIM: 'email' }, 'DRAWDOWN_OIDC_USER_CLAIM'],
   ['a typo', { DRAWDOWN_OIDC_ISUER: 'x' }, 'DRAWDOWN_OIDC_ISUER'],
+  ['what no client reads, either', { DRAWDOWN_KEY: 'x' }, 'DRAWDOWN_KEY'],
 ])('BAD-120: %s refuses the start and names the variable', (_, environment, name) => {
   expect(() => readSettings(environment)).toThrow(BadSettings);
   expect(() => readSettings(environment)).toThrow(name);

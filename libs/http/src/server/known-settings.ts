@@ -9,7 +9,7 @@ const OF_PROCESSES: ReadonlySet<string> = new Set([
 ]);
 
 /** Set by clients of the API and by tests, which share an environment with a process, too. */
-const OF_OTHERS: ReadonlySet<string> = new Set(['DRAWDOWN_URL', 'DRAWDOWN_KEY', 'DRAWDOWN_REAL_DATA']);
+const OF_OTHERS: ReadonlySet<string> = new Set(['DRAWDOWN_URL', 'DRAWDOWN_REAL_DATA']);
 
 /**
  * Throws {@link BadSettings} where a `DRAWDOWN_…` variable is neither one of those nor in `known`, a table by name: it is a
