@@ -37,7 +37,6 @@ const packages = {
     '@nestjs/cqrs',
     '@nestjs/platform-fastify',
     '@nestjs/swagger',
-    '@nestjs/terminus',
     '@sinclair/typebox',
     'ajv',
     'class-transformer',
