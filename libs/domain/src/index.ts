@@ -28,7 +28,15 @@ export {
   walletFor,
 } from './metering/charge';
 export { explainPrice } from './metering/explain';
-export { isRejection, parseUsageEvent, type Rejection, structuredOf, UsageCloudEvent } from './metering/usage-event';
+export {
+  codesSchema,
+  DEAD_LETTER_REASONS,
+  NOT_TAKEN,
+  type Rejection,
+  type RejectionCode,
+  REJECTIONS,
+} from './metering/rejection';
+export { isRejection, parseUsageEvent, structuredOf, UsageCloudEvent } from './metering/usage-event';
 export {
   DEPTH_MAX,
   exceededLimit,

@@ -12,6 +12,7 @@ import {
 import { type Static, Type } from '@sinclair/typebox';
 import { TypeCompiler, type ValueError, ValueErrorType } from '@sinclair/typebox/compiler';
 import type { UsageEvent } from '../events';
+import type { Rejection, RejectionCode } from './rejection';
 
 /** Limits of a usage event; the size of the whole is the channel's business. */
 const DIMENSIONS_MAX = 32;
@@ -19,16 +20,8 @@ const QUANTITIES_MAX = 64;
 /** Characters of a provider's own usage object: it is kept whole in the ledger, whose appends are bounded. */
 const RAW_MAX = 65_536;
 
-/** Why a usage event is invalid: it never reaches the ledger. The same input has the same code on every channel. */
-export interface Rejection {
-  readonly rejected: string;
-  /** JSON Pointer into the event. */
-  readonly pointer: string;
-  readonly detail: string;
-}
-
 /** `code` is what a text that does not fit is called; the compiled check ignores it, the diagnosis reads it. */
-const text = (pattern: string, code: string) => Type.String({ pattern, code });
+const text = (pattern: string, code: RejectionCode) => Type.String({ pattern, code });
 const optional = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
   Type.Optional(Type.Union([schema, Type.Null()]));
 
@@ -102,12 +95,15 @@ const isName = (text: string): boolean => {
   return true;
 };
 
-const reject = (rejected: string, pointer: string, detail: string): Rejection => ({ rejected, pointer, detail });
+type Rejected = Rejection<RejectionCode>;
 
-export const isRejection = (parsed: UsageEvent | Rejection): parsed is Rejection => 'rejected' in parsed;
+const reject = (rejected: RejectionCode, pointer: string, detail: string): Rejected => ({ rejected, pointer, detail });
+
+export const isRejection = <Code extends string>(parsed: UsageEvent | Rejection<Code>): parsed is Rejection<Code> =>
+  'rejected' in parsed;
 
 /** Reads a parsed JSON value as a usage event: canonical and exact, or the first thing that is wrong with it. */
-export const parseUsageEvent = (json: unknown): UsageEvent | Rejection => {
+export const parseUsageEvent = (json: unknown): UsageEvent | Rejected => {
   if (!compiled.Check(json)) return diagnose(json);
   const { data } = json;
   const time = parseInstant(json.time);
@@ -148,7 +144,7 @@ export const parseUsageEvent = (json: unknown): UsageEvent | Rejection => {
 type Measured = Pick<UsageEvent, 'quantities' | 'unit' | 'raw'>;
 
 /** Exactly one of `quantities`, `quantity` with `unit`, and `usage`. */
-const readQuantities = (data: Wire['data']): Measured | Rejection => {
+const readQuantities = (data: Wire['data']): Measured | Rejected => {
   const { quantities, quantity, usage } = data;
   const given = (quantities === undefined ? 0 : 1) + (quantity === undefined ? 0 : 1) + (usage === undefined ? 0 : 1);
   if (given === 0)
@@ -176,7 +172,7 @@ const readQuantities = (data: Wire['data']): Measured | Rejection => {
 const timeDetail = 'time must be RFC 3339 with a zone and at most 9 decimals';
 const amountDetail = 'an amount is a plain decimal text with at most 9 decimals and no sign, like "12.5"';
 
-const readNamedQuantities = (named: Readonly<Record<string, string>>): Measured | Rejection => {
+const readNamedQuantities = (named: Readonly<Record<string, string>>): Measured | Rejected => {
   const names = Object.keys(named);
   if (names.length === 0) return reject('missing_field', '/data/quantities', 'quantities is empty');
   if (names.length > QUANTITIES_MAX)
@@ -192,7 +188,7 @@ const readNamedQuantities = (named: Readonly<Record<string, string>>): Measured 
   return { quantities: read, unit: null, raw: null };
 };
 
-const readCost = (data: Wire['data']): UsageEvent['providerCost'] | Rejection => {
+const readCost = (data: Wire['data']): UsageEvent['providerCost'] | Rejected => {
   const cost = data.provider_cost ?? null;
   if (cost === null) return null;
   const amount = parseQuantity(cost.amount);
@@ -200,7 +196,7 @@ const readCost = (data: Wire['data']): UsageEvent['providerCost'] | Rejection =>
   return { amount, currency: cost.currency };
 };
 
-const wrongDimensions = (dimensions: Readonly<Record<string, string>>): Rejection | null => {
+const wrongDimensions = (dimensions: Readonly<Record<string, string>>): Rejected | null => {
   const names = Object.keys(dimensions);
   if (names.length > DIMENSIONS_MAX) {
     return reject('too_many_keys', '/data/dimensions', `at most ${String(DIMENSIONS_MAX)} dimensions`);
@@ -226,7 +222,7 @@ const FAULTS_MAX = 50;
  * The first fault of a value that does not fit, in the words of the error codes. Missing and unknown fields are named
  * before values that do not fit; nothing is looked for after the first of them.
  */
-const diagnose = (json: unknown): Rejection => {
+const diagnose = (json: unknown): Rejected => {
   let first: ValueError | null = null;
   for (const fault of take(compiled.Errors(json), FAULTS_MAX)) {
     const leaf = leafOf(fault);
@@ -264,10 +260,14 @@ const shown = (path: string): string =>
         .map((part) => pointerPart(part.replaceAll('~1', '/').replaceAll('~0', '~')))
         .join('/');
 
-const rejectionOf = (fault: ValueError): Rejection => {
+const rejectionOf = (fault: ValueError): Rejected => {
   const pointer = shown(fault.path);
   const detail = fault.message.slice(0, 120);
-  const schema = fault.schema as { readonly code?: string; readonly amount?: boolean; readonly instant?: boolean };
+  const schema = fault.schema as {
+    readonly code?: RejectionCode;
+    readonly amount?: boolean;
+    readonly instant?: boolean;
+  };
   switch (fault.type) {
     case ValueErrorType.ObjectRequiredProperty:
       return reject('missing_field', pointer, 'this field is missing');
@@ -297,7 +297,7 @@ const CE_HEADER = /^ce-([a-z0-9]{1,20})$/;
 export const structuredOf = (
   headers: Readonly<Record<string, string | readonly string[] | undefined>>,
   data: unknown,
-): Readonly<Record<string, unknown>> | Rejection => {
+): Readonly<Record<string, unknown>> | Rejected => {
   const event: Record<string, unknown> = {};
   for (const [header, value] of Object.entries(headers)) {
     if (!header.startsWith('ce-') && !header.startsWith('ce_')) continue;

@@ -1,5 +1,7 @@
 import { BREAKDOWN_KEYS } from '@drawdown/projections';
 import { type TSchema, Type } from '@sinclair/typebox';
+import { ACCESS, NEXT_STEPS } from '../organizations/access-codes';
+import { QUARANTINED } from '../usage/codes';
 import {
   Amount,
   ApiKey,
@@ -7,6 +9,7 @@ import {
   BalancePoint,
   Booked,
   Clock,
+  codes,
   Count,
   Hold,
   Instant,
@@ -64,11 +67,11 @@ export const SCHEMAS: Readonly<Record<string, TSchema>> = {
   CardAssigned: written({ key: orNull(Text) }),
   Access: read({
     allowed: Type.Boolean(),
-    code: Text,
+    code: codes(ACCESS),
     wallet: orNull(Text),
     available: Amount,
     required: Amount,
-    next_steps: Type.Array(Type.Object({ action: Text, at: Type.Optional(Instant) })),
+    next_steps: Type.Array(Type.Object({ action: codes(NEXT_STEPS), at: Type.Optional(Instant) })),
   }),
   Hold: Type.Object(Hold),
   HoldRead: read(Hold),
@@ -116,7 +119,7 @@ export const SCHEMAS: Readonly<Record<string, TSchema>> = {
       organization_id: Text,
       source: Text,
       id: Text,
-      code: Text,
+      code: codes(QUARANTINED),
       detail: Text,
       event_time: Instant,
       quarantined_at: Instant,

@@ -1,4 +1,4 @@
-import { UsageCloudEvent } from '@drawdown/domain';
+import { codesSchema, UsageCloudEvent } from '@drawdown/domain';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { CLOUD_EVENT_BATCH_TYPE, CLOUD_EVENT_TYPE, JSON_TYPE } from '../body/media-type';
 import { type RouteRights, ROUTES } from '../access/routes';
@@ -92,6 +92,10 @@ const complete = (method: string, path: string, operation: Operation): Operation
   };
 };
 
+const problemCode = codesSchema(
+  Object.fromEntries(Object.entries(PROBLEMS).map(([code, [status, title]]) => [code, `${String(status)}, ${title}`])),
+);
+
 const problemSchema = {
   type: 'object',
   required: ['type', 'title', 'status', 'detail', 'code', 'request_id', 'errors'],
@@ -100,14 +104,14 @@ const problemSchema = {
     title: { type: 'string' },
     status: { type: 'integer' },
     detail: { type: 'string' },
-    code: { type: 'string', enum: Object.keys(PROBLEMS) },
+    code: problemCode,
     request_id: { type: 'string' },
     errors: {
       type: 'array',
       items: {
         type: 'object',
         required: ['pointer', 'code', 'detail'],
-        properties: { pointer: { type: 'string' }, code: { type: 'string' }, detail: { type: 'string' } },
+        properties: { pointer: { type: 'string' }, code: problemCode, detail: { type: 'string' } },
       },
     },
   },

@@ -1,5 +1,6 @@
-import { LOT_STATES, ROLES, SCOPES, TRANSACTION_KINDS } from '@drawdown/domain';
+import { codesSchema, LOT_STATES, ROLES, SCOPES, TRANSACTION_KINDS } from '@drawdown/domain';
 import { type TProperties, type TSchema, Type } from '@sinclair/typebox';
+import { REJECTED, UNCHARGED } from '../usage/codes';
 
 /** Amounts, instants and positions as they are answered. */
 export const Amount = Type.String({ pattern: '^-?(0|[1-9][0-9]*)([.][0-9]{1,9})?$', examples: ['12.5'] });
@@ -15,6 +16,7 @@ export const Text = Type.String();
 export const Count = Type.Integer({ minimum: 0 });
 export const orNull = (schema: TSchema) => Type.Union([schema, Type.Null()]);
 export const oneOf = (values: readonly string[]) => Type.Unsafe<string>({ type: 'string', enum: [...values] });
+export const codes = (words: Readonly<Record<string, string>>) => Type.Unsafe<string>(codesSchema(words));
 export const some = (name: string) => Type.Unsafe<object>({ $ref: `#/components/schemas/${name}` });
 
 export const AsOf = Type.Object({ position: Position, time: Instant });
@@ -167,12 +169,12 @@ export const UsageResult = Type.Object({
   credits_debited: orNull(Amount),
   balance_after: orNull(Amount),
   uncovered: Type.Optional(Amount),
-  code: Type.Optional(Text),
+  code: Type.Optional(codes(UNCHARGED)),
   detail: Type.Optional(Text),
   pointer: Type.Optional(Text),
   duplicate: Type.Optional(
     Type.Boolean({ description: 'true where a quarantined or refused event came before; it is counted once' }),
   ),
 });
-export const Rejected = Type.Object({ index: Count, code: Text, detail: Text, pointer: Text });
+export const Rejected = Type.Object({ index: Count, code: codes(REJECTED), detail: Text, pointer: Text });
 export const maybePosition = { position: orNull(Position) };

@@ -1,12 +1,14 @@
 import type { TakenOutcome, TakenResult, UsageOutcome, UsageResult } from '@drawdown/commands';
+import { NOT_TAKEN } from '@drawdown/domain';
 import { credits, format, formatPosition, type JsonObject, unreachable } from '@drawdown/kernel';
 import type { Intake } from './intake';
+import type { RejectedCode } from './codes';
 
 /**
- * Codes of refusals that leave nothing behind: the event was as good as invalid or, where its organization is frozen,
- * must be sent again. None of them may count as accepted.
+ * Refusals that leave nothing behind: the event was as good as invalid or, where its organization is frozen, must be sent
+ * again. None of them may count as accepted.
  */
-const NOT_RECORDED: ReadonlySet<string> = new Set(['organization_not_found', 'organization_closed', 'unavailable']);
+const isNotTaken = (code: string): code is keyof typeof NOT_TAKEN => Object.hasOwn(NOT_TAKEN, code);
 
 const CONFLICT = {
   code: 'event_id_conflict',
@@ -38,7 +40,7 @@ export const takenAnswer = (intake: Intake, result: TakenResult | null): JsonObj
     const index = intake.places[i] ?? 0;
     if (outcome.outcome === 'conflict') {
       rejected.push(rejectedItem(index, CONFLICT.code, CONFLICT.detail));
-    } else if (outcome.outcome === 'refused' && NOT_RECORDED.has(outcome.code)) {
+    } else if (outcome.outcome === 'refused' && isNotTaken(outcome.code)) {
       rejected.push(rejectedItem(index, outcome.code, outcome.detail, '/subject'));
     } else if (outcome.outcome === 'duplicate' || ('duplicate' in outcome && outcome.duplicate)) {
       duplicates++;
@@ -52,7 +54,7 @@ export const takenAnswer = (intake: Intake, result: TakenResult | null): JsonObj
 interface RejectedItem extends JsonObject {
   readonly index: number;
 }
-const rejectedItem = (index: number, code: string, detail: string, pointer = ''): RejectedItem => ({
+const rejectedItem = (index: number, code: RejectedCode, detail: string, pointer = ''): RejectedItem => ({
   index,
   code,
   detail,

@@ -1,9 +1,18 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { isRejection, parseUsageEvent, type Rejection, structuredOf, type UsageEvent } from '@drawdown/domain';
+import {
+  isRejection,
+  parseUsageEvent,
+  type Rejection,
+  type RejectionCode,
+  structuredOf,
+  type UsageEvent,
+} from '@drawdown/domain';
 import { CLOUD_EVENT_BATCH_TYPE, CLOUD_EVENT_TYPE, isBinary, JSON_TYPE, mediaTypeOf } from '../body/media-type';
 import { EVENTS_MAX, ReadUsages } from '../body/read-usages';
 import { isObject } from '../fields/field';
 import { finding, Problem } from '../problems/problem';
+
+type IntakeRejection = Rejection<RejectionCode | 'organization_not_found'>;
 
 /** The events of a request: those that can be charged, and why the others cannot. */
 export interface Intake {
@@ -12,7 +21,7 @@ export interface Intake {
   readonly usages: UsageEvent[];
   /** Place in the request of each usage. */
   readonly places: number[];
-  readonly rejected: { readonly index: number; readonly id: string | null; readonly rejection: Rejection }[];
+  readonly rejected: { readonly index: number; readonly id: string | null; readonly rejection: IntakeRejection }[];
 }
 
 const DUE: Readonly<Record<string, string>> = {
@@ -33,7 +42,7 @@ const idOf = (event: unknown): string | null => {
   return typeof id === 'string' ? id.slice(0, 128) : null;
 };
 
-const NOT_FOUND: Rejection = {
+const NOT_FOUND: IntakeRejection = {
   rejected: 'organization_not_found',
   pointer: '/subject',
   detail: 'there is no such organization, or it is not yours',
@@ -50,7 +59,7 @@ export const readIntake = (headers: IncomingHttpHeaders, body: unknown, boundTo:
   if (type === JSON_TYPE && isBinary(headers)) {
     const event = structuredOf(headers, body);
     // Without `data` it is the fault of a header; an event always has it here.
-    const parsed = 'data' in event ? parseUsageEvent(event) : (event as Rejection);
+    const parsed = 'data' in event ? parseUsageEvent(event) : (event as Rejection<RejectionCode>);
     take(intake, 0, event, parsed, boundTo);
     return intake;
   }
@@ -77,7 +86,7 @@ const take = (
   intake: Intake,
   index: number,
   event: unknown,
-  parsed: UsageEvent | Rejection,
+  parsed: UsageEvent | Rejection<RejectionCode>,
   boundTo: string | null,
 ): void => {
   if (isRejection(parsed)) {
