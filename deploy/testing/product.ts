@@ -77,6 +77,19 @@ export const reportedMetrics = (): ReadonlyMap<string, string> =>
       .filter(([name, call]) => call !== 'count' || name.endsWith('_total')),
   );
 
+/** The labels that a call of the port writes out, each with its metric. */
+export const reportedLabels = (): readonly (readonly [metric: string, label: string])[] => {
+  const metrics = reportedMetrics();
+  const calls = sources().flatMap((file) => [
+    ...textOf(file).matchAll(/\b(?:count|observe|gauge)\(\s*'([a-z][a-z_]+)',[^;{]*\{ ?([^{};]*?) ?\}/g),
+  ]);
+  return calls
+    .filter(([, name = '']) => metrics.has(name))
+    .flatMap(([, name = '', labels = '']) =>
+      [...labels.matchAll(/(?:^|, )([a-z_]+)/g)].map(([, label = '']) => [name, label] as const),
+    );
+};
+
 /** Metrics of the process itself, which no call of the port reports. */
 export const processMetrics = (): readonly string[] =>
   [...textOf('libs/http/src/server/process-metrics.ts').matchAll(/name: '((?:process|drawdown)_[a-z_]+)'/g)].map(

@@ -1,6 +1,7 @@
 /**
  * What the stages report, by metric name without the prefix `drawdown_`. Labels never carry an organization, a key
- * or an id. Called per batch or per command, not per charge.
+ * or an id. Called per batch or per command, not per charge. What each is, `/metrics` says from the table in
+ * libs/http/src/server/metric-help.ts.
  */
 export interface Metrics {
   count(name: string, labels?: Readonly<Record<string, string>>, by?: number): void;

@@ -17,6 +17,13 @@ test('a metric comes to be at its first use', async () => {
   expect(text).toContain('drawdown_queue 7');
 });
 
+test('what a metric is stands above it, with its unit and its labels', async () => {
+  metrics.count('http_requests_total', { method: 'GET', route: '/livez', status: '200' });
+  const text = await metrics.text();
+  expect(text).toContain('# HELP drawdown_http_requests_total Requests that were answered, by `method`, `route`');
+  expect(text).toMatch(/^# HELP process_resident_memory_bytes .*bytes$/m);
+});
+
 test('the series of what is no longer here goes, and may come again', async () => {
   for (const shard of ['0', '1']) metrics.gauge('lag', 5, { shard });
   metrics.gauge('lag', null, { shard: '1' });

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { LoopLag } from './loop-lag';
+import { METRIC_HELP } from './metric-help';
 import { describeProcess } from './process-metrics';
 
 type Labels = Readonly<Record<string, string>>;
@@ -65,7 +66,7 @@ export class PrometheusMetrics {
     let entry = this.metrics.get(name);
     if (entry === undefined) {
       const labelNames = Object.keys(labels);
-      const help = name.replaceAll('_', ' ');
+      const help = METRIC_HELP[name] ?? name; // one that is missing fails a spec, not a process
       entry = {
         metric: make({ name: PREFIX + name, help, labelNames, registers: [this.registry] }),
         labels: labelNames,

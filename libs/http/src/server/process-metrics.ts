@@ -9,11 +9,15 @@ import { standardOutput } from './log-output';
  */
 export const describeProcess = (registry: Registry): void => {
   const registers = [registry];
-  const started = new Gauge({ name: 'process_start_time_seconds', help: 'start, seconds since 1970', registers });
+  const started = new Gauge({
+    name: 'process_start_time_seconds',
+    help: 'When the process started, in seconds since 1970',
+    registers,
+  });
   started.set(performance.timeOrigin / 1000);
   new Gauge({
     name: 'process_resident_memory_bytes',
-    help: 'resident memory',
+    help: 'Resident memory of the process, in bytes',
     registers,
     collect() {
       this.set(process.memoryUsage.rss());
@@ -21,7 +25,7 @@ export const describeProcess = (registry: Registry): void => {
   });
   new Counter({
     name: 'drawdown_log_lines_dropped_total',
-    help: 'log lines that could not be written',
+    help: 'Lines of the log that were dropped as nobody read them fast enough',
     registers,
     collect() {
       this.reset();
