@@ -9,6 +9,7 @@ interface Panel {
   readonly id: number;
   readonly type: string;
   readonly title: string;
+  readonly description?: string;
   readonly datasource?: Source;
   readonly gridPos: { readonly h: number; readonly w: number; readonly x: number; readonly y: number };
   readonly targets?: readonly { readonly expr: string; readonly datasource: Source }[];
@@ -47,6 +48,11 @@ test('every stage has its row, and every panel a query', () => {
   for (const { title, targets = [] } of charts)
     expect({ title, queries: targets.length > 0 }).toEqual({ title, queries: true });
   expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
+});
+
+test('a panel says what it shows, in other words than its title', () => {
+  const silent = charts.filter(({ title, description = '' }) => description.length < 10 || description === title);
+  expect(silent.map(({ title }) => title)).toEqual([]);
 });
 
 test('no panel covers another, and none is cut off', () => {
