@@ -14,7 +14,7 @@ export const QUARANTINED = {
   formula_error: 'not in this release: the formula of the rate cannot be computed for this usage',
   formula_result_invalid: 'not in this release: the formula of the rate gives what is no price',
   event_too_old: `the event time lies more than ${String(ACCEPTED_AGE_DAYS)} days back`,
-  event_in_future: 'the event time lies ahead of the time of the organization',
+  event_in_future: 'the event time lies further ahead of the time of the organization than is accepted',
   before_organization: 'the event time lies before the organization was created',
   invalid_parent: 'the parent of the charge would be itself',
 } as const satisfies Record<QuarantineCode, string>;
