@@ -43,6 +43,14 @@ const changed = (inner: SnapshotStore, change: Change): SnapshotStore => ({
 const withHead = (change: Partial<SnapshotHead>) => (bytes: Uint8Array) =>
   withPieces(bytes, (piece) => (piece.kind === 'head' ? { ...piece, ...change } : piece));
 
+/** What would be another state, were it read. */
+const ofAnotherFoldVersion: Change = (bytes) =>
+  withHead({ foldVersion: 0 })(
+    withPieces(bytes, (piece) =>
+      piece.kind === 'organization' ? { ...piece, organization: { ...piece.organization, status: 'closed' } } : piece,
+    ),
+  );
+
 const KINDS = ['head', 'organization', 'commands', 'priced', 'identities'] as const;
 const without = (kind: SnapshotPiece['kind']) => (piece: SnapshotPiece) => (piece.kind === kind ? undefined : piece);
 
@@ -71,7 +79,7 @@ describe('INV-DEL-9, FLT-29: a snapshot changes what a start costs, never what i
     ['not a snapshot', () => serialize(null)],
     ['of another shape', () => serialize({ foldVersion: 1 })],
     ['of the form before it was in parts', () => serialize({ foldVersion: 5, revision: 1, organizations: [] })],
-    ['of another fold version (BAD-123)', withHead({ foldVersion: 0 })],
+    ['of another fold version (BAD-123)', ofAnotherFoldVersion],
     ['of another log: with a hash that its revision does not have', withHead({ hash: new Uint8Array(32) })],
     ['of another log: of a revision that there is not', withHead({ revision: 9_999 })],
     ...KINDS.map((kind): [string, Change] => [`without ${kind}`, (bytes) => withPieces(bytes, without(kind))]),
