@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import { LogOutput } from './log-output';
 
 const failing = (code: string): never => {
@@ -25,6 +26,20 @@ test.each(['EPIPE', 'ENOSPC', 'EIO'])('FLT-84: a line that cannot be written (%s
   for (let i = 0; i < 3; i++) output.write(LINE);
   expect(output.dropped).toBe(2);
   expect(text()).toBe(LINE); // the third: there is room again
+});
+
+test('FLT-84: a line that cannot be written turns up nowhere else, and what it says is seen by nobody', () => {
+  const elsewhere = [
+    jest.spyOn(fs, 'writeSync').mockImplementation(() => 0),
+    jest.spyOn(process.stdout, 'write').mockImplementation(() => true),
+    jest.spyOn(process.stderr, 'write').mockImplementation(() => true),
+  ];
+  const { output } = outputOf(['ENOSPC', 5, 'EPIPE']);
+  output.write(LINE);
+  output.write(LINE);
+  const seen = elsewhere.flatMap((write) => write.mock.calls);
+  for (const write of elsewhere) write.mockRestore();
+  expect([output.dropped, seen]).toEqual([2, []]);
 });
 
 test('FLT-84: a reader that is behind is given the lines later, in order, each once', () => {
