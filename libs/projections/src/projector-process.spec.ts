@@ -1,8 +1,17 @@
 import { openTestDatabase } from '@drawdown/adapters/testing';
 import { CheckpointProgress, LEDGER_TOPIC, PROMPT, startRelay, WITHIN_A_SECOND } from '@drawdown/delivery';
 import { later } from '@drawdown/domain/testing';
-import { inProcessStream, NO_LOG, NO_METRICS, type EventStore, type ReadDatabase, type Stream } from '@drawdown/ports';
+import {
+  inProcessStream,
+  NO_LOG,
+  NO_METRICS,
+  type EventStore,
+  type Metrics,
+  type ReadDatabase,
+  type Stream,
+} from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
+import { isDeepStrictEqual } from 'node:util';
 import { ledgerGather, startProjectors } from './projector-process';
 import { projectors } from './projectors';
 import { readModels } from './read-models-of';
@@ -77,6 +86,35 @@ test('a relay and projectors by themselves make the same read models as one proc
   });
   const page = await models.transactions({ organizationId: 'org_1', now: later(world.now, {}) }, { limit: 500 });
   expect(page.value.data.length).toBeGreaterThan(10);
+});
+
+test('FLT-20, FLT-30, FLT-40: projectors tell for as long as they run whether their servers answer', async () => {
+  const up: Record<string, number | null> = {};
+  const gauge: Metrics['gauge'] = (name, value, labels = {}) => {
+    if (name === 'dependency_up') up[labels['dependency'] ?? ''] = value;
+  };
+  const own = { store: inMemoryEventStore(), stream: inProcessStream() };
+  await own.stream.ensureTopic(LEDGER_TOPIC, 1);
+  const metrics = { ...NO_METRICS, gauge };
+  const ports = { ...own, database, shards: 1, log: NO_LOG, metrics, register: () => undefined };
+  stops.push(startProjectors(['quarantine'], ports).stop);
+  const are = async (all: Readonly<Record<string, number>>): Promise<void> => {
+    for (let tries = 0; !isDeepStrictEqual(up, all) && tries < 1_000; tries++)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(up).toEqual(all);
+  };
+  await are({ event_store: 1, kafka: 1, database: 1 });
+  const away = new Error('it is away');
+  const asked = [
+    jest.spyOn(own.store, 'head').mockRejectedValue(away),
+    jest.spyOn(own.stream, 'boundsOf').mockRejectedValue(away),
+    jest.spyOn(database, 'query').mockRejectedValue(away),
+  ];
+  try {
+    await are({ event_store: 0, kafka: 0, database: 0 });
+  } finally {
+    for (const spy of asked) spy.mockRestore();
+  }
 });
 
 test('a process is told of a read model that there is not', () => {
