@@ -37,7 +37,7 @@ test('FLT-84: a line that cannot be written turns up nowhere else, and what it s
   const { output } = outputOf(['ENOSPC', 5, 'EPIPE']);
   output.write(LINE);
   output.write(LINE);
-  const seen = elsewhere.flatMap((write) => write.mock.calls);
+  const seen = elsewhere.flatMap((write): unknown[] => write.mock.calls);
   for (const write of elsewhere) write.mockRestore();
   expect([output.dropped, seen]).toEqual([2, []]);
 });
