@@ -63,6 +63,11 @@ test('BAD-006: a body that never ends is 408, and the connection is closed', asy
   expect({ status, code: body['code'], closed }).toEqual({ status: 408, code: 'request_timeout', closed: true });
 });
 
+test('BAD-006: a request has 30 s from its first byte to its last, unless a test says otherwise', () => {
+  const http = server.app.getHttpServer() as Server;
+  expect([http.requestTimeout, http.headersTimeout]).toEqual([30_000, 30_000]);
+});
+
 test('BAD-006: a chunked body past every limit is 413 without being kept', async () => {
   const chunk = Buffer.alloc(1024 * 1024, 0x20);
   const piece = Buffer.concat([Buffer.from('100000\r\n'), chunk, Buffer.from('\r\n')]);

@@ -27,6 +27,7 @@ interface Options {
   readonly store?: EventStore;
   readonly readModels?: ReadModels;
   readonly environment?: Readonly<Record<string, string>>;
+  /** The product's own where nothing is said. */
   readonly requestTimeoutMs?: number;
   readonly logger?: ReturnType<typeof createLogger>;
 }
@@ -36,7 +37,7 @@ export const openInMemory = async ({
   store = inMemoryEventStore(),
   readModels = emptyReadModels(),
   environment = {},
-  requestTimeoutMs = 30_000,
+  requestTimeoutMs,
   logger = createLogger('silent'),
 }: Options = {}): Promise<InMemoryServer> => {
   const settings = readSettings(environment);
