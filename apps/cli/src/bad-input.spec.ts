@@ -7,14 +7,21 @@ import { ImportScene, reportOf } from './testing/import-scene';
 interface Vector {
   readonly id: string;
   readonly edits?: readonly (readonly [pointer: string, value: unknown])[];
-  readonly expect: { readonly rejected?: string; readonly pointer?: string };
+  readonly expect: {
+    readonly rejected?: string;
+    readonly pointer?: string;
+    readonly outcome?: string;
+    readonly code?: string;
+  };
 }
 
 const VECTORS = path.resolve(__dirname, '../../../libs/http/src/bad-input/usage.json');
 /** What only the server knows. */
 const ITS_BUSINESS = ['organization_not_found', 'organization_closed'];
 
-const vectors = (JSON.parse(readFileSync(VECTORS, 'utf8')) as Vector[]).filter(
+const all = JSON.parse(readFileSync(VECTORS, 'utf8')) as Vector[];
+const kept = all.filter(({ expect: { outcome } }) => outcome === 'quarantined');
+const vectors = all.filter(
   ({ edits, expect: { rejected } }) =>
     edits !== undefined && rejected !== undefined && !ITS_BUSINESS.includes(rejected),
 );
@@ -56,4 +63,15 @@ test('INV-INT-12: a line of an import gets the code that the same event gets ove
   ]);
   expect(reported).toEqual(due);
   expect(scene.server.requests).toBe(0);
+});
+
+test('what the server keeps in quarantine is sent to it, and no line of the import is rejected', async () => {
+  expect(kept.length).toBeGreaterThan(10);
+  const codes = new Map(kept.map(({ expect: { code } }, place) => [`vector-${String(place)}`, code]));
+  scene.server.judge = ({ id }) => ({ outcome: 'quarantined', code: codes.get(id), detail: 'it waits' });
+  const events = kept.map(eventOf);
+  const file = fileWith('kept.ndjson', events.map((event) => JSON.stringify(event)).join('\n'));
+  const summary = (await scene.importing(file)).json();
+  expect(summary).toMatchObject({ accepted: kept.length, quarantined: kept.length, rejected: 0 });
+  expect(scene.server.parsed()).toEqual(events);
 });
