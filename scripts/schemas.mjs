@@ -47,9 +47,7 @@ else if (isCheck) {
 /** What goes over Kafka: each library describes its own topics. */
 function asyncApi({ title, version, license }) {
   const topics = structuredClone(lib('ledger').DESCRIBED_TOPICS);
-  const { codesSchema, DEAD_LETTER_REASONS, LEDGER_EVENT_TYPES } = lib('domain');
-  // In place of the ledger's own sentence about it: the list stands with the rejections, where a code is made.
-  topics.messages.DeadLetter.headers.properties.reason = codesSchema(DEAD_LETTER_REASONS);
+  const { LEDGER_EVENT_TYPES } = lib('domain');
   const parts = [topics, lib('delivery').describedLedger(LEDGER_EVENT_TYPES)];
   const all = (key) => Object.assign({}, ...parts.map((part) => part[key]));
   const description = 'What other systems send to Drawdown over Kafka, and read from it. Set up with `KAFKA_BROKERS`.';

@@ -15,9 +15,10 @@ import {
   smaller,
   storedCredits,
   storedQuantity,
+  storedSum,
   sum,
 } from './amounts';
-import { LARGEST } from './decimal';
+import { formatDecimal, LARGEST } from './decimal';
 
 const amount = fc.bigInt({ min: -LARGEST, max: LARGEST }).map(credits);
 
@@ -66,6 +67,15 @@ describe('credits and quantities', () => {
       expect(() => storedQuantity(text)).toThrow(/unreadable/);
     },
   );
+
+  test('a sum of amounts is read back whatever it comes to, and nothing else is', () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: -(10n ** 40n), max: 10n ** 40n }), (value) => {
+        expect(storedSum(formatDecimal(value))).toBe(value);
+      }),
+    );
+    for (const text of ['', '1e3', '1.0000000001', ' 1', 'NaN']) expect(() => storedSum(text)).toThrow(/unreadable/);
+  });
 
   test('a stored quantity with a sign is a damaged log', () => {
     expect(() => storedQuantity('-1')).toThrow(/unreadable/);

@@ -1,4 +1,4 @@
-import { type DecimalFault, formatDecimal, ONE, parseDecimal } from './decimal';
+import { type DecimalFault, formatDecimal, ONE, parseDecimal, parseSum } from './decimal';
 
 declare const unit: unique symbol;
 
@@ -31,6 +31,16 @@ export const format = (parts: Credits | Quantity): string => formatDecimal(parts
 
 /** Reads an amount that the program itself wrote; anything else is a bug or a damaged log, so it throws. */
 export const storedCredits = (text: string): Credits => stored(text, parseCredits(text));
+
+/**
+ * Reads what the program has added up of amounts (credits of a period, of a lifetime). Each amount is in range, their sum
+ * need not be: whatever it is, it can be shown. Throws as {@link storedCredits} does.
+ */
+export const storedSum = (text: string): Credits => {
+  const parts = parseSum(text);
+  if (parts === undefined) throw new Error(`stored sum ${JSON.stringify(text)} is unreadable`);
+  return credits(parts);
+};
 
 /** Reads a quantity that the program itself wrote; throws as {@link storedCredits} does. */
 export const storedQuantity = (text: string): Quantity => stored(text, parseQuantity(text));

@@ -76,6 +76,14 @@ export const parseDecimal = (text: string): bigint | DecimalFault => {
   return sign === '-' ? -magnitude : magnitude;
 };
 
+/** Reads a sum that the program itself wrote: {@link formatDecimal}'s text, of any size. Undefined where it is none. */
+export const parseSum = (text: string): bigint | undefined => {
+  const [, sign, whole = '', fraction = ''] = DECIMAL.exec(text) ?? [];
+  if (sign === undefined || fraction.length > SCALE) return undefined;
+  const magnitude = BigInt(whole) * ONE + BigInt(fraction.padEnd(SCALE, '0'));
+  return sign === '-' ? -magnitude : magnitude;
+};
+
 /** The one text of a value (INV-AMT-2): no exponent, no `+`, no `-0`, no trailing zero, no needless leading zero. */
 export const formatDecimal = (parts: bigint): string => {
   const magnitude = parts < 0n ? -parts : parts;

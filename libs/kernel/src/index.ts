@@ -13,6 +13,7 @@ export {
   quantity,
   smaller,
   storedCredits,
+  storedSum,
   storedQuantity,
   sum,
 } from './amounts';

@@ -10,7 +10,7 @@ import {
   type Instant,
   microsBetween,
   shift,
-  storedCredits,
+  storedSum,
   toMicros,
 } from '@drawdown/kernel';
 import type { Row } from '@drawdown/ports';
@@ -84,7 +84,7 @@ export const askBurnRate = async (
       ],
     }),
   );
-  const hours = rows.map(({ hour, credits: spent }) => ({ hour, credits: storedCredits(spent) }));
+  const hours = rows.map(({ hour, credits: spent }) => ({ hour, credits: storedSum(spent) }));
   const firstHour = typeof also === 'string' ? (also as Instant) : null;
   return { value: burnRateOf({ now: reading.now, windowDays, firstHour, hours, available }), asOf };
 };

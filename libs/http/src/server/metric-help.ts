@@ -38,6 +38,7 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
     'Decisions that were thrown away and froze their organization, by the `invariant` that they would have broken',
   settle_due_oldest_seconds:
     'How long ago the oldest became due of what time sets off and is not booked, in seconds, by `shard`',
+  organizations_frozen: 'Organizations whose books did not add up, and which are refused since, by `shard`',
   shards_owned: 'Shards that this process owns now',
   shard_loads_total: 'Loads of the state of a shard from snapshot and log',
   shard_load_duration_seconds: 'Time that loading the state of a shard took, in seconds',

@@ -1,3 +1,4 @@
+import { codesSchema, DEAD_LETTER_REASONS } from '@drawdown/domain';
 import { DEAD_LETTER_TOPIC, USAGE_TOPIC } from './topics';
 
 const text = (description: string, rest: object = {}): object => ({ type: 'string', description, ...rest });
@@ -66,7 +67,7 @@ export const DESCRIBED_TOPICS = {
         type: 'object',
         required: ['reason', 'topic', 'partition', 'offset'],
         properties: {
-          reason: text('Code of the refusal, as over HTTP: `malformed_json`, `organization_not_found` …'),
+          reason: codesSchema(DEAD_LETTER_REASONS),
           pointer: text('JSON Pointer to what is wrong; empty for the whole record'),
           detail: text('What is wrong, in words'),
           topic: text('Where the record stood'),

@@ -1,5 +1,5 @@
 import type { DrawOrderKey, LotFigures, Scope } from '@drawdown/domain/events';
-import { type Instant, NEVER, NO_CREDITS, storedCredits } from '@drawdown/kernel';
+import { type Instant, NEVER, NO_CREDITS, storedCredits, storedSum } from '@drawdown/kernel';
 import type { Row } from '@drawdown/ports';
 import type { Bindings } from '../model-reader';
 
@@ -44,7 +44,7 @@ export const lotFigures = (row: LotRow, now: Instant): LotFigures => ({
   held: storedCredits(row.lot_held),
   voided: storedCredits(row.voided),
   expired: storedCredits(row.expired),
-  forfeited: storedCredits(row.forfeited),
+  forfeited: storedSum(row.forfeited),
   priority: row.priority,
   effectiveAt: row.effective_at,
   activated: row.activated,

@@ -1,5 +1,5 @@
 import { type OrganizationFigures, type OrganizationStatus, readPolicy, type Role } from '@drawdown/domain/events';
-import { NEVER, NO_CREDITS, storedCredits, storedInstant } from '@drawdown/kernel';
+import { NEVER, NO_CREDITS, storedCredits, storedInstant, storedSum } from '@drawdown/kernel';
 import type { Row } from '@drawdown/ports';
 import type { ModelReader } from '../model-reader';
 import type { ReadModels } from '../read-models';
@@ -144,9 +144,9 @@ const walletOf = (wallet: WalletJson): OrganizationFigures['wallets'][number] =>
   held: storedCredits(wallet.held),
   debt: storedCredits(wallet.debt),
   sequence: Number(wallet.sequence),
-  lifetimeAdded: storedCredits(wallet.lifetime_added),
-  lifetimePurchased: storedCredits(wallet.lifetime_purchased),
-  lifetimeSpent: storedCredits(wallet.lifetime_spent),
+  lifetimeAdded: storedSum(wallet.lifetime_added),
+  lifetimePurchased: storedSum(wallet.lifetime_purchased),
+  lifetimeSpent: storedSum(wallet.lifetime_spent),
 });
 
 const lotOf = (lot: LotJson): Lot => ({
@@ -168,20 +168,20 @@ const lotOf = (lot: LotJson): Lot => ({
   costBasis: lot.cost_basis,
   funding: lot.funding,
   amount: storedCredits(lot.amount),
-  returned: storedCredits(lot.returned),
+  returned: storedSum(lot.returned),
   remaining: storedCredits(lot.remaining),
   held: storedCredits(lot.held),
-  consumed: storedCredits(lot.consumed),
+  consumed: storedSum(lot.consumed),
   expired: storedCredits(lot.expired),
   voided: storedCredits(lot.voided),
-  forfeited: storedCredits(lot.forfeited),
+  forfeited: storedSum(lot.forfeited),
 });
 
 const holdOf = (hold: HoldJson): OrganizationFigures['holds'][number] => ({
   id: hold.hold_id,
   wallet: hold.wallet,
   total: storedCredits(hold.total),
-  captured: storedCredits(hold.captured),
+  captured: storedSum(hold.captured),
   overdraft: storedCredits(hold.overdraft),
   state: hold.state,
   expiresAt: storedInstant(hold.expires_at),

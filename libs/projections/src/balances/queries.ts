@@ -6,7 +6,7 @@ import {
   walletDocument,
   type WalletFigures,
 } from '@drawdown/domain/events';
-import { type Instant, type JsonObject, storedCredits } from '@drawdown/kernel';
+import { type Instant, type JsonObject, storedCredits, storedSum } from '@drawdown/kernel';
 import type { Row } from '@drawdown/ports';
 import { formatCursor, parseCursor } from '../cursor';
 import { Bindings, limitOf, type ModelReader, pageOf } from '../model-reader';
@@ -123,9 +123,9 @@ const figuresOf = (rows: readonly WalletLotRow[], now: Instant): WalletFigures =
     held: storedCredits(wallet.held),
     debt: storedCredits(wallet.debt),
     lowBalanceThreshold: policy.lowBalanceThreshold,
-    lifetimeAdded: storedCredits(wallet.lifetime_added),
-    lifetimePurchased: storedCredits(wallet.lifetime_purchased),
-    lifetimeSpent: storedCredits(wallet.lifetime_spent),
+    lifetimeAdded: storedSum(wallet.lifetime_added),
+    lifetimePurchased: storedSum(wallet.lifetime_purchased),
+    lifetimeSpent: storedSum(wallet.lifetime_spent),
     policyVersion: wallet.policy_version,
     live: live.sort(byDrawOrder(policy.drawOrder)).map((lot) => lotFigures(lot, now)),
     dormant: wallet.closed,
@@ -200,7 +200,7 @@ const holdFigures = (row: HoldRow): HoldFigures => ({
   id: row.hold_id,
   wallet: row.wallet,
   total: storedCredits(row.total),
-  captured: storedCredits(row.captured),
+  captured: storedSum(row.captured),
   state: row.state,
   expiresAt: row.expires_at,
   serviceType: row.service_type,

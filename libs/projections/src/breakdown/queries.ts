@@ -1,4 +1,4 @@
-import { DAY_MICROS, divide, formatDecimal, HOUR_MICROS, type Instant, shift, storedCredits } from '@drawdown/kernel';
+import { DAY_MICROS, divide, formatDecimal, HOUR_MICROS, type Instant, shift, storedSum } from '@drawdown/kernel';
 import type { Row } from '@drawdown/ports';
 import { AFTER_TIMEOUT_MS, Bindings, type ModelReader, type Rows } from '../model-reader';
 import {
@@ -175,7 +175,7 @@ interface KeyedSum {
 export const breakdownOf = (rows: readonly KeyedSum[]): Breakdown => {
   const items = rows.map(({ key, credits, transactions }) => ({
     key,
-    credits: storedCredits(credits),
+    credits: storedSum(credits),
     transactions: Number(transactions),
   }));
   const total = items.reduce((sum, { credits }) => sum + credits, 0n);
@@ -209,7 +209,7 @@ const spendingOf = (
   bucket: 'day' | 'hour',
   now: Instant,
 ): Spending => {
-  const sumsByStart = new Map(rows.map(({ key, credits }) => [key, storedCredits(credits)]));
+  const sumsByStart = new Map(rows.map(({ key, credits }) => [key, storedSum(credits)]));
   const starts = [...sumsByStart.keys()].sort();
   const step = bucket === 'day' ? DAY_MICROS : HOUR_MICROS;
   const first = from === null ? (starts[0] ?? startOf(to ?? now, bucket)) : startOf(from, bucket);

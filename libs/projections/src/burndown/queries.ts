@@ -1,5 +1,5 @@
 import { balancesOf, figuresAt, type WalletFigures } from '@drawdown/domain/events';
-import { DAY_MICROS, formatDecimal, type Instant, latest, shift, storedCredits } from '@drawdown/kernel';
+import { DAY_MICROS, formatDecimal, type Instant, latest, shift, storedSum } from '@drawdown/kernel';
 import type { Row } from '@drawdown/ports';
 import { asOfAll } from '../as-of-all';
 import { askBurnRate } from '../burn-rate';
@@ -44,7 +44,7 @@ export const askBurndown = async (
     ...{ wallet: key, available },
     ...(window === undefined ? {} : { window }),
   });
-  const perDay = storedCredits(burn.value.credits_per_day);
+  const perDay = storedSum(burn.value.credits_per_day);
   return {
     value: {
       data: [
@@ -89,7 +89,7 @@ const askHistory = async (
       order: 'until',
     };
   });
-  const before = typeof also === 'string' ? storedCredits(also) : 0n;
+  const before = typeof also === 'string' ? storedSum(also) : 0n;
   return { value: closings(rows, { first, before, now: reading.now }), asOf };
 };
 
@@ -97,7 +97,7 @@ const closings = (
   rows: readonly DayRow[],
   { first, before, now }: { readonly first: Instant | null; readonly before: bigint; readonly now: Instant },
 ): Closing[] => {
-  const changes = new Map(rows.map(({ until, change }) => [until, storedCredits(change)]));
+  const changes = new Map(rows.map(({ until, change }) => [until, storedSum(change)]));
   const [earliest] = rows;
   const start = first ?? (earliest === undefined ? now : shift(earliest.until, -DAY_MICROS));
   const points: Closing[] = [];

@@ -1,4 +1,4 @@
-import { DAY_MICROS, formatDecimal, HOUR_MICROS, type Instant, shift, storedCredits } from '@drawdown/kernel';
+import { DAY_MICROS, formatDecimal, HOUR_MICROS, type Instant, shift, storedSum } from '@drawdown/kernel';
 import { asOfAll } from '../as-of-all';
 import { breakdownOf, BUCKETS_MAX } from '../breakdown/queries';
 import { type Answer, AnswerTooLarge, type Breakdown, type ReadModels, type Spending } from '../read-models';
@@ -54,7 +54,7 @@ const addTo = (
 ): void => {
   const before = sums.get(key) ?? { credits: 0n, transactions: 0 };
   sums.set(key, {
-    credits: before.credits + storedCredits(credits),
+    credits: before.credits + storedSum(credits),
     transactions: before.transactions + transactions,
   });
 };
@@ -63,7 +63,7 @@ const addTo = (
 const addedUp = (all: readonly Spending[], { bucket }: PersonQuery & { readonly bucket: 'day' | 'hour' }): Spending => {
   const sums = new Map<Instant, bigint>();
   for (const { data } of all) {
-    for (const { start, credits } of data) sums.set(start, (sums.get(start) ?? 0n) + storedCredits(credits));
+    for (const { start, credits } of data) sums.set(start, (sums.get(start) ?? 0n) + storedSum(credits));
   }
   const starts = [...sums.keys()].sort();
   const [first, last] = [starts[0], starts.at(-1)];

@@ -1,4 +1,4 @@
-import { formatDecimal, storedCredits } from '@drawdown/kernel';
+import { formatDecimal, storedCredits, storedSum } from '@drawdown/kernel';
 import { AnswerTooLarge, type TransactionDocument, type TransactionTree } from '../read-models';
 
 type Node = TransactionDocument & { subtotal: string; readonly children: Node[] };
@@ -40,7 +40,7 @@ export const treeOf = (
     }
   }
   for (const node of placed.reverse()) {
-    const below = node.children.reduce((sum, child) => sum + storedCredits(child.subtotal), 0n);
+    const below = node.children.reduce((sum, child) => sum + storedSum(child.subtotal), 0n);
     node.subtotal = formatDecimal(storedCredits(node.credits_debited) + below);
   }
   return top;
