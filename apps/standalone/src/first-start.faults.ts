@@ -1,8 +1,9 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { allowance } from '@drawdown/adapters/testing/allowance';
+import { freePorts } from '@drawdown/adapters/testing/ports';
 import { ROOT, ServerProcess } from './testing/server-process';
 import { until } from './testing/until';
 
@@ -28,8 +29,8 @@ const words = (): readonly string[] => {
   const { scripts } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
     readonly scripts: Readonly<Record<string, string>>;
   };
-  const [program, ...rest] = (scripts['start'] ?? '').split(' ');
-  expect(program).toBe('node');
+  const [exec, program, ...rest] = (scripts['start'] ?? '').split(' ');
+  expect([exec, program]).toEqual(['exec', 'node']);
   return rest;
 };
 
@@ -106,3 +107,27 @@ if (!hasCurl) process.stdout.write('there is no curl here: skipped: the commands
     await stopped(again);
   },
 );
+
+test('SIGTERM to `npm start` stops the server as Ctrl-C does: npm hands it on, and ends when the server has ended', async () => {
+  const [port = 0] = await freePorts(1);
+  const { PATH, HOME } = process.env;
+  const environment = { PATH, HOME, DRAWDOWN_DATA: path.join(folder, 'data'), PORT: String(port) };
+  const npm = spawn('npm', ['start'], { cwd: ROOT, env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = new Promise((resolve) => npm.once('exit', (code, signal) => resolve({ code, signal })));
+  let output = '';
+  npm.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+  const answers = (): Promise<boolean> =>
+    fetch(`http://127.0.0.1:${String(port)}/livez`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  try {
+    await until('it says that it is ready', WAIT_MAX_MS, () => output.includes(ALL_IS_SAID));
+    expect(await answers()).toBe(true);
+    npm.kill('SIGTERM');
+    expect(await ended).toEqual({ code: 0, signal: null });
+    expect(await answers()).toBe(false);
+  } finally {
+    npm.kill('SIGKILL');
+  }
+});
