@@ -16,7 +16,11 @@ const RETRY = { initialRetryTime: 50, maxRetryTime: 500, retries: 3 };
  * What others send compressed in a way that this client does not know would stop its readers: the broker then keeps it
  * plain. It costs nothing with our own records, which are not compressed.
  */
-const TOPIC_CONFIG = [{ name: 'compression.type', value: 'uncompressed' }];
+const TOPIC_CONFIG = [
+  { name: 'compression.type', value: 'uncompressed' },
+  // Where brokers compact by default, records without a key are refused, and of those with one all but the last vanish.
+  { name: 'cleanup.policy', value: 'delete' },
+];
 const FOR_EVER = [
   { name: 'retention.ms', value: '-1' },
   { name: 'retention.bytes', value: '-1' },

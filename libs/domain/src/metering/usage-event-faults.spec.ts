@@ -323,3 +323,12 @@ describe('the fast path and the diagnosis agree', () => {
     }
   });
 });
+
+test('what is too large is told so, and not how an amount is written', () => {
+  expect(parseUsageEvent(cloudEvent({}, { quantities: { input_tokens: '900000000000000001' } }))).toMatchObject({
+    detail: 'amounts lie within 9·10¹⁷',
+  });
+  expect(parseUsageEvent(cloudEvent({}, { quantities: { input_tokens: '1e3' } }))).toMatchObject({
+    detail: expect.stringContaining('plain decimal text') as string,
+  });
+});

@@ -1,6 +1,7 @@
 import {
   CALLER_ID,
   chargeId,
+  type DecimalFault,
   organizationNamespace,
   parseInstant,
   parseQuantity,
@@ -163,7 +164,7 @@ const readQuantities = (data: Wire['data']): Measured | Rejected => {
   if (quantity !== undefined) {
     if (data.unit === undefined) return reject('missing_field', '/data/unit', 'quantity needs its unit');
     const amount = parseQuantity(quantity);
-    if (typeof amount !== 'bigint') return reject(amount, '/data/quantity', amountDetail);
+    if (typeof amount !== 'bigint') return unreadableAmount(amount, '/data/quantity');
     return { quantities: [['quantity', amount]], unit: data.unit, raw: null };
   }
   return readNamedQuantities(quantities ?? {});
@@ -171,6 +172,9 @@ const readQuantities = (data: Wire['data']): Measured | Rejected => {
 
 const timeDetail = 'time must be RFC 3339 with a zone and at most 9 decimals';
 const amountDetail = 'an amount is a plain decimal text with at most 9 decimals and no sign, like "12.5"';
+
+const unreadableAmount = (fault: DecimalFault, pointer: string): Rejected =>
+  reject(fault, pointer, fault === 'amount_out_of_range' ? 'amounts lie within 9·10¹⁷' : amountDetail);
 
 const readNamedQuantities = (named: Readonly<Record<string, string>>): Measured | Rejected => {
   const names = Object.keys(named);
@@ -182,7 +186,7 @@ const readNamedQuantities = (named: Readonly<Record<string, string>>): Measured 
     if (!isName(name))
       return reject('invalid_name', `/data/quantities/${pointerPart(name)}`, 'names are [a-z][a-z0-9_]{0,62}');
     const amount = parseQuantity(named[name] ?? '');
-    if (typeof amount !== 'bigint') return reject(amount, `/data/quantities/${name}`, amountDetail);
+    if (typeof amount !== 'bigint') return unreadableAmount(amount, `/data/quantities/${name}`);
     read.push([name, amount]);
   }
   return { quantities: read, unit: null, raw: null };
@@ -192,7 +196,7 @@ const readCost = (data: Wire['data']): UsageEvent['providerCost'] | Rejected => 
   const cost = data.provider_cost ?? null;
   if (cost === null) return null;
   const amount = parseQuantity(cost.amount);
-  if (typeof amount !== 'bigint') return reject(amount, '/data/provider_cost/amount', amountDetail);
+  if (typeof amount !== 'bigint') return unreadableAmount(amount, '/data/provider_cost/amount');
   return { amount, currency: cost.currency };
 };
 

@@ -146,7 +146,7 @@ export class Tried {
   }
 
   /** The command, or the usage, was refused. */
-  thenRefused(code: RefusalCode, more: { pointer?: string; more?: JsonObject } = {}): Scenario {
+  thenRefused(code: RefusalCode, more: { pointer?: string; detail?: string; more?: JsonObject } = {}): Scenario {
     if (this.outcome.kind === 'usage') {
       expect([this.outcome.decision.kind, code]).toEqual(['refuse', 'out_of_credits']);
       return this.scenario;

@@ -201,7 +201,10 @@ describe('a grant is refused', () => {
     const most = (LARGEST / 1_000_000_000n).toString();
     given(granted('most', most))
       .when(granted('more', '0.000000001'))
-      .thenRefused('amount_out_of_range', { pointer: '/amount' })
+      .thenRefused('amount_out_of_range', {
+        pointer: '/amount',
+        detail: expect.stringContaining('balance would leave') as string,
+      })
       .when(adjustBalance('0.000000001'))
       .thenRefused('amount_out_of_range')
       .balance({ settled: most });

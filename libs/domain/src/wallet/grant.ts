@@ -32,8 +32,12 @@ const refusedTerms = (organization: Organization, command: Terms, { now }: Conte
   if (over !== null) return over;
   const wallet = walletNamed(organization, command.wallet);
   if (wallet === undefined) return notFound('wallet');
-  if (command.amount <= 0n || !isInRange(wallet.settled + command.amount)) {
+  if (command.amount <= 0n) {
     return refuse({ code: 'amount_out_of_range', pointer: '/amount', detail: 'a grant adds more than 0 credits' });
+  }
+  if (!isInRange(wallet.settled + command.amount)) {
+    const detail = 'the balance would leave the range of amounts, 9·10¹⁷';
+    return refuse({ code: 'amount_out_of_range', pointer: '/amount', detail });
   }
   if (!Object.hasOwn(wallet.policy.creditTypes, command.creditType)) {
     const known = Object.keys(wallet.policy.creditTypes).join(', ');
