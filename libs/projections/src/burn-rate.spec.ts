@@ -13,7 +13,7 @@ import type { ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import * as fc from 'fast-check';
 import { burnRateOf, squareRoot } from './burn-rate';
-import { emptyDatabase, happenings, stopAll, projected, TestLog, TestWorld } from './testing';
+import { draftsOf, emptyDatabase, happenings, stopAll, projected, TestLog, TestWorld } from './testing';
 
 const NOW = instant('2026-03-10T12:30:00Z');
 const hour = (text: string): Instant => instant(`2026-03-${text}:00:00Z`);
@@ -107,13 +107,7 @@ describe('on the read models', () => {
       step(ledger);
     }
     const store = inMemoryEventStore();
-    await new TestLog(store).write(
-      ledger.log.map((fact) =>
-        fact.kind === 'charge'
-          ? { charge: fact.charge, at: fact.at }
-          : { event: fact.event, organizationId: 'org_0', at: fact.at },
-      ),
-    );
+    await new TestLog(store).write(draftsOf(ledger));
     const { runner, models, level } = await projected(store, database);
     await level();
     const answer = await models.burnRate({ organizationId: 'org_0', now }, { wallet: 'credits' });

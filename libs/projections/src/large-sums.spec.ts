@@ -2,7 +2,7 @@ import { openTestDatabase } from '@drawdown/adapters/testing';
 import { at, granted, instant, refundCharge, START, TestLedger, used, voidGrant } from '@drawdown/domain/testing';
 import type { ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
-import { projected, stopAll, TestLog } from './testing';
+import { draftsOf, projected, stopAll, TestLog } from './testing';
 
 let database: ReadDatabase;
 beforeAll(async () => {
@@ -26,13 +26,7 @@ test('INV-AMT-3: what adds up to more than an amount may be is shown all the sam
     step(ledger);
   }
   const store = inMemoryEventStore();
-  await new TestLog(store).write(
-    ledger.log.map((fact) =>
-      fact.kind === 'charge'
-        ? { charge: fact.charge, at: fact.at }
-        : { event: fact.event, organizationId: 'org_0', at: fact.at },
-    ),
-  );
+  await new TestLog(store).write(draftsOf(ledger));
   const { models, level } = await projected(store, database);
   await level();
   const reading = { organizationId: 'org_0', now: instant('2026-03-02') };

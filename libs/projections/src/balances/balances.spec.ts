@@ -20,7 +20,16 @@ import {
 import type { EventStore, ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import { ReadModelBehind } from '../read-models';
-import { stopAll, assertBooks, type Draft, emptyDatabase, type Projected, projected, TestLog } from '../testing';
+import {
+  stopAll,
+  assertBooks,
+  type Draft,
+  draftsOf,
+  emptyDatabase,
+  type Projected,
+  projected,
+  TestLog,
+} from '../testing';
 import { balances } from './projector';
 
 let database: ReadDatabase;
@@ -44,13 +53,6 @@ beforeEach(async () => {
 afterEach(() => read.runner.stop());
 
 const READING = { organizationId: 'org_0', now: later(START, { days: 1 }) };
-
-const draftsOf = ({ log: facts, organization }: TestLedger): Draft[] =>
-  facts.map((fact) =>
-    fact.kind === 'charge'
-      ? { charge: fact.charge, at: fact.at }
-      : { event: fact.event, organizationId: organization.id, at: fact.at },
-  );
 
 const ledger = (): TestLedger => {
   const made = new TestLedger({ id: 'org_0' });

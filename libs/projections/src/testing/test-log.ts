@@ -6,6 +6,7 @@ import {
   SYSTEM,
   writeLedgerEvent,
 } from '@drawdown/domain/events';
+import type { TestLedger } from '@drawdown/domain/testing';
 import { derivedTransactionId, type Instant } from '@drawdown/kernel';
 import type { EventStore, NewEvent } from '@drawdown/ports';
 
@@ -18,6 +19,14 @@ export type Draft =
       readonly actor?: Actor;
     }
   | { readonly charge: Charge; readonly at: Instant };
+
+/** Everything that happened to an organization. */
+export const draftsOf = ({ log, organization }: TestLedger): Draft[] =>
+  log.map((fact) =>
+    fact.kind === 'charge'
+      ? { charge: fact.charge, at: fact.at }
+      : { event: fact.event, organizationId: organization.id, at: fact.at },
+  );
 
 /** Consecutive charges of one booking time as one event, at most `most` in each: what a micro-batch does. */
 export const pack = (drafts: readonly Draft[], most = 100): Exclude<Draft, { charge: Charge }>[] => {
