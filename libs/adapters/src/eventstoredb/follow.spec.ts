@@ -67,3 +67,17 @@ test('FLT-26: a subscription that says nothing is looked into within 15 s, and o
   // And not all the time: one that has nothing to say is asked no oftener.
   expect(waits[0]).toBeGreaterThanOrEqual(SILENT_MAX_MS / 3);
 });
+
+test('FLT-26: a server that does not say either whether there is something is found silent within 15 s', async () => {
+  jest.useFakeTimers({ doNotFake: ['performance', 'nextTick', 'queueMicrotask'] });
+  try {
+    const subscribe = jest.fn(() => quiet);
+    const isBehind = jest.fn(() => new Promise<boolean>(() => undefined));
+    const over = followed({ subscribe, isBehind }, () => subscribe.mock.calls.length > 1);
+    for (let n = 0; n < 30; n++) await jest.advanceTimersByTimeAsync(PATIENCE.askMs / 10);
+    const [silence = NaN] = await over;
+    expect(silence + PATIENCE.askMs).toBeLessThanOrEqual(SILENT_MAX_MS);
+  } finally {
+    jest.useRealTimers();
+  }
+});

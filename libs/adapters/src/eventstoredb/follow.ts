@@ -103,8 +103,8 @@ async function* untilDropped(
       if (incoming.confirmed) drops.reached();
       if (arrival.kind === 'stopped') return undefined;
       if (arrival.kind === 'end') return arrival.error ?? new Error('the server ended the subscription');
-      if (arrival.kind === 'silence' && (await followed.isBehind()))
-        return new Error('silent, though there are events');
+      if (arrival.kind === 'silence' && (await isBehind(followed, context.patience.askMs)))
+        return new Error('silent, though there are events, or nobody says whether there are');
       ear.heard();
       if (arrival.kind !== 'events') continue;
       const page: StoredEvent[] = [];
@@ -125,6 +125,15 @@ async function* untilDropped(
     incoming.close();
   }
 }
+
+/** Whether there are events that the subscription should have brought; also where that is not answered in time. */
+const isBehind = async (followed: Followed, askMs: number): Promise<boolean> => {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(true), askMs);
+  });
+  return Promise.race([followed.isBehind(), late]).finally(() => clearTimeout(timer));
+};
 
 /** The drops of one follower: how long to wait, and when to give up. */
 class Drops {

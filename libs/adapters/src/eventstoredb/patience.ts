@@ -8,11 +8,14 @@ export interface Patience {
   readonly readMs: number;
   /** Without anything from a subscription, until it is checked whether there is something to come. */
   readonly silenceMs: number;
+  /** Then, for the answer to that; a server that does not answer it either is as silent as its subscription. */
+  readonly askMs: number;
   /** Without a subscription, until whoever follows is told that the store cannot be read. */
   readonly unreachableMs: number;
 }
 
 export const PATIENCE: Patience = {
   ...{ appendMs: 5_000, shownMs: 2_000, readMs: 10_000 },
-  ...{ silenceMs: 15_000, unreachableMs: 30_000 },
+  // Together within 15 s (FLT-26), also where the connection is silent one way.
+  ...{ silenceMs: 9_000, askMs: 5_000, unreachableMs: 30_000 },
 };
