@@ -89,7 +89,7 @@ export const askBurnRate = async (
   return { value: burnRateOf({ now: reading.now, windowDays, firstHour, hours, available }), asOf };
 };
 
-/** At a full hour that hour itself: the one that begins there has nothing yet but what happens at `now`. */
+/** At a full hour `now` itself: of the hour that begins there the window has what is booked already, and nothing else. */
 const endOfHour = (now: Instant): Instant => {
   const start = startOf(now, 'hour');
   return start === now ? now : shift(start, HOUR_MICROS);
@@ -109,7 +109,7 @@ export interface BurnFacts {
  * All in whole 10⁻⁹ credits and microseconds; hours are UTC hours of event time.
  *
  * - The window is `windowDays` × 24 hours; the last of them is the hour that `now` lies in or, at a full hour, the one that
- *   ends there, with what is dated `now` itself.
+ *   ends there, with what is booked already in the hour that begins then.
  * - `basis_days` d = ⌈(end of that hour − begin of the hour of the first consumption) ÷ 24 h⌉, at least 1, at most
  *   `windowDays`; days are counted back from the end of that hour, c₁ … c_d is what each consumed.
  * - `credits_per_day` r = Σc ÷ d, half_even.

@@ -8,7 +8,7 @@ import { AppendRefused } from './failures';
 const UNANSWERED_MAX = 15;
 
 /**
- * Appends in a row whose outcome is unknown after which the client object is replaced: it can keep a failure for good, and
+ * Appends in a row that were not sent, or whose outcome is unknown, after which the client object is replaced: it can keep a failure for good, and
  * a node that lost its cluster refuses each in band (not ready, no leader, timed out) over a call that stays open.
  */
 const FAILURES_MAX = 3;
@@ -132,7 +132,7 @@ export class AppendClient {
   }
 
   private replace(reason: string): void {
-    this.log.warn({ reason }, 'what became of appends is unknown; the client is replaced');
+    this.log.warn({ reason }, 'appends fail again and again, not sent or of unknown outcome; the client is replaced');
     this.failures = 0;
     this.replacedAt = performance.now();
     const old = this.generation;

@@ -25,6 +25,8 @@ test.each([
   ['esdb://host?tls=false&tlsVerifyCert=false', 'esdb://host?tls=false&keepAliveTimeout=10007'],
   // With +discover the client would ask the first of several hosts only.
   ['esdb+discover://me:password@one:2113,two', 'esdb://me:password@one:2113,two?keepAliveTimeout=10007'],
+  ['esdb+discover://me+discover:pw@one,two', 'esdb://me+discover:pw@one,two?keepAliveTimeout=10007'],
+  ['esdb+discover://me:pa,ss@one', 'esdb+discover://me:pa,ss@one?keepAliveTimeout=10007'],
   ['esdb+discover://cluster.example', 'esdb+discover://cluster.example?keepAliveTimeout=10007'],
   // As the server is called since 25.0, and the client does not call it.
   ['kurrentdb://host:2113?tls=false', 'esdb://host:2113?tls=false&keepAliveTimeout=10007'],

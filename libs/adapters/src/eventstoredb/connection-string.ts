@@ -65,7 +65,8 @@ const LEFT_OUT = ['tlsverifycert', 'keepalivetimeout'];
  */
 export const distinct = (text: string, number: number): string => {
   const [said = '', query = ''] = spelled(text).split('?');
-  const address = said.includes(',') ? said.replace('+discover', '') : said;
+  const hosts = said.slice(said.lastIndexOf('@') + 1);
+  const address = hosts.includes(',') ? said.replace(/^esdb\+discover:/, 'esdb:') : said;
   const given = optionsOf(query).get('keepalivetimeout');
   const timeout = given === '-1' ? KEEP_ALIVE_TIMEOUT.never : Number(given ?? KEEP_ALIVE_TIMEOUT.default);
   const others = query.split('&').filter((pair) => pair !== '' && !LEFT_OUT.includes(knownAs(pair.split('=')[0])));

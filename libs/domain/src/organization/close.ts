@@ -21,7 +21,7 @@ export const closeOrganization: CommandRule<'CloseOrganization'> = {
     const paid = organization.wallets.flatMap((wallet) => {
       const held = [...organization.openHolds.values()].filter((hold) => hold.wallet === wallet.key);
       const freed = merged(held.flatMap((hold) => hold.slices));
-      return debtPaidByFreed(organization, wallet, stillGood(organization, freed, now), now);
+      return debtPaidByFreed(wallet, stillGood(organization, freed, now), now);
     });
     const payments = paid.flatMap((event) => (event.type === 'DebtPaid' ? event.data.slices : []));
     const forfeitures = organization.wallets.flatMap((wallet) => {

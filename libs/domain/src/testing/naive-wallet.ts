@@ -39,8 +39,6 @@ interface NaiveCharge {
   readonly at: number;
 }
 
-const isLeft = ({ state }: Unit): boolean => state === 'free' || state === 'held';
-
 /** Days of the months from March 2026 on, when tests begin. */
 const MONTHS = [31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 31, 28];
 
@@ -277,11 +275,11 @@ export class NaiveWallet {
     return 'done';
   }
 
-  /** What came free pays what is owed, lot by lot, where any charge could draw it. */
+  /** What came free pays what is owed, lot by lot. */
   private payDebtFrom(freed: readonly Unit[]): void {
     const lots = [...new Set(freed.map((unit) => unit.lot))];
     for (const lot of lots) {
-      if (lot.service !== null || lot.cap !== null || lot.ends <= this.hour) continue;
+      if (lot.ends <= this.hour) continue;
       for (const unit of freed) {
         if (unit.lot !== lot || unit.state !== 'free' || this.owed === 0) continue;
         this.consume(unit);
@@ -297,29 +295,25 @@ export class NaiveWallet {
     const excess = Math.max(0, size - rest);
     if (excess > 0 && overCapture === 'refuse') return 'exceeds_hold';
     const drawsExtra = excess > 0 && overCapture === 'draw_extra';
-    const beyond = hold.overdraft + excess;
-    if (drawsExtra && onShortfall === 'refuse' && beyond > Math.max(hold.overdraft, this.spendable(hold.service))) {
-      return 'exceeds_hold';
-    }
-    const units: Unit[] = [];
-    const debts: 'debt'[] = [];
-    for (let n = 0; n < Math.min(size, rest); n++) {
-      const held = hold.units.shift();
-      if (held === undefined) hold.overdraft--;
-      const unit = held ?? this.best((lot) => this.pays(lot, hold.service));
+    if (drawsExtra && onShortfall === 'refuse' && excess > this.spendable(hold.service)) return 'exceeds_hold';
+    const units = hold.units.splice(0, size);
+    for (const unit of units) this.consume(unit);
+    const overdrawn = Math.min(hold.overdraft, size - units.length);
+    hold.overdraft -= overdrawn;
+    // Free units cover what they can; of the rest the hold may owe so much, and beyond that the rules say.
+    let short = 0;
+    for (let n = 0; n < overdrawn + (drawsExtra ? excess : 0); n++) {
+      const unit = this.best((lot) => this.pays(lot, hold.service));
       if (unit === undefined) {
-        this.owed++;
-        debts.push('debt');
-      } else {
-        this.consume(unit);
-        units.push(unit);
+        short++;
+        continue;
       }
+      this.consume(unit);
+      units.push(unit);
     }
-    const extra: (Unit | 'debt')[] = [];
-    if (drawsExtra) for (let n = 0; n < excess; n++) this.takeOne(extra, hold.service);
-    for (const each of extra)
-      if (each === 'debt') debts.push(each);
-      else units.push(each);
+    const owed = onShortfall === 'debt' ? short : Math.min(short, overdrawn);
+    const debts = Array.from({ length: owed }, () => 'debt' as const);
+    this.owed += owed;
     hold.captured += units.length + debts.length;
     // One slice for each lot, in the order in which the lots were first touched.
     const byLot = [...new Set(units.map((unit) => unit.lot))].flatMap((lot) =>
@@ -338,7 +332,6 @@ export class NaiveWallet {
     const count = size ?? charge.taken.length;
     if (count > charge.taken.length) return 'exceeds_charge';
     const ended = new Set(this.lots.filter((lot) => lot.ends <= this.hour));
-    const voided = new Set(this.lots.filter((lot) => lot.booked.voided > 0 && !lot.units.some(isLeft)));
     const returned: Unit[] = [];
     for (let n = 0; n < count; n++) {
       const last = charge.taken.pop();
@@ -346,7 +339,7 @@ export class NaiveWallet {
       else {
         const drawn = last === 'debt' ? this.paidDebt.pop() : last && { unit: last, at: charge.at };
         if (drawn === undefined) throw new Error('debt was paid by nobody');
-        this.giveBack(drawn.unit, drawn.at, ended.has(drawn.unit.lot), voided.has(drawn.unit.lot));
+        this.giveBack(drawn.unit, drawn.at, ended.has(drawn.unit.lot));
         returned.push(drawn.unit);
       }
     }
@@ -354,10 +347,10 @@ export class NaiveWallet {
     return 'done';
   }
 
-  private giveBack(unit: Unit, drawnAt: number, hasEnded: boolean, isVoided: boolean): void {
+  private giveBack(unit: Unit, drawnAt: number, hasEnded: boolean): void {
     const { lot } = unit;
     lot.booked.returned++;
-    if (isVoided || (hasEnded && this.rules.refundExpired === 'forfeit')) {
+    if (lot.booked.voided > 0 || (hasEnded && this.rules.refundExpired === 'forfeit')) {
       this.book(unit, 'forfeited');
       return;
     }

@@ -106,16 +106,18 @@ test('a refund of the debt that such a payment paid gives back to the lot that p
     .balance({ settled: '10', debt: '0' });
 });
 
-test('what only some charges can draw does not pay: it did not cover the charge that made the debt either', () => {
-  const scope = { service_types: ['llm_call'] };
-  given(
-    granted('lot', '10', { scope }),
-    authorizeHold('h', '4', { serviceType: 'llm_call' }),
-    used('8', { serviceType: 'email' }),
-  )
-    .given(releaseHold('h'))
-    .lot('lot', { remaining: '10', held: '0' })
-    .balance({ settled: '2', debt: '8' });
+test('a lot with a scope or a cap pays as well, as it would when it is granted', () => {
+  const expiresAt = instant('2026-03-05');
+  const llm = { scope: { service_types: ['llm_call'] } };
+  const daily = { cap: { amount: '10', per: 'day' as const } };
+  for (const terms of [llm, daily]) {
+    given(granted('lot', '10', { ...terms, expiresAt }), authorizeHold('h', '10', { serviceType: 'llm_call' }))
+      .given(used('8', { serviceType: 'llm_call' }), releaseHold('h'))
+      .balance({ settled: '2', debt: '0' })
+      .given(at(expiresAt))
+      .lot('lot', { consumed: '8', expired: '2' })
+      .balance({ settled: '0', debt: '0' });
+  }
 });
 
 test('INV-HLD-6: what was held past its expiry is booked as expired and pays nothing', () => {

@@ -3,12 +3,11 @@ import type { OwnEvent, Slice } from '../events';
 import { isExpired, lotOf, type Organization, type Wallet } from './state';
 
 /**
- * What comes free in a wallet that owes pays the debt, as a grant does (INV-LOT-7): else both stand side by side, and the
- * credits expire while the debt stays. Only lots that any charge can draw pay: what is free of others (a scope, a cap) did
- * not pay for what made the debt either. `freed` is not over at `effectiveAt`, `debt` what is owed then.
+ * What comes free in a wallet that owes pays the debt as a grant does, whatever its lot's scope and cap (INV-LOT-7): else
+ * both stand side by side, and the credits expire while the debt stays. `freed` is not over at `effectiveAt`, `debt` what is
+ * owed then.
  */
 export const debtPaidByFreed = (
-  organization: Organization,
   { key: wallet, debt }: Pick<Wallet, 'key' | 'debt'>,
   freed: readonly Slice[],
   effectiveAt: Instant,
@@ -16,8 +15,7 @@ export const debtPaidByFreed = (
   const slices: Slice[] = [];
   let left: Credits = debt;
   for (const { lotId, amount } of freed) {
-    const { scope, cap } = lotOf(organization, lotId);
-    if (scope !== null || cap !== null || left <= 0n || amount <= 0n) continue;
+    if (left <= 0n || amount <= 0n) continue;
     const part = smaller(amount, left);
     slices.push({ lotId, amount: part });
     left = credits(left - part);

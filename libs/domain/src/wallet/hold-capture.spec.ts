@@ -245,3 +245,14 @@ test('what was held on the overdraft is drawn from lots that came since; only wh
     .lot('lot', { consumed: '3' })
     .balance({ settled: '-2', debt: '2' });
 });
+
+test.each([
+  ['write_off', { settled: '-3', debt: '3' }],
+  ['refuse', { settled: '-3', debt: '3' }],
+  ['debt', { settled: '-3', debt: '3' }],
+] as const)('what the hold may overdraw covers what lots do not, before %s has its say', (onShortfall, balance) => {
+  under({ overdraftLimit: amount('10'), overCapture: 'draw_extra', onShortfall })
+    .given(authorizeHold('h', '5'), granted('lot', '3'), captureHold('h', '6', { final: true }))
+    .lot('lot', { consumed: '3' })
+    .balance(balance);
+});

@@ -10,6 +10,7 @@ import {
   refuse,
   refuseOnRecord,
   shift,
+  smaller,
   sum,
 } from '@drawdown/kernel';
 import { type CaptureUsage, holdDocument, type LotMove, movesOf, type OwnEvent, type Slice } from '../events';
@@ -162,9 +163,9 @@ interface Beyond {
 }
 
 /**
- * What a capture takes beyond the lots that the hold set aside: what it may overdraw, which lots that came since cover
- * before it becomes debt, and an excess over the hold, by `over_capture`; what lots do not cover of that, by `on_shortfall`
- * (INV-HLD-4). Null where that refuses it.
+ * What a capture takes beyond the lots that the hold set aside: what it may overdraw, and an excess over the hold, by
+ * `over_capture`. Lots that are free by now come first; of what they do not cover, as much as the hold may overdraw is debt,
+ * and the rest goes by `on_shortfall` (INV-HLD-4). Null where that refuses it.
  */
 const drawBeyond = (
   wallet: Wallet,
@@ -176,9 +177,9 @@ const drawBeyond = (
   if (excess > 0n && overCapture === 'refuse') return null;
   const drawn = overCapture === 'cap' ? NO_CREDITS : excess;
   const slices = drawDown(wallet, credits(overdraft + drawn), charge, now);
-  const covered = sum(slices.map((slice) => slice.amount));
-  const debt = credits(covered < overdraft ? overdraft - covered : 0n);
-  const rest = credits(overdraft + drawn - covered - debt);
+  const short = credits(overdraft + drawn - sum(slices.map((slice) => slice.amount)));
+  const debt = smaller(short, overdraft);
+  const rest = credits(short - debt);
   if (rest === NO_CREDITS) return { slices, debt, uncovered: NO_CREDITS };
   if (onShortfall === 'refuse') return null;
   return onShortfall === 'debt'
@@ -269,7 +270,7 @@ export const captureHold: CommandRule<'CaptureHold'> = {
     };
     const freed = command.final ? less(merged(hold.slices), fromHold) : [];
     const owed = { key: wallet.key, debt: credits(wallet.debt + debt) };
-    return accept(captured, ...debtPaidByFreed(organization, owed, stillGood(organization, freed, now), now));
+    return accept(captured, ...debtPaidByFreed(owed, stillGood(organization, freed, now), now));
   },
   answer: (organization, { holdId }, events) => {
     const [event] = events;
@@ -309,7 +310,7 @@ const givenFree = (
   const rest = restOf(hold);
   const freed = stillGood(organization, rest.slices, effectiveAt);
   const wallet = walletOf(organization, hold.wallet);
-  return [{ type, data: { ...rest, effectiveAt } }, ...debtPaidByFreed(organization, wallet, freed, effectiveAt)];
+  return [{ type, data: { ...rest, effectiveAt } }, ...debtPaidByFreed(wallet, freed, effectiveAt)];
 };
 
 /** Holds end by time (INV-HLD-5). */

@@ -77,9 +77,7 @@ const returnTo = (organization: Organization, wallet: Wallet, slices: readonly S
   for (const { lotId, amount } of slices) {
     const lot = lotOf(organization, lotId);
     const ended = isExpired(lot, now);
-    // Of a grant that was voided while part of it was held, what was held lives on.
-    const isVoided = lot.voided > 0n && lot.remaining === NO_CREDITS;
-    if (isVoided || (ended && forfeits(wallet))) {
+    if (lot.voided > 0n || (ended && forfeits(wallet))) {
       moves.push({ lotId, move: 'forfeit_return', amount });
       forfeited += amount;
       continue;
@@ -156,7 +154,7 @@ export const refundCharge: CommandRule<'RefundCharge'> = {
     };
     const returned = moves.filter(({ move }) => move === 'return');
     const owed = { key: wallet.key, debt: credits(wallet.debt - debtReduced) };
-    return accept(event, ...debtPaidByFreed(organization, owed, returned, now));
+    return accept(event, ...debtPaidByFreed(owed, returned, now));
   },
   answer: (_, __, events) => {
     const [event] = events;

@@ -18,9 +18,13 @@ const liveLots = ({ organization }: Resident): number => {
 const bytesOfScope = (command: OrganizationCommand): number =>
   command.type === 'GrantCredits' && command.scope !== null ? 2 * Buffer.byteLength(JSON.stringify(command.scope)) : 0;
 
+/** A refund gives back to lots that are spent, too. */
+const lotsOf = (resident: Resident, command: OrganizationCommand): number =>
+  liveLots(resident) + (command.type === 'RefundCharge' ? (command.charge?.slices.length ?? 0) : 0);
+
 /** A command may move every live lot: release it, draw from it, and name it in its booking. */
 export const bytesOfCommand = (resident: Resident, command: OrganizationCommand): number =>
-  COMMAND_BYTES.least + COMMAND_BYTES.perLot * liveLots(resident) + bytesOfScope(command);
+  COMMAND_BYTES.least + COMMAND_BYTES.perLot * lotsOf(resident, command) + bytesOfScope(command);
 
 /** A charge may be sliced over every live lot; what has no normalizer is kept as it came. */
 export const bytesOfUsage = (resident: Resident, usage: UsageEvent): number =>

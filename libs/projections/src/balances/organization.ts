@@ -180,7 +180,7 @@ const lotOf = (lot: LotJson): Lot => ({
 const holdOf = (hold: HoldJson): OrganizationFigures['holds'][number] => ({
   id: hold.hold_id,
   wallet: hold.wallet,
-  total: storedCredits(hold.total),
+  total: storedSum(hold.total),
   captured: storedSum(hold.captured),
   overdraft: storedCredits(hold.overdraft),
   state: hold.state,

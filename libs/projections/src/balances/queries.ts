@@ -199,7 +199,7 @@ interface HoldRow extends Row {
 const holdFigures = (row: HoldRow): HoldFigures => ({
   id: row.hold_id,
   wallet: row.wallet,
-  total: storedCredits(row.total),
+  total: storedSum(row.total),
   captured: storedSum(row.captured),
   state: row.state,
   expiresAt: row.expires_at,
