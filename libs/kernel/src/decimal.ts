@@ -70,18 +70,22 @@ export const parseDecimal = (text: string): bigint | DecimalFault => {
   const [, sign, whole = '0', fraction = ''] = match;
   if (fraction.length > SCALE) return 'amount_too_precise';
   if (whole.length > 18) return 'amount_out_of_range';
+  const parts = signed(sign, whole, fraction);
+  if (sign === '-' && parts === 0n) return 'invalid_amount';
+  return isInRange(parts) ? parts : 'amount_out_of_range';
+};
+
+const signed = (sign: string | undefined, whole: string, fraction: string): bigint => {
   const magnitude = BigInt(whole) * ONE + BigInt(fraction.padEnd(SCALE, '0'));
-  if (sign === '-' && magnitude === 0n) return 'invalid_amount';
-  if (magnitude > LARGEST) return 'amount_out_of_range';
   return sign === '-' ? -magnitude : magnitude;
 };
 
 /** Reads a sum that the program itself wrote: {@link formatDecimal}'s text, of any size. Undefined where it is none. */
 export const parseSum = (text: string): bigint | undefined => {
+  const short = parseShort(text);
+  if (short !== undefined) return short;
   const [, sign, whole = '', fraction = ''] = DECIMAL.exec(text) ?? [];
-  if (sign === undefined || fraction.length > SCALE) return undefined;
-  const magnitude = BigInt(whole) * ONE + BigInt(fraction.padEnd(SCALE, '0'));
-  return sign === '-' ? -magnitude : magnitude;
+  return sign === undefined || fraction.length > SCALE ? undefined : signed(sign, whole, fraction);
 };
 
 /** The one text of a value (INV-AMT-2): no exponent, no `+`, no `-0`, no trailing zero, no needless leading zero. */

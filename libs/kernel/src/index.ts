@@ -13,8 +13,8 @@ export {
   quantity,
   smaller,
   storedCredits,
-  storedSum,
   storedQuantity,
+  storedSum,
   sum,
 } from './amounts';
 export { type DecimalFault, formatDecimal, isInRange, LARGEST, ONE, parseDecimal, SCALE } from './decimal';

@@ -70,7 +70,7 @@ export const askBurnRate = async (
   { wallet, window = '7d', available }: BurnQuery,
 ): Promise<Answer<BurnRate>> => {
   const windowDays = WINDOW_DAYS[window];
-  const end = endOfHour(reading.now);
+  const from = shift(endOfHour(reading.now), BigInt(-windowDays) * DAY_MICROS);
   const { rows, also, asOf } = await reader.ask<Row & { hour: Instant; credits: string }>(
     burnRate.name,
     reading,
@@ -78,10 +78,7 @@ export const askBurnRate = async (
       sql: `SELECT hour, credits FROM burn_hours${suffix}
             WHERE organization_id = $3 AND wallet = $4 AND hour >= $5::timestamptz AND hour <= $6::timestamptz`,
       also: `(SELECT min(hour) FROM burn_hours${suffix} WHERE organization_id = $3 AND wallet = $4)`,
-      parameters: [
-        ...[reading.organizationId, wallet],
-        ...[shift(end, BigInt(-windowDays) * DAY_MICROS), startOf(reading.now, 'hour')],
-      ],
+      parameters: [reading.organizationId, wallet, from, startOf(reading.now, 'hour')],
     }),
   );
   const hours = rows.map(({ hour, credits: spent }) => ({ hour, credits: storedSum(spent) }));
@@ -124,6 +121,7 @@ export const burnRateOf = ({ now, windowDays, firstHour, hours, available }: Bur
   const days = Math.min(windowDays, Math.max(1, Number(divide(age, DAY_MICROS, 'up'))));
   const consumed = Array.from({ length: days }, () => 0n);
   for (const { hour, credits: spent } of hours) {
+    // An hour that begins at the end is of the last day, too: −1 ÷ a day is 0.
     const day = Number((microsBetween(hour, end) - 1n) / DAY_MICROS);
     const before = consumed[day];
     if (before !== undefined) consumed[day] = before + spent;
