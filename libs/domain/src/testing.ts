@@ -26,6 +26,7 @@ export {
   given,
   holdAuthorized,
   inOrganization,
+  under,
   partly,
   Scenario,
   slices,

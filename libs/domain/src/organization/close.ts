@@ -3,8 +3,8 @@ import { movesOf, type OwnEvent } from '../events';
 import { book } from '../wallet/booking';
 import type { CommandRule } from '../wallet/commands';
 import { debtPaidByFreed, stillGood } from '../wallet/debt-payment';
-import { less, merged } from '../wallet/slices';
 import { withoutReason } from '../wallet/refusals';
+import { less, merged } from '../wallet/slices';
 import { organizationView } from '../wallet/views';
 
 /** Ends an organization: open holds are given free, then each wallet forfeits its lots or keeps them dormant, by policy. */
@@ -23,12 +23,12 @@ export const closeOrganization: CommandRule<'CloseOrganization'> = {
       const freed = merged(held.flatMap((hold) => hold.slices));
       return debtPaidByFreed(wallet, stillGood(organization, freed, now), now);
     });
-    const payments = paid.flatMap((event) => (event.type === 'DebtPaid' ? event.data.slices : []));
+    const payments = paid.flatMap(({ data }) => data.slices);
     const forfeitures = organization.wallets.flatMap((wallet) => {
       if (wallet.policy.onClose === 'keep') return [];
       // Nothing of it is held any more: the holds were given free just before, and have paid what was owed.
       const remaining = wallet.live.map((lot) => ({ lotId: lot.id, amount: lot.remaining }));
-      const slices = less(remaining, payments).filter(({ amount }) => amount > 0n);
+      const slices = less(remaining, payments);
       if (slices.length === 0) return [];
       const booking = book(wallet, 'forfeiture', {
         transactionId: derivedTransactionId(organization.id, commandId, wallet.key),

@@ -304,12 +304,11 @@ export class NaiveWallet {
     let short = 0;
     for (let n = 0; n < overdrawn + (drawsExtra ? excess : 0); n++) {
       const unit = this.best((lot) => this.pays(lot, hold.service));
-      if (unit === undefined) {
-        short++;
-        continue;
+      if (unit === undefined) short++;
+      else {
+        this.consume(unit);
+        units.push(unit);
       }
-      this.consume(unit);
-      units.push(unit);
     }
     const owed = onShortfall === 'debt' ? short : Math.min(short, overdrawn);
     const debts = Array.from({ length: owed }, () => 'debt' as const);

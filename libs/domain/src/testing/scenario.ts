@@ -1,11 +1,11 @@
 import type { Credits, JsonObject } from '@drawdown/kernel';
-import type { OwnEvent } from '../events';
+import type { OwnEvent, WalletPolicy } from '../events';
 import type { Preset } from '../presets/preset';
 import type { CompiledCard } from '../rating/compiled-card';
 import type { RefusalCode } from '../wallet/commands';
 import { holdOf, lotOf, walletOf } from '../wallet/state';
 import { walletBalances } from '../wallet/views';
-import { amount, shown } from './builders';
+import { amount, policy, preset, shown, wallet } from './builders';
 import type { Step, StepOutcome } from './steps';
 import { type CommandOutcome, TestLedger } from './test-ledger';
 
@@ -195,3 +195,7 @@ export const given = (...steps: readonly Step[]): Scenario => inOrganization().g
 export const inOrganization = (
   settings: { preset?: Preset; now?: TestLedger['now']; card?: CompiledCard | undefined } = {},
 ): Scenario => new Scenario(new TestLedger(settings));
+
+/** … whose one wallet has a policy that differs in this. */
+export const under = (changes: Partial<WalletPolicy>): Scenario =>
+  inOrganization({ preset: preset({ wallets: [wallet({ policy: policy(changes) })] }) });

@@ -6,15 +6,12 @@ import {
   closeOrganization,
   given,
   granted,
-  inOrganization,
   instant,
-  policy,
-  preset,
   refundCharge,
   releaseHold,
   used,
   voidGrant,
-  wallet,
+  under,
 } from '../testing';
 
 describe('credits that come free while the wallet owes pay the debt first (INV-LOT-7)', () => {
@@ -85,7 +82,7 @@ describe('credits that come free while the wallet owes pay the debt first (INV-L
   ] as const)(
     'when the organization is closed: what it comes to under %s is what is left over',
     (onClose, lot, settled) => {
-      inOrganization({ preset: preset({ wallets: [wallet({ policy: policy({ onClose }) })] }) })
+      under({ onClose })
         .given(granted('lot', '10'), authorizeHold('h', '7'), authorizeHold('i', '3'), used('8'), closeOrganization())
         .lot('lot', lot)
         .balance({ settled, debt: '0' });

@@ -1,6 +1,9 @@
-import { type Credits, credits, type Instant, smaller } from '@drawdown/kernel';
+import type { Instant } from '@drawdown/kernel';
 import type { OwnEvent, Slice } from '../events';
+import { upTo } from './slices';
 import { isExpired, lotOf, type Organization, type Wallet } from './state';
+
+type DebtPaid = Extract<OwnEvent, { type: 'DebtPaid' }>;
 
 /**
  * What comes free in a wallet that owes pays the debt as a grant does, whatever its lot's scope and cap (INV-LOT-7): else
@@ -11,15 +14,8 @@ export const debtPaidByFreed = (
   { key: wallet, debt }: Pick<Wallet, 'key' | 'debt'>,
   freed: readonly Slice[],
   effectiveAt: Instant,
-): OwnEvent[] => {
-  const slices: Slice[] = [];
-  let left: Credits = debt;
-  for (const { lotId, amount } of freed) {
-    if (left <= 0n || amount <= 0n) continue;
-    const part = smaller(amount, left);
-    slices.push({ lotId, amount: part });
-    left = credits(left - part);
-  }
+): DebtPaid[] => {
+  const slices = upTo(freed, debt);
   return slices.length === 0 ? [] : [{ type: 'DebtPaid', data: { wallet, slices, effectiveAt } }];
 };
 

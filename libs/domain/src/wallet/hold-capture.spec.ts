@@ -8,21 +8,15 @@ import {
   extendHold,
   given,
   granted,
-  inOrganization,
   instant,
-  policy,
-  preset,
   shown,
   slices,
   START,
   used,
-  wallet,
   partly,
+  under,
 } from '../testing';
 import { walletNamed } from './state';
-
-const under = (changes: Partial<WalletPolicy>) =>
-  inOrganization({ preset: preset({ wallets: [wallet({ policy: policy(changes) })] }) });
 
 describe('capturing a hold', () => {
   test('spends its lots as a transaction of kind consumption, and gives the rest free', () => {
@@ -233,10 +227,7 @@ test('INV-HLD-3, INV-AMT-6: authorized and extended = captured within it + given
 });
 
 test('what was held on the overdraft is drawn from lots that came since; only what they do not cover is debt', () => {
-  const overdrawn = inOrganization({
-    preset: preset({ wallets: [wallet({ policy: policy({ overdraftLimit: amount('10') }) })] }),
-  });
-  overdrawn
+  under({ overdraftLimit: amount('10') })
     .given(
       authorizeHold('h', '5'),
       granted('lot', '3', { expiresAt: instant('2026-03-05') }),
@@ -246,13 +237,12 @@ test('what was held on the overdraft is drawn from lots that came since; only wh
     .balance({ settled: '-2', debt: '2' });
 });
 
-test.each([
-  ['write_off', { settled: '-3', debt: '3' }],
-  ['refuse', { settled: '-3', debt: '3' }],
-  ['debt', { settled: '-3', debt: '3' }],
-] as const)('what the hold may overdraw covers what lots do not, before %s has its say', (onShortfall, balance) => {
-  under({ overdraftLimit: amount('10'), overCapture: 'draw_extra', onShortfall })
-    .given(authorizeHold('h', '5'), granted('lot', '3'), captureHold('h', '6', { final: true }))
-    .lot('lot', { consumed: '3' })
-    .balance(balance);
-});
+test.each(['write_off', 'refuse', 'debt'] as const)(
+  'what the hold may overdraw covers what lots do not, before %s has its say',
+  (onShortfall) => {
+    under({ overdraftLimit: amount('10'), overCapture: 'draw_extra', onShortfall })
+      .given(authorizeHold('h', '5'), granted('lot', '3'), captureHold('h', '6', { final: true }))
+      .lot('lot', { consumed: '3' })
+      .balance({ settled: '-3', debt: '3' });
+  },
+);

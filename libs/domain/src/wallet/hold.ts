@@ -19,7 +19,7 @@ import type { CommandRule, DueRule, Outcome, Refusal } from './commands';
 import { debtPaidByFreed, stillGood } from './debt-payment';
 import { ANY_CHARGE, availableTo, type ChargeScope, drawDown } from './draw-down';
 import { alreadyOver, notFound } from './refusals';
-import { less, merged } from './slices';
+import { less, merged, upTo } from './slices';
 import { type Hold, holdOf, type Organization, type Wallet, walletNamed, walletOf } from './state';
 
 const scopeOf = (organization: Organization, serviceType: string | null): ChargeScope => ({
@@ -143,19 +143,6 @@ export const extendHold: CommandRule<'ExtendHold'> = {
   answer: (organization, { holdId }) => holdDocument(holdOf(organization, holdId)),
 };
 
-/** The slices of a hold up to an amount, in the order in which they were set aside. */
-const upTo = (slices: Hold['slices'], amount: Credits): Slice[] => {
-  const taken: Slice[] = [];
-  let left: bigint = amount;
-  for (const { lotId, amount: held } of slices) {
-    if (left <= 0n) break;
-    const part = held < left ? held : credits(left);
-    taken.push({ lotId, amount: part });
-    left -= part;
-  }
-  return taken;
-};
-
 interface Beyond {
   readonly slices: readonly Slice[];
   readonly debt: Credits;
@@ -178,13 +165,9 @@ const drawBeyond = (
   const drawn = overCapture === 'cap' ? NO_CREDITS : excess;
   const slices = drawDown(wallet, credits(overdraft + drawn), charge, now);
   const short = credits(overdraft + drawn - sum(slices.map((slice) => slice.amount)));
-  const debt = smaller(short, overdraft);
-  const rest = credits(short - debt);
-  if (rest === NO_CREDITS) return { slices, debt, uncovered: NO_CREDITS };
-  if (onShortfall === 'refuse') return null;
-  return onShortfall === 'debt'
-    ? { slices, debt: credits(debt + rest), uncovered: NO_CREDITS }
-    : { slices, debt, uncovered: rest };
+  if (short > overdraft && onShortfall === 'refuse') return null;
+  const debt = onShortfall === 'debt' ? short : smaller(short, overdraft);
+  return { slices, debt, uncovered: credits(short - debt) };
 };
 
 type CaptureRefused = Extract<OwnEvent, { type: 'CaptureRefused' }>['data'];
@@ -242,10 +225,8 @@ export const captureHold: CommandRule<'CaptureHold'> = {
     }
     const slices = merged([...fromHold, ...beyond.slices]);
     const { debt } = beyond;
-    const moves: LotMove[] = [
-      ...movesOf('release', command.final ? merged(hold.slices) : merged(fromHold)),
-      ...movesOf('consume', slices),
-    ];
+    const released = merged(command.final ? hold.slices : fromHold);
+    const moves: LotMove[] = [...movesOf('release', released), ...movesOf('consume', slices)];
     const captured: OwnEvent = {
       type: 'HoldCaptured',
       data: {
@@ -268,9 +249,9 @@ export const captureHold: CommandRule<'CaptureHold'> = {
         }),
       },
     };
-    const freed = command.final ? less(merged(hold.slices), fromHold) : [];
+    const freed = stillGood(organization, less(released, fromHold), now);
     const owed = { key: wallet.key, debt: credits(wallet.debt + debt) };
-    return accept(captured, ...debtPaidByFreed(owed, stillGood(organization, freed, now), now));
+    return accept<OwnEvent>(captured, ...debtPaidByFreed(owed, freed, now));
   },
   answer: (organization, { holdId }, events) => {
     const [event] = events;

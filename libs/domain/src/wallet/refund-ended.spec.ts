@@ -10,21 +10,15 @@ import {
   event,
   given,
   granted,
-  inOrganization,
   instant,
   later,
-  policy,
-  preset,
   refundCharge,
   Scenario,
   used,
   voidGrant,
-  wallet,
   partly,
+  under,
 } from '../testing';
-
-const under = (changes: Partial<WalletPolicy>) =>
-  inOrganization({ preset: preset({ wallets: [wallet({ policy: policy(changes) })] }) });
 
 describe('a refund to a lot that ended meanwhile', () => {
   const expiresAt = instant('2026-03-10');

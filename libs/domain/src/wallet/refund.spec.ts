@@ -1,6 +1,5 @@
 import { credits } from '@drawdown/kernel';
 import fc from 'fast-check';
-import type { WalletPolicy } from '../events';
 import {
   amount,
   at,
@@ -9,22 +8,16 @@ import {
   event,
   given,
   granted,
-  inOrganization,
   instant,
-  policy,
-  preset,
   refundCharge,
   slices,
   START,
   TestLedger,
   used,
-  wallet,
   partly,
+  under,
 } from '../testing';
 import { partsToReturn } from './refund';
-
-const under = (changes: Partial<WalletPolicy>) =>
-  inOrganization({ preset: preset({ wallets: [wallet({ policy: policy(changes) })] }) });
 
 const threeLots = [
   granted('first', '2', { priority: 1 }),

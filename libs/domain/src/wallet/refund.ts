@@ -154,7 +154,7 @@ export const refundCharge: CommandRule<'RefundCharge'> = {
     };
     const returned = moves.filter(({ move }) => move === 'return');
     const owed = { key: wallet.key, debt: credits(wallet.debt - debtReduced) };
-    return accept(event, ...debtPaidByFreed(owed, returned, now));
+    return accept<OwnEvent>(event, ...debtPaidByFreed(owed, returned, now));
   },
   answer: (_, __, events) => {
     const [event] = events;
