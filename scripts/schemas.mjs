@@ -46,9 +46,7 @@ else if (isCheck) {
 
 /** What goes over Kafka: each library describes its own topics. */
 function asyncApi({ title, version, license }) {
-  const topics = structuredClone(lib('ledger').DESCRIBED_TOPICS);
-  const { LEDGER_EVENT_TYPES } = lib('domain');
-  const parts = [topics, lib('delivery').describedLedger(LEDGER_EVENT_TYPES)];
+  const parts = [lib('ledger').DESCRIBED_TOPICS, lib('delivery').describedLedger(lib('domain').LEDGER_EVENT_TYPES)];
   const all = (key) => Object.assign({}, ...parts.map((part) => part[key]));
   const description = 'What other systems send to Drawdown over Kafka, and read from it. Set up with `KAFKA_BROKERS`.';
   return {

@@ -51,6 +51,15 @@ const falsified: readonly [string, (organization: Organization) => void][] = [
   ['INV-HLD-3', (organization) => (wallet(organization).held = ONE_CREDIT)],
 ];
 
+/** What freezes an organization is found, and its record is not stored. */
+const unstored = async (world: LedgerWorld): Promise<void> => {
+  const append = jest.spyOn(world.store, 'append').mockImplementationOnce(() => {
+    throw new TypeError('a bug in an adapter');
+  });
+  await expect(world.time.until(world.run(grant('1')))).rejects.toThrow(LedgerUnavailable);
+  append.mockRestore();
+};
+
 describe('a violated invariant', () => {
   test.each(falsified)(
     '%s: refuses its organization’s work, freezes it and says so; the others’ is stored',
@@ -115,11 +124,7 @@ describe('a violated invariant', () => {
   test('stays where its record could not be stored at first', async () => {
     const world = await opened();
     await sabotage(world, (organization) => wallet(organization).live.pop());
-    const append = jest.spyOn(world.store, 'append').mockImplementationOnce(() => {
-      throw new TypeError('a bug in an adapter');
-    });
-    await expect(world.time.until(world.run(grant('1')))).rejects.toThrow(LedgerUnavailable);
-    append.mockRestore();
+    await unstored(world);
     await expect(world.time.until(world.run(grant('1')))).rejects.toThrow('frozen');
     const restarted = await world.again();
     await expect(restarted.run(grant('1'))).rejects.toThrow('frozen');
@@ -160,11 +165,7 @@ describe('a violated invariant', () => {
   test('is counted where its record could not be stored yet', async () => {
     const world = await opened();
     await sabotage(world, (organization) => wallet(organization).live.pop());
-    const append = jest.spyOn(world.store, 'append').mockImplementationOnce(() => {
-      throw new TypeError('a bug in an adapter');
-    });
-    await expect(world.time.until(world.run(grant('1')))).rejects.toThrow(LedgerUnavailable);
-    append.mockRestore();
+    await unstored(world);
     expect(world.metrics.of('organizations_frozen{shard=0}')).toBe(1);
   });
 

@@ -5,7 +5,7 @@ import { granted, TestLedger } from '@drawdown/domain/testing';
 import type { EventStore } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import { projectors } from './projectors';
-import { checksums, fileDatabase, projected, stopAll, TestLog } from './testing';
+import { checksums, draftsOf, fileDatabase, projected, stopAll, TestLog } from './testing';
 
 const page = readFileSync(path.join(__dirname, '../../../deploy/runbooks/DrawdownProjectorHalted.md'), 'utf8');
 /** What the page has an operator run, for one read model. */
@@ -21,11 +21,7 @@ const granting = async (): Promise<EventStore> => {
   const store = inMemoryEventStore();
   const ledger = new TestLedger({ id: 'acme' });
   for (const lot of ['one', 'two', 'three']) granted(lot, '10')(ledger);
-  const drafts = ledger.log.map((fact) => {
-    if (fact.kind === 'charge') throw new Error('there are no charges here');
-    return { event: fact.event, organizationId: 'acme', at: fact.at };
-  });
-  await new TestLog(store).write(drafts);
+  await new TestLog(store).write(draftsOf(ledger));
   return store;
 };
 

@@ -4,7 +4,7 @@ import { chargeId, derivedId, type Instant, organizationNamespace } from '@drawd
 import type { ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import { BREAKDOWN_KEYS, type Reading, type ReadModels, type TransactionFilter } from './read-models';
-import { type Draft, type Projected, projected, stopAll, TestLog } from './testing';
+import { type Draft, draftsOf, type Projected, projected, stopAll, TestLog } from './testing';
 
 /** Two organizations in one shard, in the same tables: what one of them reads is its own, whatever it asks for. */
 const [OWN, OTHER] = ['org_own', 'org_other'];
@@ -36,11 +36,7 @@ const lived = (id: string, begun: Instant, claimed: string): Draft[] => {
   authorizeHold('hold', '7')(ledger);
   const event = usage('1', { organizationId: id, id: 'odd', time: begun });
   return [
-    ...ledger.log.map((fact): Draft =>
-      fact.kind === 'charge'
-        ? { charge: fact.charge, at: fact.at }
-        : { event: fact.event, organizationId: id, at: fact.at },
-    ),
+    ...draftsOf(ledger),
     {
       event: { type: 'UsageQuarantined', data: { usage: event, code: 'no_rate', detail: 'no rate fits' } },
       organizationId: id,

@@ -25,7 +25,7 @@ class NotedWaits extends Waker {
 
 const quiet: Source = { on: () => undefined, read: () => null, destroy: () => undefined };
 
-/** Follows until `until` says so of its waits, with the patience that the product has. */
+/** Follows until `isOver` says so of its waits, with the patience that the product has. */
 const followed = async (
   { subscribe = () => quiet, isBehind = async () => false }: Partial<Followed>,
   isOver: (waits: readonly number[]) => boolean,

@@ -47,7 +47,7 @@ const whenReady = async (url: string): Promise<void> => {
         const [, major = '', minor = ''] = /^(\d+)\.(\d+)/.exec(serverVersion) ?? [];
         if (major !== '' && (Number(major) < 23 || (Number(major) === 23 && Number(minor) < 10))) {
           throw new TooOld(
-            `EVENTSTORE_URL is of version ${serverVersion}: the suite, as the product, needs 24.10.14 or 26.0.3`,
+            `EVENTSTORE_URL is of version ${serverVersion}: the suite needs 23.10, the product 24.10.14 or 26.0.3`,
           );
         }
         await client.getStreamMetadata('drawdown-is-ready');
