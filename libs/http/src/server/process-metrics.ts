@@ -25,7 +25,7 @@ export const describeProcess = (registry: Registry): void => {
   });
   new Counter({
     name: 'drawdown_log_lines_dropped_total',
-    help: 'Lines of the log that were dropped as nobody read them fast enough',
+    help: 'Lines of the log that were dropped as they could not be written',
     registers,
     collect() {
       this.reset();
