@@ -64,9 +64,9 @@ describe('the state of a lot', () => {
     ]);
   });
 
-  test('stays active while something of a voided lot is held', () => {
+  test('is voided from the void on, though holds may still capture some of it', () => {
     const scenario = given(granted('lot', '10'), authorizeHold('h', '1'), voidGrant('lot'));
-    expect(lotState(scenario, 'lot')).toBe('active');
+    expect(lotState(scenario, 'lot')).toBe('voided');
   });
 
   test('is shown with all its terms', () => {

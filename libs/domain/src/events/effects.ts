@@ -44,6 +44,7 @@ export const effectsOf = (event: OwnEvent): Effects => {
     case 'AccessRefused':
     case 'HoldRefused':
     case 'CaptureRefused':
+    case 'HeldRestVoided':
       return NONE;
     case 'CreditsGranted': {
       const { lot, debtPaid, booking } = event.data;
@@ -120,6 +121,7 @@ export const changedBy = (event: OwnEvent): { readonly lots: readonly string[]; 
     case 'CreditsGranted':
       return { lots: [...moved, event.data.lot.lotId], hold: null };
     case 'LotActivated':
+    case 'HeldRestVoided':
       return { lots: [...moved, event.data.lotId], hold: null };
     case 'HoldAuthorized':
     case 'HoldExtended':

@@ -14,7 +14,15 @@ import {
 import { bookedAtOf, readMetadata, type Recorded } from './envelope';
 import type { OwnEvent } from './effects';
 import { HoldAuthorized, HoldCaptured, HoldExpired, HoldExtended, HoldReleased } from './hold-events';
-import { BalanceReduced, CreditsGranted, DebtPaid, GrantVoided, LotActivated, LotExpired } from './lot-events';
+import {
+  BalanceReduced,
+  CreditsGranted,
+  DebtPaid,
+  GrantVoided,
+  HeldRestVoided,
+  LotActivated,
+  LotExpired,
+} from './lot-events';
 import {
   CommandAnswered,
   MemberRemoved,
@@ -44,6 +52,7 @@ export const LEDGER_EVENT_TYPES = [
   DebtPaid,
   LotExpired,
   GrantVoided,
+  HeldRestVoided,
   BalanceReduced,
   HoldAuthorized,
   HoldExtended,

@@ -167,6 +167,16 @@ export const GrantVoided = eventType('GrantVoided', {
   }),
 });
 
+/**
+ * A grant was voided of which part is held: holds may still capture it, and what they give back is voided then, in a
+ * `GrantVoided` with this reason (INV-LOT-4). Moves no credits itself. `held` is what was held.
+ */
+export const HeldRestVoided = eventType('HeldRestVoided', {
+  wire: Type.Object({ lot_id: Type.String(), wallet: Type.String(), held: WireCredits, reason: Type.String() }),
+  read: (wire) => ({ lotId: wire.lot_id, wallet: wire.wallet, held: storedCredits(wire.held), reason: wire.reason }),
+  write: (data) => ({ lot_id: data.lotId, wallet: data.wallet, held: format(data.held), reason: data.reason }),
+});
+
 /** Credits were taken by hand, with a reason. (Adding by hand is a grant with funding `adjustment`.) */
 export const BalanceReduced = eventType('BalanceReduced', {
   wire: Type.Object({ reason: Type.String(), booking: WireBooking }),

@@ -1,7 +1,15 @@
 import { type EventOf, eventType, format, type Instant, storedCredits, storedInstant } from '@drawdown/kernel';
 import { Type } from '@sinclair/typebox';
 import type { HoldAuthorized, HoldCaptured, HoldExpired, HoldExtended, HoldReleased } from './hold-events';
-import type { BalanceReduced, CreditsGranted, DebtPaid, GrantVoided, LotActivated, LotExpired } from './lot-events';
+import type {
+  BalanceReduced,
+  CreditsGranted,
+  DebtPaid,
+  GrantVoided,
+  HeldRestVoided,
+  LotActivated,
+  LotExpired,
+} from './lot-events';
 import {
   type LotMove,
   Nullable,
@@ -125,6 +133,7 @@ export type WalletEvent =
   | EventOf<typeof DebtPaid>
   | EventOf<typeof LotExpired>
   | EventOf<typeof GrantVoided>
+  | EventOf<typeof HeldRestVoided>
   | EventOf<typeof BalanceReduced>
   | EventOf<typeof HoldAuthorized>
   | EventOf<typeof HoldExtended>

@@ -2,6 +2,7 @@ import { acceptedTimes, decideUsage } from '../metering/charge';
 import {
   adjustBalance,
   afterwards,
+  amount,
   at,
   authorizeHold,
   captureHold,
@@ -82,6 +83,24 @@ describe('closing an organization', () => {
     const [lot] = scenario.ledger.organization.lots.values();
     if (lot === undefined) throw new Error('no lot');
     expect(lotDocument(lot, scenario.ledger.now, true)).toMatchObject({ state: 'dormant' });
+  });
+
+  test('INV-LOT-4, INV-LED-1: what was voided while it was held is voided first, not forfeited', () => {
+    closing('forfeit')
+      .given(voidGrant('a', 'sent by mistake'))
+      .when(closeOrganization())
+      .then(
+        event('HoldReleased', { holdId: 'h' }),
+        event('HoldReleased', { holdId: 'again' }),
+        event('GrantVoided', { amount: amount('3'), booking: partly({ balanceAfter: amount('5') }) }),
+        event('OrganizationClosed', {
+          forfeitures: [
+            partly({ booking: partly({ slices: slices(['b', '5']), balanceBefore: amount('5'), balanceAfter: 0n }) }),
+            partly({ booking: partly({ wallet: 'usd', balanceAfter: 0n }) }),
+          ],
+        }),
+      )
+      .lot('a', { voided: '7', forfeited: '0' });
   });
 
   test('keeps a debt as it is', () => {

@@ -6,6 +6,8 @@ type UnitState = 'free' | 'held' | 'consumed' | 'expired' | 'voided' | 'forfeite
 interface Unit {
   readonly lot: NaiveLot;
   state: UnitState;
+  /** It was held when its lot expired, and the lot lives on since. */
+  lapsed: boolean;
 }
 
 interface NaiveLot {
@@ -17,6 +19,8 @@ interface NaiveLot {
   readonly cap: { readonly size: number; readonly per: 'day' | 'calendar-month' } | null;
   readonly units: Unit[];
   started: boolean;
+  /** It was voided while some of it was held. */
+  restVoided: boolean;
   /** Units consumed in each window of the cap, less those given back. */
   readonly usedIn: Map<string, number>;
   readonly booked: Record<'consumed' | 'returned' | 'expired' | 'voided' | 'forfeited', number>;
@@ -107,6 +111,7 @@ export class NaiveWallet {
         const lot = this.lots[operation.which % Math.max(1, this.lots.length)];
         if (lot === undefined) return 'nothing';
         for (const unit of lot.units) if (unit.state === 'free') this.book(unit, 'voided');
+        if (lot.units.some((unit) => unit.state === 'held')) lot.restVoided = true;
         return 'done';
       }
       case 'adjust': {
@@ -163,8 +168,11 @@ export class NaiveWallet {
 
   private addLot(terms: Pick<NaiveLot, 'priority' | 'starts' | 'ends' | 'service' | 'cap'>, size: number): void {
     const booked = { consumed: 0, returned: 0, expired: 0, voided: 0, forfeited: 0 };
-    const lot: NaiveLot = { ...terms, number: this.lots.length, units: [], started: false, usedIn: new Map(), booked };
-    for (let n = 0; n < size; n++) lot.units.push({ lot, state: 'free' });
+    const lot: NaiveLot = {
+      ...{ ...terms, number: this.lots.length, units: [], started: false, restVoided: false },
+      ...{ usedIn: new Map(), booked },
+    };
+    for (let n = 0; n < size; n++) lot.units.push({ lot, state: 'free', lapsed: false });
     this.lots.push(lot);
     if (lot.starts <= this.hour) this.start(lot);
   }
@@ -267,7 +275,11 @@ export class NaiveWallet {
 
   private end(hold: NaiveHold, state: 'captured' | 'released' | 'expired'): string {
     const freed = hold.units;
-    for (const unit of freed) unit.state = 'free';
+    for (const unit of freed) {
+      unit.state = 'free';
+      if (unit.lapsed) this.book(unit, 'expired');
+      else if (unit.lot.restVoided && this.hour < unit.lot.ends) this.book(unit, 'voided');
+    }
     hold.units = [];
     hold.overdraft = 0;
     hold.state = state;
@@ -349,12 +361,16 @@ export class NaiveWallet {
   private giveBack(unit: Unit, drawnAt: number, hasEnded: boolean): void {
     const { lot } = unit;
     lot.booked.returned++;
-    if (lot.booked.voided > 0 || (hasEnded && this.rules.refundExpired === 'forfeit')) {
+    if (lot.restVoided || lot.booked.voided > 0 || (hasEnded && this.rules.refundExpired === 'forfeit')) {
       this.book(unit, 'forfeited');
       return;
     }
-    if (hasEnded) lot.ends = this.hour + GRACE_DAYS * 24;
+    if (hasEnded) {
+      for (const other of lot.units) if (other.state === 'held') other.lapsed = true;
+      lot.ends = this.hour + GRACE_DAYS * 24;
+    }
     unit.state = 'free';
+    unit.lapsed = false;
     const window = this.windowOf(lot, drawnAt);
     lot.usedIn.set(window, Math.max(0, (lot.usedIn.get(window) ?? 0) - 1));
   }

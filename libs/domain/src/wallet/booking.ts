@@ -12,8 +12,19 @@ export interface Movement {
   readonly eventTime: Instant;
 }
 
+/** What the next booking of a wallet follows from. */
+export type Books = Pick<Wallet, 'key' | 'settled' | 'sequence' | 'policyVersion'>;
+
+/** The books after a booking, for the next one of the same decision. */
+export const booksAfter = (books: Books, { balanceAfter, sequence }: Booking): Books => ({
+  key: books.key,
+  policyVersion: books.policyVersion,
+  settled: balanceAfter,
+  sequence,
+});
+
 /** The wallet's next transaction: its number, and the settled balance before and after (INV-LED-1). */
-export const book = (wallet: Wallet, kind: TransactionKind, movement: Movement): Booking => {
+export const book = (wallet: Books, kind: TransactionKind, movement: Movement): Booking => {
   const credited = movement.credited ?? NO_CREDITS;
   const debited = movement.debited ?? NO_CREDITS;
   return {

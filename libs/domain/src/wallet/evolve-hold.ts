@@ -1,6 +1,6 @@
 import { type Credits, credits, NO_CREDITS, plus, unreachable } from '@drawdown/kernel';
 import type { OwnEvent } from '../events';
-import { type Hold, holdOf, type Organization, ownMap, type Wallet, walletOf } from './state';
+import { type HeldSlice, type Hold, holdOf, lotOf, type Organization, ownMap, type Wallet, walletOf } from './state';
 import { addOpenHold, removeOpenHold } from './timetable';
 
 type HoldEvent = Extract<
@@ -21,7 +21,7 @@ export const applyHold = (organization: Organization, event: HoldEvent): void =>
         wallet: wallet.key,
         amount,
         total: amount,
-        slices: slices.map((slice) => ({ ...slice })),
+        slices: slices.map((slice) => ({ ...slice, lapsedAt: null })),
         overdraft,
         captured: NO_CREDITS,
         state: 'open',
@@ -42,7 +42,7 @@ export const applyHold = (organization: Organization, event: HoldEvent): void =>
       hold.expiresAt = event.data.expiresAt;
       addOpenHold(organization, hold);
       for (const slice of event.data.slices) {
-        hold.slices.push({ ...slice });
+        hold.slices.push({ ...slice, lapsedAt: null });
         hold.total = plus(hold.total, slice.amount);
       }
       hold.overdraft = plus(hold.overdraft, event.data.overdraft);
@@ -88,7 +88,16 @@ const endHold = (organization: Organization, hold: Hold, state: Hold['state']): 
   removeOpenHold(organization, hold);
 };
 
-const takeFromHold = (slices: { readonly lotId: string; amount: Credits }[], lotId: string, amount: Credits): void => {
+/** A lot that had expired lives on; what holds had set aside of it before does not. Called before its expiry is moved. */
+export const markLapsed = (organization: Organization, lotId: string): void => {
+  const { held, expiresAt } = lotOf(organization, lotId);
+  if (held === NO_CREDITS) return;
+  for (const { slices } of organization.openHolds.values()) {
+    for (const slice of slices) if (slice.lotId === lotId) slice.lapsedAt ??= expiresAt;
+  }
+};
+
+const takeFromHold = (slices: readonly HeldSlice[], lotId: string, amount: Credits): void => {
   let left: bigint = amount;
   for (const slice of slices) {
     if (slice.lotId !== lotId || left === 0n) continue;

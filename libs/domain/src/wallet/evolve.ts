@@ -9,7 +9,7 @@ import {
   type OwnEvent,
 } from '../events';
 import { drawOrder, insertInOrder } from './draw-order';
-import { applyHold } from './evolve-hold';
+import { applyHold, markLapsed } from './evolve-hold';
 import {
   drawnLot,
   type Lot,
@@ -83,7 +83,10 @@ export const evolve = (organization: Organization, event: OwnEvent, at: Instant)
   const effects = effectsOf(event);
   for (const move of effects.moves) applyMove(organization, move, move.drawnAt ?? effects.drawnAt ?? at);
   if (effects.debt !== null) applyDebt(organization, effects.debt.wallet, effects.debt.change);
-  for (const { lotId, expiresAt } of effects.extended) extendLot(organization, lotId, expiresAt);
+  for (const { lotId, expiresAt } of effects.extended) {
+    markLapsed(organization, lotId);
+    extendLot(organization, lotId, expiresAt);
+  }
   for (const booking of effects.bookings) {
     const wallet = walletOf(organization, booking.wallet);
     wallet.sequence = booking.sequence;
@@ -140,6 +143,9 @@ const applyOwn = (organization: Organization, event: OwnEvent): void => {
       for (const slice of slices) debtPayments.push({ ...slice, paidAt: effectiveAt });
       return;
     }
+    case 'HeldRestVoided':
+      lotOf(organization, event.data.lotId).voidReason = event.data.reason;
+      return;
     case 'HoldAuthorized':
     case 'HoldExtended':
     case 'HoldCaptured':
@@ -211,6 +217,7 @@ const addLot = (organization: Organization, terms: LotTerms, at: Instant): void 
     expired: NO_CREDITS,
     voided: NO_CREDITS,
     forfeited: NO_CREDITS,
+    voidReason: null,
   };
   organization.lots.set(lot.id, lot);
   enterLive(organization, wallet, lot);

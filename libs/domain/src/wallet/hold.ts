@@ -14,10 +14,10 @@ import {
   sum,
 } from '@drawdown/kernel';
 import { type CaptureUsage, holdDocument, type LotMove, movesOf, type OwnEvent, type Slice } from '../events';
-import { book } from './booking';
+import { book, booksAfter } from './booking';
 import type { CommandRule, DueRule, Outcome, Refusal } from './commands';
-import { debtPaidByFreed, stillGood } from './debt-payment';
 import { ANY_CHARGE, availableTo, type ChargeScope, drawDown } from './draw-down';
+import { freed } from './freed';
 import { alreadyOver, notFound } from './refusals';
 import { less, merged, upTo } from './slices';
 import { type Hold, holdOf, type Organization, type Wallet, walletNamed, walletOf } from './state';
@@ -185,6 +185,8 @@ const refuseCapture = ({ key, policy, policyVersion }: Wallet, capture: OverCapt
   );
 };
 
+type HoldCaptured = Extract<OwnEvent, { type: 'HoldCaptured' }>;
+
 /** Spends part of a hold, or more than it, as a transaction of kind `consumption`; `final` gives the rest free. */
 export const captureHold: CommandRule<'CaptureHold'> = {
   decide: (organization, command, { now, commandId }) => {
@@ -227,7 +229,7 @@ export const captureHold: CommandRule<'CaptureHold'> = {
     const { debt } = beyond;
     const released = merged(command.final ? hold.slices : fromHold);
     const moves: LotMove[] = [...movesOf('release', released), ...movesOf('consume', slices)];
-    const captured: OwnEvent = {
+    const captured: HoldCaptured = {
       type: 'HoldCaptured',
       data: {
         holdId: hold.id,
@@ -249,9 +251,9 @@ export const captureHold: CommandRule<'CaptureHold'> = {
         }),
       },
     };
-    const freed = stillGood(organization, less(released, fromHold), now);
-    const owed = { key: wallet.key, debt: credits(wallet.debt + debt) };
-    return accept<OwnEvent>(captured, ...debtPaidByFreed(owed, freed, now));
+    const after = { ...booksAfter(wallet, captured.data.booking), debt: credits(wallet.debt + debt) };
+    const given = command.final ? less(hold.slices, fromHold) : [];
+    return accept<OwnEvent>(captured, ...freed(organization, after, given, now).events);
   },
   answer: (organization, { holdId }, events) => {
     const [event] = events;
@@ -281,7 +283,7 @@ const restOf = (hold: Hold): { holdId: string; wallet: string; slices: Slice[]; 
   overdraft: hold.overdraft,
 });
 
-/** The end of a hold, and what the credits that come free pay. */
+/** The end of a hold, and what becomes of the credits that come free. */
 const givenFree = (
   organization: Organization,
   hold: Hold,
@@ -289,9 +291,8 @@ const givenFree = (
   effectiveAt: Instant,
 ): OwnEvent[] => {
   const rest = restOf(hold);
-  const freed = stillGood(organization, rest.slices, effectiveAt);
   const wallet = walletOf(organization, hold.wallet);
-  return [{ type, data: { ...rest, effectiveAt } }, ...debtPaidByFreed(wallet, freed, effectiveAt)];
+  return [{ type, data: { ...rest, effectiveAt } }, ...freed(organization, wallet, hold.slices, effectiveAt).events];
 };
 
 /** Holds end by time (INV-HLD-5). */

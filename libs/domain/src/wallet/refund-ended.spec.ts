@@ -2,7 +2,9 @@ import type { WalletPolicy } from '../events';
 import {
   authorizeHold,
   captureHold,
+  closeOrganization,
   holdAuthorized,
+  releaseHold,
   TestLedger,
   afterwards,
   amount,
@@ -93,6 +95,42 @@ describe('a refund to a lot that ended meanwhile', () => {
       .lot('lot', { remaining: '1', forfeited: '0' })
       .given(at(expiresAt), refundCharge('u', '1'))
       .lot('lot', { remaining: '0', expired: '1', forfeited: '1' });
+  });
+
+  test('INV-HLD-6: lets the lot live on, but not what was held of it when it expired', () => {
+    const held = () =>
+      given(granted('lot', '10', { expiresAt }), used('4', { id: 'u' }), authorizeHold('h', '6')).given(
+        at('2026-03-12'),
+        refundCharge('u', '1'),
+        authorizeHold('later', '1'),
+      );
+    held()
+      .lot('lot', { remaining: '7', held: '7', expired: '0' })
+      .when(releaseHold('h'))
+      .then(
+        event('HoldReleased', {}),
+        event('LotExpired', { lotId: 'lot', amount: amount('6'), booking: partly({ eventTime: expiresAt }) }),
+      )
+      .lot('lot', { remaining: '1', held: '1', expired: '6' })
+      .given(releaseHold('later'))
+      .lot('lot', { remaining: '1', held: '0', expired: '6' })
+      .balance({ settled: '1', available: '1' });
+    held().given(captureHold('h', '2')).lot('lot', { consumed: '6', expired: '4', remaining: '1' });
+    held().given(closeOrganization()).lot('lot', { expired: '6', remaining: '1' }).balance({ dormant: '1' });
+  });
+
+  test('INV-TIM-4: what is held over two expiries is booked once, as of the first', () => {
+    under({ refundExpired: 'extend', refundGraceDays: 1 })
+      .given(granted('lot', '10', { expiresAt }), used('4', { id: 'u' }), authorizeHold('h', '6'))
+      .given(at('2026-03-11'), refundCharge('u', '1'), at('2026-03-13'))
+      .lot('lot', { remaining: '6', held: '6', expired: '1' })
+      .given(refundCharge('u', '1'))
+      .when(releaseHold('h'))
+      .then(
+        event('HoldReleased', {}),
+        event('LotExpired', { amount: amount('6'), booking: partly({ eventTime: expiresAt }) }),
+      )
+      .lot('lot', { remaining: '1', expired: '7' });
   });
 
   test('forfeits what belongs to a voided lot, under either policy', () => {

@@ -17,7 +17,7 @@ import { book } from './booking';
 import type { CommandRule, RefundableCharge, Refusal } from './commands';
 import { debtPaidByFreed } from './debt-payment';
 import { notFound } from './refusals';
-import { isExpired, lotOf, type Organization, refundedKey, type Wallet, walletOf } from './state';
+import { isExpired, isVoided, lotOf, type Organization, refundedKey, type Wallet, walletOf } from './state';
 
 /**
  * The parts of a charge that a refund of `amount` gives back, what was drawn last first: the debt, then the lots from
@@ -77,7 +77,7 @@ const returnTo = (organization: Organization, wallet: Wallet, slices: readonly S
   for (const { lotId, amount } of slices) {
     const lot = lotOf(organization, lotId);
     const ended = isExpired(lot, now);
-    if (lot.voided > 0n || (ended && forfeits(wallet))) {
+    if (isVoided(lot) || (ended && forfeits(wallet))) {
       moves.push({ lotId, move: 'forfeit_return', amount });
       forfeited += amount;
       continue;

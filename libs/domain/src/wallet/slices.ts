@@ -1,4 +1,4 @@
-import { type Credits, credits, smaller } from '@drawdown/kernel';
+import { type Credits, credits, NO_CREDITS, smaller } from '@drawdown/kernel';
 import type { Slice } from '../events';
 
 /** Several slices of one lot as one. */
@@ -21,9 +21,13 @@ export const upTo = (slices: readonly Slice[], amount: Credits): Slice[] => {
   return taken;
 };
 
-/** Slices, one for each lot, without what was taken of them; of which nothing is left, there is none. */
-export const less = (slices: readonly Slice[], taken: readonly Slice[]): Slice[] => {
+/** Slices without what was taken of their lots, from the first of a lot's slices on; of which nothing is left, there is none. */
+export const less = <S extends Slice>(slices: readonly S[], taken: readonly Slice[]): S[] => {
   const gone = new Map(merged(taken).map(({ lotId, amount }) => [lotId, amount]));
-  const left = slices.map(({ lotId, amount }) => ({ lotId, amount: credits(amount - (gone.get(lotId) ?? 0n)) }));
+  const left = slices.map((slice) => {
+    const part = smaller(slice.amount, gone.get(slice.lotId) ?? NO_CREDITS);
+    gone.set(slice.lotId, credits((gone.get(slice.lotId) ?? 0n) - part));
+    return { ...slice, amount: credits(slice.amount - part) };
+  });
   return left.filter(({ amount }) => amount > 0n);
 };

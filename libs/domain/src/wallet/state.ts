@@ -22,6 +22,8 @@ export interface Lot {
   expired: Credits;
   voided: Credits;
   forfeited: Credits;
+  /** Why what holds give back of it is voided, where it was voided while they held part of it. */
+  voidReason: string | null;
   /** False while the lot waits for its `effectiveAt`. */
   activated: boolean;
   /** Consumption in the cap's present window; of another window than the present one it means nothing. */
@@ -29,12 +31,20 @@ export interface Lot {
   capUsed: Credits;
 }
 
+/** Credits of a lot that a hold sets aside. */
+export interface HeldSlice {
+  readonly lotId: string;
+  amount: Credits;
+  /** When the lot had expired, where a refund let it live on while this part was held: the part does not (INV-HLD-6). */
+  lapsedAt: Instant | null;
+}
+
 /** Credits set aside: per lot, and the part no lot covers. */
 export interface Hold {
   readonly id: string;
   readonly wallet: string;
   readonly amount: Credits;
-  slices: { readonly lotId: string; amount: Credits }[];
+  slices: HeldSlice[];
   overdraft: Credits;
   captured: Credits;
   state: 'open' | 'captured' | 'released' | 'expired';
@@ -117,6 +127,9 @@ export const NOTHING: readonly never[] = [];
 /** The map, for writing: an empty one may be that of many organizations, so it is never written to. */
 export const ownMap = <K, V>(map: ReadonlyMap<K, V>): Map<K, V> =>
   map.size === 0 ? new Map<K, V>() : (map as Map<K, V>);
+
+/** Whether the rest of its grant was cancelled: then nothing comes back to it (INV-LOT-4). */
+export const isVoided = (lot: Lot): boolean => lot.voided > 0n || lot.voidReason !== null;
 
 /** What a lot has free: neither spent nor held. */
 export const freeOf = (lot: Lot): Credits =>

@@ -6,6 +6,7 @@ import {
   given,
   granted,
   instant,
+  refundCharge,
   releaseHold,
   used,
   voidGrant,
@@ -23,8 +24,9 @@ describe('voiding a grant', () => {
           reason: 'sent by mistake',
           booking: partly({ kind: 'void', debited: 5_000_000_000n, balanceAfter: 2_000_000_000n }),
         }),
+        event('HeldRestVoided', { lotId: 'lot', held: 2_000_000_000n, reason: 'sent by mistake' }),
       )
-      .answered({ voided: '5', lot: { remaining: '2', held: '2' }, transaction: { kind: 'void' } })
+      .answered({ voided: '5', lot: { remaining: '2', held: '2', state: 'voided' }, transaction: { kind: 'void' } })
       .lot('lot', { remaining: '2', held: '2', voided: '5', consumed: '3' })
       .balance({ settled: '2', held: '2', available: '0' });
   });
@@ -43,11 +45,68 @@ describe('voiding a grant', () => {
       .balance({ settled: '0', held: '0' });
   });
 
-  test('what a hold gives back afterwards can be voided too', () => {
-    given(granted('lot', '10'), authorizeHold('h', '4'), voidGrant('lot'), releaseHold('h'))
-      .lot('lot', { remaining: '4', voided: '6' })
-      .given(voidGrant('lot'))
-      .lot('lot', { remaining: '0', voided: '10' });
+  test('INV-LOT-4: what a hold gives back afterwards is voided, not spendable', () => {
+    given(granted('lot', '10'), authorizeHold('h', '4'), voidGrant('lot', 'sent by mistake'))
+      .when(releaseHold('h'))
+      .then(
+        event('HoldReleased', {}),
+        event('GrantVoided', {
+          lotId: 'lot',
+          amount: 4_000_000_000n,
+          reason: 'sent by mistake',
+          booking: partly({ kind: 'void', debited: 4_000_000_000n, balanceBefore: 4_000_000_000n, balanceAfter: 0n }),
+        }),
+      )
+      .lot('lot', { remaining: '0', voided: '10' })
+      .balance({ settled: '0', available: '0' });
+  });
+
+  test('INV-LOT-4: of a lot that is held whole is remembered until the hold ends, by whatever ends it', () => {
+    const held = () =>
+      given(granted('lot', '10'), authorizeHold('h', '10', { expiresAt: instant('2026-03-05') }))
+        .when(voidGrant('lot', 'sent by mistake'))
+        .then(event('HeldRestVoided', { lotId: 'lot', held: 10_000_000_000n }))
+        .answered({ voided: '0', lot: { remaining: '10', held: '10', state: 'voided' }, transaction: null });
+    held().given(releaseHold('h')).lot('lot', { voided: '10' }).balance({ settled: '0' });
+    held().given(at('2026-03-06')).lot('lot', { voided: '10' }).balance({ settled: '0' });
+    held().given(captureHold('h', '4')).lot('lot', { consumed: '4', voided: '6' }).balance({ settled: '0' });
+    held()
+      .given(captureHold('h', '4', { final: false }))
+      .lot('lot', { consumed: '4', voided: '0', held: '6' })
+      .given(captureHold('h', '6'))
+      .lot('lot', { consumed: '10', voided: '0' });
+  });
+
+  test('INV-LOT-10: a second time while a part is held takes nothing and changes nothing, the reason included', () => {
+    given(granted('lot', '10'), authorizeHold('h', '4'), voidGrant('lot', 'first'))
+      .when(voidGrant('lot', 'second'))
+      .then()
+      .answered({ voided: '0', lot: { state: 'voided' }, transaction: null })
+      .when(releaseHold('h'))
+      .then(event('HoldReleased', {}), event('GrantVoided', { reason: 'first' }));
+  });
+
+  test('INV-HLD-6: what a hold gives back of a voided lot that has expired meanwhile is booked as expired', () => {
+    given(granted('lot', '10', { expiresAt: instant('2026-03-10') }), authorizeHold('h', '4'), voidGrant('lot'))
+      .given(at('2026-03-11'), releaseHold('h'), at('2026-03-12'))
+      .lot('lot', { remaining: '0', voided: '6', expired: '4' });
+  });
+
+  test('what is voided when it comes free pays no debt; what is good does', () => {
+    given(granted('gone', '4', { priority: 1 }), granted('good', '6', { priority: 2 }), authorizeHold('h', '10'))
+      .given(used('9'), voidGrant('gone'), releaseHold('h'))
+      .lot('gone', { voided: '4', consumed: '0' })
+      .lot('good', { consumed: '6' })
+      .balance({ settled: '-3', debt: '3' });
+  });
+
+  test('a refund of what was captured from it is forfeited, as after any void', () => {
+    const capture = given(granted('lot', '10'), authorizeHold('h', '10'), voidGrant('lot')).given(
+      captureHold('h', '10'),
+    );
+    const fact = capture.ledger.log.at(-1);
+    const id = fact?.kind === 'event' && 'booking' in fact.event.data ? fact.event.data.booking.transactionId : '';
+    capture.given(refundCharge(id)).lot('lot', { remaining: '0', returned: '10', forfeited: '10' });
   });
 
   test('of a spent lot takes nothing', () => {

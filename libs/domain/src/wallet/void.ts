@@ -1,27 +1,37 @@
 import { accept, derivedTransactionId, format } from '@drawdown/kernel';
-import { lotDocument } from '../events';
+import { lotDocument, type OwnEvent } from '../events';
 import { book } from './booking';
 import type { CommandRule } from './commands';
 import { bookingDocument } from './grant';
 import { notFound, withoutReason } from './refusals';
 import { freeOf, lotOf, walletOf } from './state';
 
-/** Cancels what is neither spent nor held of a grant. A second void of the same lot finds nothing left (INV-LOT-10). */
+/**
+ * Cancels what is neither spent nor held of a grant; what is held stays with its holds for capture, and is cancelled too when
+ * they give it back (INV-LOT-4). A second void of the same lot finds nothing left (INV-LOT-10).
+ */
 export const voidGrant: CommandRule<'VoidGrant'> = {
   decide: (organization, { lotId, reason }, { now, commandId }) => {
     const lot = organization.lots.get(lotId);
     if (lot === undefined) return notFound('lot');
     const reasonless = withoutReason(reason);
     if (reasonless !== null) return reasonless;
+    const { wallet, held } = lot;
+    const events: OwnEvent[] = [];
     const amount = freeOf(lot);
-    if (amount <= 0n) return accept();
-    const booking = book(walletOf(organization, lot.wallet), 'void', {
-      transactionId: derivedTransactionId(organization.id, commandId),
-      debited: amount,
-      slices: [{ lotId, amount }],
-      eventTime: now,
-    });
-    return accept({ type: 'GrantVoided', data: { lotId, amount, reason, booking } });
+    if (amount > 0n) {
+      const booking = book(walletOf(organization, wallet), 'void', {
+        transactionId: derivedTransactionId(organization.id, commandId),
+        debited: amount,
+        slices: [{ lotId, amount }],
+        eventTime: now,
+      });
+      events.push({ type: 'GrantVoided', data: { lotId, amount, reason, booking } });
+    }
+    if (held > 0n && lot.voidReason === null) {
+      events.push({ type: 'HeldRestVoided', data: { lotId, wallet, held, reason } });
+    }
+    return accept(...events);
   },
   answer: (organization, { lotId }, events, { now }) => {
     const [event] = events;

@@ -3,6 +3,7 @@ import type { LedgerEvent } from '@drawdown/domain/events';
 import { checkAccess, lotDocument, organizationOf, organizationView, walletView } from '@drawdown/domain';
 import {
   amount,
+  authorizeHold,
   closeOrganization,
   granted,
   later,
@@ -133,6 +134,18 @@ test('a lot that a refund lets live again shows its new end (INV-LOT-9)', async 
   expect(await shownOf(made)).toMatchObject({ settled: '4', available: '4' });
 });
 
+test('a lot that was voided while all of it was held is shown as voided, and found so (INV-LOT-4)', async () => {
+  const made = new TestLedger({ id: 'org_0' });
+  granted('gone', '10')(made);
+  authorizeHold('h', '10')(made);
+  voidGrant('gone')(made);
+  await sameAsInMemory(made);
+  const reading = { organizationId: 'org_0', now: made.now };
+  const found = async (state: 'voided' | 'active') =>
+    (await read.models.lots(reading, 'credits', { state }))?.value.data.length;
+  expect([await found('voided'), await found('active')]).toEqual([1, 0]);
+});
+
 test('a lot’s terms add up, whatever became of its rest: expired, voided, forfeited by a refund or a closure (INV-LOT-1)', async () => {
   const forfeiting = policy({ refundExpired: 'forfeit', onClose: 'forfeit' });
   const made = new TestLedger({ id: 'org_0', preset: preset({ wallets: [wallet({ policy: forfeiting })] }) });
@@ -147,7 +160,7 @@ test('a lot’s terms add up, whatever became of its rest: expired, voided, forf
   await sameAsInMemory(made);
   const terms = ['amount', 'returned', 'remaining', 'consumed', 'expired', 'voided', 'forfeited'] as const;
   const kept = await database.query<Record<(typeof terms)[number], string>>(
-    `SELECT ${terms.map((term) => `trim_scale(${term})::text AS ${term}`).join(', ')} FROM lots_v6_g1 ORDER BY sequence`,
+    `SELECT ${terms.map((term) => `trim_scale(${term})::text AS ${term}`).join(', ')} FROM lots_v7_g1 ORDER BY sequence`,
   );
   expect(kept.map((row) => terms.map((term) => row[term]))).toEqual([
     ['10', '3', '0', '4', '6', '0', '3'],
@@ -303,7 +316,7 @@ test('a change of what is not there stops the read model', async () => {
   used('4', { organizationId: 'org_0' })(made);
   await log.write(draftsOf(made).filter((draft) => 'charge' in draft || draft.event.type !== 'CreditsGranted'));
   await until(() => failure() !== null);
-  expect(failure()).toContain('lots_v6_g1 has 0 of 1 rows that events change');
+  expect(failure()).toContain('lots_v7_g1 has 0 of 1 rows that events change');
 });
 
 test('the check of the books sees what is wrong with them', async () => {
@@ -315,10 +328,10 @@ test('the check of the books sees what is wrong with them', async () => {
   await read.level();
   await assertBooks(database);
   const faults: readonly (readonly [sql: string, seen: string])[] = [
-    ['UPDATE lots_v6_g1 SET remaining = remaining + 1, consumed = consumed - 1', 'SQL-2'],
-    ['UPDATE wallets_v6_g1 SET held = 1', 'SQL-2'],
-    ['UPDATE wallets_v6_g1 SET settled = 7', 'SQL-4 wallets'],
-    ['UPDATE wallets_v6_g1 SET lifetime_spent = 3', 'SQL-4 wallets'],
+    ['UPDATE lots_v7_g1 SET remaining = remaining + 1, consumed = consumed - 1', 'SQL-2'],
+    ['UPDATE wallets_v7_g1 SET held = 1', 'SQL-2'],
+    ['UPDATE wallets_v7_g1 SET settled = 7', 'SQL-4 wallets'],
+    ['UPDATE wallets_v7_g1 SET lifetime_spent = 3', 'SQL-4 wallets'],
     ['UPDATE transactions_v3_g1 SET sequence = 9 WHERE sequence = 2', 'SQL-4'],
     ['UPDATE transactions_v3_g1 SET balance_before = 1, balance_after = 11 WHERE sequence = 1', 'SQL-4'],
     ['UPDATE breakdown_hours_v1_g1 SET credits = 3', 'SQL-5 cube'],

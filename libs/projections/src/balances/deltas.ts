@@ -61,6 +61,7 @@ export interface LotDelta {
   /** True where it took effect. */
   activated: boolean;
   expiresAt: Instant | null;
+  voidReason: string | null;
   /** By the UTC day of the draw. */
   readonly draws: DayDraws[];
 }
@@ -133,6 +134,7 @@ export const lotIn = ({ lots }: OrganizationDeltas, id: string): LotDelta => {
       forfeited: 0n,
       activated: false,
       expiresAt: null,
+      voidReason: null,
       draws: [],
     };
     lots.set(id, lot);

@@ -41,6 +41,7 @@ const tables = (suffix: string): readonly string[] => [
      remaining numeric NOT NULL CHECK (remaining >= 0), held numeric NOT NULL CHECK (held >= 0),
      consumed numeric NOT NULL CHECK (consumed >= 0), expired numeric NOT NULL CHECK (expired >= 0),
      voided numeric NOT NULL CHECK (voided >= 0), forfeited numeric NOT NULL CHECK (forfeited >= 0),
+     void_reason text,
      live boolean NOT NULL GENERATED ALWAYS AS (remaining > 0) STORED,
      PRIMARY KEY (organization_id, lot_id),
      CONSTRAINT lot_terms CHECK (amount + returned = remaining + consumed + expired + voided + forfeited),
@@ -70,7 +71,7 @@ const tables = (suffix: string): readonly string[] => [
  */
 export const balances: LedgerProjector<BalanceDeltas> = {
   name: 'balances',
-  version: 6,
+  version: 7,
   freshness: PROMPT,
   tableNames: ['organizations', 'members', 'wallets', 'lots', 'lot_caps', 'holds'],
   tables,
@@ -193,6 +194,9 @@ const applyOwn = (organization: OrganizationDeltas, event: OwnEvent, { bookedAt,
       return;
     case 'OrganizationFrozen':
       organization.status ??= 'suspended';
+      return;
+    case 'HeldRestVoided':
+      lotIn(organization, event.data.lotId).voidReason = event.data.reason;
       return;
     case 'DebtPaid':
     case 'LotExpired':

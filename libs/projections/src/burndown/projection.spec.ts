@@ -11,7 +11,8 @@ const day = (text: string): Instant => instant(`2026-${text}`);
 
 const lot = (remaining: Credits, terms: Partial<LotFigures> = {}): LotFigures => ({
   ...{ id: 'lot', creditType: 'purchased', amount: remaining, remaining, held: NO_CREDITS, priority: 1 },
-  ...{ voided: NO_CREDITS, expired: NO_CREDITS, forfeited: NO_CREDITS, effectiveAt: A_YEAR_AGO, expiresAt: null },
+  ...{ voided: NO_CREDITS, expired: NO_CREDITS, forfeited: NO_CREDITS, voidReason: null, expiresAt: null },
+  effectiveAt: A_YEAR_AGO,
   ...{ scope: null, cap: null, capWindow: '', capUsed: NO_CREDITS, costBasis: null, funding: 'adjustment' },
   activated: (terms.effectiveAt ?? A_YEAR_AGO) <= NOW,
   ...terms,
