@@ -11,6 +11,7 @@ import {
   START,
   TestLedger,
   used,
+  voidGrant,
 } from '@drawdown/domain/testing';
 import { formatDecimal, type Instant, shift, storedCredits } from '@drawdown/kernel';
 import { CheckpointProgress } from '@drawdown/delivery';
@@ -133,6 +134,17 @@ test('INV-TIM-3: a lot is out of the balance from when it ended, whenever that w
   ledger.advance(NOW);
   await show(draftsOf(ledger).slice(unbooked.length));
   expect(await seen()).toEqual(expected);
+});
+
+test('INV-LOT-4, INV-TIM-6: what was voided while it was held is out of the balance from when its hold ended, whenever that was booked', async () => {
+  const ledger = new TestLedger({ id: 'org_0' });
+  granted('gone', '10')(ledger);
+  authorizeHold('h', '4', { expiresAt: later(START, { days: 1, hours: 12 }) })(ledger);
+  voidGrant('gone')(ledger);
+  ledger.advance(NOW);
+  await show(draftsOf(ledger));
+  const all = await read.models.burndown(READING, { wallet: 'credits', period: 'all' });
+  expect(line(all?.value.data)).toEqual(['02-28T00:00 0', '03-01T00:00 4', '03-02T00:00 4', '03-03T00:00 0', '03-04T00:00 0', '03-04T06:00 0']); // prettier-ignore
 });
 
 test('INV-LOT-7, INV-TIM-6: debt that a lot paid when it began stays paid after its end, whenever that was booked, and if it never was', async () => {

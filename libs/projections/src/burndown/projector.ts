@@ -34,7 +34,7 @@ export interface DayDeltas {
  *
  * By booking time, as balances go; but an expiry counts from when the lot ended, whenever that was booked (INV-TIM-3), and
  * what a hold gives back of a lot that has ended by then from when it does: until then it is held, and in the balance
- * (INV-HLD-6). An expiry is booked before anything else happens to its lot, so that the last return before tells which of
+ * (INV-HLD-6). What was voided while it was held counts from when its hold ended, too. An expiry is booked before anything else happens to its lot, so that the last return before tells which of
  * the two it is: `lot_returns` has it. A day ends with its last midnight, that one included: what ends at midnight is not
  * in the balance of that midnight.
  */
@@ -75,8 +75,9 @@ export const balanceDays: LedgerProjector<DayDeltas> = {
       default: {
         const organizationId = ownerOf(record);
         const { bookings, moves } = effectsOf(event);
-        for (const { wallet, credited, debited } of bookings) {
-          addTo(sumsOf(deltas.sums, organizationId, wallet), endOfDay(bookedAt), credited - debited);
+        for (const { wallet, credited, debited, eventTime } of bookings) {
+          const at = event.type === 'GrantVoided' ? eventTime : bookedAt;
+          addTo(sumsOf(deltas.sums, organizationId, wallet), endOfDay(at), credited - debited);
         }
         const at = event.type === 'HoldExpired' ? event.data.effectiveAt : bookedAt;
         for (const { lotId, move } of moves) {

@@ -144,7 +144,7 @@ export class TestWorld {
       case 'refund':
         return refundCharge(this.usages[who]?.[a % Math.max(1, this.usages[who].length)]?.id ?? 'none', b % 2 === 0 ? null : '0.75'); // prettier-ignore
       case 'void':
-        return b % 3 === 0 ? voidGrant(`lot-${String(a % Math.max(1, this.lots[who] ?? 0))}`) : undefined;
+        return voidGrant(`lot-${String(a % Math.max(1, this.lots[who] ?? 0))}`);
       case 'adjust':
         return adjustBalance(a % 2 === 0 ? amountOf : `-${amountOf}`, {
           name: `adjust-${String(a)}-${String(b)}-${this.now}`,
