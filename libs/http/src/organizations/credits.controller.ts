@@ -97,7 +97,7 @@ export class CreditsController {
 
   @Post('lots/:lot/void')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Void a grant: what is neither spent nor held of it' })
+  @ApiOperation({ summary: 'Void a grant: what is not spent of it; what is held when its hold gives it back' })
   void(
     @Param('lot') lotId: string,
     @Body() { reason }: VoidBody,
