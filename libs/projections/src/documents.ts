@@ -95,7 +95,10 @@ export type TransactionDocument = {
   readonly uncovered: string;
 };
 
-/** A transaction with all below it; `subtotal` = own debit + Σ children's subtotals. */
+/**
+ * A transaction with all below it; `subtotal` = own debit + Σ children's subtotals, the same in every tree that shows it.
+ * A parent that closes a circle does not count, although `parent_transaction_id` says what was sent.
+ */
 export type TransactionTree = TransactionDocument & {
   readonly subtotal: string;
   readonly children: readonly TransactionTree[];

@@ -99,6 +99,8 @@ const priced = (
   if (usage.type !== METERED_TYPE)
     return quarantine('no_meter', `no meter selects the type ${usage.type.slice(0, 64)}`);
   if (usage.raw !== null) return quarantine('unknown_provider', `no normalizer for ${usage.raw.provider.slice(0, 64)}`);
+  // Longer circles cannot be told from here: the ancestors are in the log, not in memory, and a look at those of the same
+  // batch alone would let batches decide (INV-LED-8). The trees of the read models open them where they were closed.
   if (usage.parentTransactionId !== null && usage.parentTransactionId === chargeIdOf(usage)) {
     return quarantine('invalid_parent', 'a charge cannot be its own parent');
   }

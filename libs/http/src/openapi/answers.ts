@@ -83,7 +83,15 @@ export const SCHEMAS: Readonly<Record<string, TSchema>> = {
   TransactionRead: read(Transaction),
   Transactions: page(some('Transaction')),
   OwnTransactions: page(Type.Object({ organization_id: Text, ...Transaction })),
-  TransactionTree: read({ ...Transaction, subtotal: Amount, children: Type.Array(Type.Unknown()) }),
+  TransactionTree: read({
+    ...Transaction,
+    subtotal: Amount,
+    children: Type.Array(Type.Unknown(), {
+      description:
+        'trees as this one. Each transaction is in one place: of parents named in a circle, that of the transaction booked ' +
+        'last does not count. More than 10,000 transactions, or 1,000 levels, are refused (range_too_large)',
+    }),
+  }),
   Explanation: read({
     transaction: some('Transaction'),
     usage: Type.Unknown(),

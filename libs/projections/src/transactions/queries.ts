@@ -162,8 +162,8 @@ export const transactionQueries = (reader: ModelReader, events: EventSource): Tr
 export const TREE_NODES_MAX = 10_000;
 
 /**
- * The transaction and all below it. One that is its own ancestor comes once: UNION drops what is there already. OFFSET 0
- * has each step go through the index of parents; joined, the planner would read all transactions at each level.
+ * The transaction and all that names it as an ancestor, circles included, which {@link treeOf} opens. One that is its own
+ * ancestor comes once: UNION drops what is there already. OFFSET 0 has each step go through the index of parents; joined, the planner would read all transactions at each level.
  */
 const askTree = (reader: ModelReader, reading: Reading, uuid: string): Promise<Rows<TransactionRow>> =>
   reader.ask<TransactionRow>(MODEL, reading, (suffix) => ({

@@ -5,7 +5,13 @@ import { chargeId, organizationNamespace, storedCredits } from '@drawdown/kernel
 import type { EventStore, ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import * as fc from 'fast-check';
-import { InvalidCursor, type Reading, type TransactionDocument, type TransactionFilter } from '../read-models';
+import {
+  AnswerTooLarge,
+  InvalidCursor,
+  type Reading,
+  type TransactionDocument,
+  type TransactionFilter,
+} from '../read-models';
 import {
   stopAll,
   type Draft,
@@ -308,15 +314,18 @@ test('a tree has each transaction once, with subtotals, whatever the order of bo
       { id: id('late'), subtotal: '7', children: [{ id: id('grandchild'), subtotal: '4' }] },
     ],
   });
-  const circle = await now.models.transactionTree(READING, id('circle-a'));
+  // Booked last, it is what closes the circle, and the root of the other.
+  const circle = await now.models.transactionTree(READING, id('circle-b'));
   expect(circle?.value).toMatchObject({
     subtotal: '2',
-    children: [{ id: id('circle-b'), subtotal: '1', children: [] }],
+    children: [{ id: id('circle-a'), subtotal: '1', children: [] }],
   });
+  const below = await now.models.transactionTree(READING, id('circle-a'));
+  expect(below?.value).toMatchObject({ subtotal: '1', children: [] });
   expect(await now.models.transactionTree(READING, id('none'))).toBeUndefined();
 });
 
-test('a long chain of parents is a tree like any other', async () => {
+test('a long chain of parents is a tree like any other, a longer one is asked for in parts', async () => {
   const chain = Array.from({ length: 2_000 }, (_, n) => ({
     id: `n${String(n)}`,
     ...(n === 0 ? {} : { parentTransactionId: id(`n${String(n - 1)}`) }),
@@ -334,8 +343,10 @@ test('a long chain of parents is a tree like any other', async () => {
   });
   await log.write([...booked, ...charges], 1_000);
   await now.level();
-  const tree = await now.models.transactionTree(READING, id('n0'));
-  expect(tree?.value.subtotal).toBe('2000');
+  const tree = await now.models.transactionTree(READING, id('n1000'));
+  expect(tree?.value.subtotal).toBe('1000');
+  expect(JSON.parse(JSON.stringify(tree?.value))).toEqual(tree?.value);
+  await expect(now.models.transactionTree(READING, id('n999'))).rejects.toThrow(AnswerTooLarge);
 });
 
 test('a second charge of one identity stops the read model (INV-INT-1)', async () => {
