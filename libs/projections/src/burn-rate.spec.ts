@@ -1,18 +1,11 @@
 import { openTestDatabase } from '@drawdown/adapters/testing';
 import { amount, at, granted, instant, later, START, TestLedger, used } from '@drawdown/domain/testing';
-import {
-  type Credits,
-  DAY_MICROS,
-  HOUR_MICROS,
-  type Instant,
-  microsBetween,
-  shift,
-  storedCredits,
-} from '@drawdown/kernel';
+import { DAY_MICROS, HOUR_MICROS, type Instant, microsBetween, shift, storedCredits } from '@drawdown/kernel';
 import type { ReadDatabase } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import * as fc from 'fast-check';
 import { burnRateOf, squareRoot } from './burn-rate';
+import { lot, walletWith } from './testing/figures';
 import { draftsOf, emptyDatabase, happenings, stopAll, projected, TestLog, TestWorld } from './testing';
 
 const NOW = instant('2026-03-10T12:30:00Z');
@@ -27,7 +20,7 @@ test('divides what the window consumed by its days', () => {
       { hour: hour('10T12'), credits: amount('10') },
       { hour: hour('04T13'), credits: amount('4') },
     ],
-    available: amount('20'),
+    wallet: walletWith([lot(amount('20'))]),
   };
   // 14 credits in 7 days; days of 10, 0, 0, 0, 0, 0 and 4: σ = √(7·116 − 14²) ÷ 7 = 3.545621…
   expect(burnRateOf(facts)).toEqual({
@@ -40,13 +33,27 @@ test('divides what the window consumed by its days', () => {
   });
 });
 
+test('credits that expire unused last no longer, those that begin in time do', () => {
+  const hours = [{ hour: hour('10T12'), credits: amount('70') }];
+  const facts = { now: NOW, windowDays: 7, firstHour: hour('01T00'), hours };
+  const free = lot(amount('100'), { expiresAt: later(NOW, { days: 2 }) });
+  // Of 100 at 10 a day, 80 are left when they end.
+  const ending = burnRateOf({ ...facts, wallet: walletWith([free, lot(amount('5'))]) });
+  expect(ending.projected_depletion_at).toBe(later(NOW, { days: 2, hours: 12 }));
+  const following = lot(amount('20'), { effectiveAt: later(NOW, { days: 1 }) });
+  const later20 = burnRateOf({ ...facts, wallet: walletWith([lot(amount('15')), following]) });
+  expect(later20.projected_depletion_at).toBe(later(NOW, { days: 3, hours: 12 }));
+  const closed = burnRateOf({ ...facts, wallet: { ...walletWith([free]), dormant: true } });
+  expect(closed.projected_depletion_at).toBeNull();
+});
+
 test('a young wallet is judged by the days it has', () => {
   const hours = [{ hour: hour('09T00'), credits: amount('3') }];
-  const young = { now: NOW, windowDays: 7, firstHour: hour('09T00'), hours, available: amount('6') };
+  const young = { now: NOW, windowDays: 7, firstHour: hour('09T00'), hours, wallet: walletWith([lot(amount('6'))]) };
   // From 9 March 00:00 to the end of the hour, 10 March 13:00: two days begun, of 0 and 3 credits.
   expect(burnRateOf(young)).toMatchObject({ credits_per_day: '1.5', basis_days: 2, confidence: 'low' });
-  expect(burnRateOf({ ...young, available: amount('0') })).toMatchObject({ projected_depletion_at: NOW, low: NOW });
-  expect(burnRateOf({ ...young, available: amount('-1') }).projected_depletion_at).toBe(NOW);
+  expect(burnRateOf({ ...young, wallet: walletWith([]) })).toMatchObject({ projected_depletion_at: NOW, low: NOW });
+  expect(burnRateOf({ ...young, wallet: walletWith([], { debt: amount('1') }) }).projected_depletion_at).toBe(NOW);
   const idle = burnRateOf({ ...young, firstHour: null, hours: [] });
   expect(idle).toEqual({
     credits_per_day: '0',
@@ -56,7 +63,8 @@ test('a young wallet is judged by the days it has', () => {
     confidence: 'low',
     basis_days: 1,
   });
-  expect(burnRateOf({ ...young, available: amount('900000000000000000') }).projected_depletion_at).toBeNull();
+  const ages = walletWith([lot(amount('900000000000000000'))]);
+  expect(burnRateOf({ ...young, wallet: ages }).projected_depletion_at).toBeNull();
 });
 
 test('FLD-51: the smallest rate there is, 0.000000001 a day, still runs out', () => {
@@ -67,7 +75,7 @@ test('FLD-51: the smallest rate there is, 0.000000001 a day, still runs out', ()
     hours: [{ hour: hour('10T12'), credits: amount('0.000000001') }],
   };
   const runsOut = later(NOW, { days: 3 });
-  expect(burnRateOf({ ...least, available: amount('0.000000003') })).toMatchObject({
+  expect(burnRateOf({ ...least, wallet: walletWith([lot(amount('0.000000003'))]) })).toMatchObject({
     credits_per_day: '0.000000001',
     projected_depletion_at: runsOut,
     low: runsOut,
@@ -139,9 +147,8 @@ describe('on the read models', () => {
     expect(2n * (perDay * BigInt(days) - spent)).toBeLessThanOrEqual(BigInt(days));
     expect(2n * (spent - perDay * BigInt(days))).toBeLessThanOrEqual(BigInt(days));
     expect(answer?.value.basis_days).toBe(days);
-
-    const given = await models.burnRate(reading, { wallet: 'credits', window: '30d', available: perDay as Credits });
-    expect(given?.value.projected_depletion_at).toBe(later(reading.now, { days: 1 }));
+    const burndown = await models.burndown(reading, { wallet: 'credits', window: '30d' });
+    expect(answer?.value.projected_depletion_at).toBe(burndown?.value.projection.at(-1)?.time ?? null);
     expect(await models.burnRate(reading, { wallet: 'none' })).toBeUndefined();
     await runner.stop();
   });

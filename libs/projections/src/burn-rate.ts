@@ -1,19 +1,20 @@
 import { WITHIN_A_SECOND } from '@drawdown/delivery';
+import type { WalletFigures } from '@drawdown/domain/events';
 import {
   credits,
   type Credits,
   DAY_MICROS,
   divide,
   format,
-  fromMicros,
   HOUR_MICROS,
   type Instant,
   microsBetween,
   shift,
   storedSum,
-  toMicros,
 } from '@drawdown/kernel';
 import type { Row } from '@drawdown/ports';
+import { asOfAll } from './as-of-all';
+import { projectionOf } from './burndown/projection';
 import { forConsumption } from './consumption';
 import type { LedgerProjector } from './ledger-record';
 import type { ModelReader } from './model-reader';
@@ -57,17 +58,12 @@ export const burnRate: LedgerProjector<WalletSums> = {
 
 const WINDOW_DAYS = { '7d': 7, '30d': 30 } as const;
 
-export interface BurnQuery {
-  readonly wallet: string;
-  readonly window?: keyof typeof WINDOW_DAYS;
-  readonly available: Credits;
-}
-
-/** The burn rate of a wallet that there is. */
+/** The burn rate of a wallet that there is. `wallet` as the balances have it. */
 export const askBurnRate = async (
   reader: ModelReader,
   reading: Reading,
-  { wallet, window = '7d', available }: BurnQuery,
+  wallet: Answer<WalletFigures>,
+  window: keyof typeof WINDOW_DAYS = '7d',
 ): Promise<Answer<BurnRate>> => {
   const windowDays = WINDOW_DAYS[window];
   const from = shift(endOfHour(reading.now), BigInt(-windowDays) * DAY_MICROS);
@@ -78,12 +74,16 @@ export const askBurnRate = async (
       sql: `SELECT hour, credits FROM burn_hours${suffix}
             WHERE organization_id = $3 AND wallet = $4 AND hour >= $5::timestamptz AND hour <= $6::timestamptz`,
       also: `(SELECT min(hour) FROM burn_hours${suffix} WHERE organization_id = $3 AND wallet = $4)`,
-      parameters: [reading.organizationId, wallet, from, startOf(reading.now, 'hour')],
+      parameters: [reading.organizationId, wallet.value.key, from, startOf(reading.now, 'hour')],
     }),
   );
   const hours = rows.map(({ hour, credits: spent }) => ({ hour, credits: storedSum(spent) }));
   const firstHour = typeof also === 'string' ? (also as Instant) : null;
-  return { value: burnRateOf({ now: reading.now, windowDays, firstHour, hours, available }), asOf };
+  const { now } = reading;
+  return {
+    value: burnRateOf({ now, windowDays, firstHour, hours, wallet: wallet.value }),
+    asOf: asOfAll([wallet, { value: rows, asOf }], now),
+  };
 };
 
 /** At a full hour `now` itself: of the hour that begins there the window has what is booked already, and nothing else. */
@@ -99,7 +99,7 @@ export interface BurnFacts {
   readonly firstHour: Instant | null;
   /** Consumption of each hour of the window in which there was any. */
   readonly hours: readonly { readonly hour: Instant; readonly credits: Credits }[];
-  readonly available: Credits;
+  readonly wallet: WalletFigures;
 }
 
 /**
@@ -111,11 +111,13 @@ export interface BurnFacts {
  *   `windowDays`; days are counted back from the end of that hour, c₁ … c_d is what each consumed.
  * - `credits_per_day` r = Σc ÷ d, half_even.
  * - σ = ⌊√(d·Σc² − (Σc)²) ÷ d⌋, √ a whole number, cut: the standard deviation of the days.
- * - `projected_depletion_at` = now + ⌊available × 24 h ÷ r⌋; `low` the same with r + σ, `high` with r − σ.
- *   `now` where available ≤ 0 and r > 0; null where the rate is not above 0, or the year would be past 9999.
+ * - `projected_depletion_at` is where the projection of the burndown at r ({@link projectionOf}) has nothing available:
+ *   lots that end before they are used up take their rest along, lots that begin in time are drawn. `low` is that of
+ *   r + σ, `high` that of r − σ; low ≤ projected_depletion_at ≤ high where they are given. `now` where nothing is available
+ *   and r > 0; null where the rate is not above 0, nothing can be drawn any more, or the year would be past 9999.
  * - `confidence`: low below 3 days, medium below 7, then high.
  */
-export const burnRateOf = ({ now, windowDays, firstHour, hours, available }: BurnFacts): BurnRate => {
+export const burnRateOf = ({ now, windowDays, firstHour, hours, wallet }: BurnFacts): BurnRate => {
   const end = endOfHour(now);
   const age = firstHour === null ? 0n : microsBetween(firstHour, end);
   const days = Math.min(windowDays, Math.max(1, Number(divide(age, DAY_MICROS, 'up'))));
@@ -131,7 +133,7 @@ export const burnRateOf = ({ now, windowDays, firstHour, hours, available }: Bur
   const squares = consumed.reduce((sum, spent) => sum + spent * spent, 0n);
   const rate = divide(total, count, 'half_even');
   const spread = squareRoot(count * squares - total * total) / count;
-  const depletion = (perDay: bigint): Instant | null => depletionAt(now, available, perDay);
+  const depletion = (perDay: bigint): Instant | null => projectionOf({ wallet, now, perDay }).depletedAt;
   return {
     credits_per_day: format(credits(rate)),
     projected_depletion_at: depletion(rate),
@@ -140,12 +142,6 @@ export const burnRateOf = ({ now, windowDays, firstHour, hours, available }: Bur
     confidence: days < 3 ? 'low' : days < 7 ? 'medium' : 'high',
     basis_days: days,
   };
-};
-
-const depletionAt = (now: Instant, available: Credits, perDay: bigint): Instant | null => {
-  if (perDay <= 0n) return null;
-  if (available <= 0n) return now;
-  return fromMicros(toMicros(now) + (available * DAY_MICROS) / perDay) ?? null;
 };
 
 /** The largest whole number whose square is not above `value` (Newton's method, from above). */

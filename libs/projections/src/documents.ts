@@ -166,7 +166,7 @@ export type Spending = {
 
 export type BurnRate = {
   readonly credits_per_day: string;
-  /** Null where nothing is consumed; `now` where nothing is left. */
+  /** Where the projection of the burndown ends; null where it does not, or nothing is consumed; `now` where nothing is left. */
   readonly projected_depletion_at: Instant | null;
   readonly low: Instant | null;
   readonly high: Instant | null;

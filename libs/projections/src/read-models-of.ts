@@ -1,5 +1,5 @@
 import type { ReadProgress } from '@drawdown/delivery';
-import { balancesOf, ledgerStream, readRecorded } from '@drawdown/domain/events';
+import { ledgerStream, readRecorded } from '@drawdown/domain/events';
 import type { EventReader, Metrics, Sql } from '@drawdown/ports';
 import { balanceQueries } from './balances/queries';
 import { breakdownQueries } from './breakdown/queries';
@@ -42,9 +42,7 @@ export const readModels = (ports: ReadModelPorts): ReadModels => {
     ...quarantineQueries(reader),
     burnRate: async (reading, query) => {
       const wallet = await walletFigures(reading, query.wallet);
-      if (wallet === undefined) return undefined;
-      const available = query.available ?? balancesOf(wallet.value, reading.now).available;
-      return askBurnRate(reader, reading, { ...query, available });
+      return wallet === undefined ? undefined : askBurnRate(reader, reading, wallet, query.window);
     },
     burndown: async (reading, query) => {
       const wallet = await walletFigures(reading, query.wallet);

@@ -1,6 +1,6 @@
 import type { LotState, OrganizationFigures, UsageEvent } from '@drawdown/domain/events';
 import { ReadModelBehind } from '@drawdown/delivery';
-import type { Credits, Instant, JsonObject, Position } from '@drawdown/kernel';
+import type { Instant, JsonObject, Position } from '@drawdown/kernel';
 import type {
   Answer,
   Breakdown,
@@ -85,10 +85,10 @@ export interface ReadModels extends PersonModels {
 
   breakdown(reading: Reading, query: BreakdownQuery): Promise<Answer<Breakdown>>;
   spending(reading: Reading, query: SpendingQuery): Promise<Answer<Spending>>;
-  /** `available` where the caller knows it better than the balance read model. undefined: no such wallet. */
+  /** As of what balances and consumption both cover. undefined: no such wallet. */
   burnRate(
     reading: Reading,
-    query: { readonly wallet: string; readonly window?: '7d' | '30d'; readonly available?: Credits },
+    query: { readonly wallet: string; readonly window?: '7d' | '30d' },
   ): Promise<Answer<BurnRate> | undefined>;
 
   /** As of what balances, their history and the burn rate all cover. undefined: no such wallet. */

@@ -108,7 +108,10 @@ export const SCHEMAS: Readonly<Record<string, TSchema>> = {
   Spending: read({ data: Type.Array(Type.Object({ start: Instant, credits: Amount })), total: Amount }),
   BurnRate: read({
     credits_per_day: Amount,
-    projected_depletion_at: orNull(Instant),
+    projected_depletion_at: orNull(Instant, {
+      description:
+        'where the projection of the burndown ends: credits that expire before they would be used do not count',
+    }),
     low: orNull(Instant),
     high: orNull(Instant),
     confidence: oneOf(['low', 'medium', 'high']),

@@ -14,7 +14,8 @@ export const ProjectedFrom = Type.String({
 });
 export const Text = Type.String();
 export const Count = Type.Integer({ minimum: 0 });
-export const orNull = (schema: TSchema) => Type.Union([schema, Type.Null()]);
+export const orNull = (schema: TSchema, options: { description?: string } = {}) =>
+  Type.Union([schema, Type.Null()], options);
 export const oneOf = (values: readonly string[]) => Type.Unsafe<string>({ type: 'string', enum: [...values] });
 export const codes = (words: Readonly<Record<string, string>>) => Type.Unsafe<string>(codesSchema(words));
 export const some = (name: string) => Type.Unsafe<object>({ $ref: `#/components/schemas/${name}` });

@@ -1,6 +1,5 @@
-import { type TransactionKind, walletBalances, walletNamed } from '@drawdown/domain';
-import { type Credits, DAY_MICROS, HOUR_MICROS, type Instant, microsBetween, shift } from '@drawdown/kernel';
-import { ReadOrganization } from '@drawdown/commands';
+import type { TransactionKind } from '@drawdown/domain';
+import { DAY_MICROS, HOUR_MICROS, type Instant, microsBetween, shift } from '@drawdown/kernel';
 import {
   type Answer,
   type BreakdownKey,
@@ -10,11 +9,9 @@ import {
   type UsageFilter,
 } from '@drawdown/projections';
 import { Controller, Get, Inject, Param, Query, Req } from '@nestjs/common';
-import { QueryBus } from '@nestjs/cqrs';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { callerOf, organizationOf } from '../access/caller';
-import { optional, positionFrom } from '../fields/values';
 import { ReadQuery } from '../organizations/shapes';
 import { finding, notFound, Problem } from '../problems/problem';
 import { readAnswer } from '../server/sending';
@@ -106,10 +103,7 @@ const chartRangeOf = (
 @ApiTags('Reads')
 @Controller('v1/organizations/:org')
 export class ReadsController {
-  constructor(
-    @Inject(ReadModels) private readonly models: ReadModels,
-    private readonly queries: QueryBus,
-  ) {}
+  constructor(@Inject(ReadModels) private readonly models: ReadModels) {}
 
   @Get('transactions')
   @ApiOperation({ summary: 'Transactions in booking order' })
@@ -175,12 +169,10 @@ export class ReadsController {
   @Get('burn-rate')
   @ApiOperation({ summary: 'Credits per day, and when they will be used up at that rate' })
   async burnRate(@Req() request: FastifyRequest, @Query() query: BurnRateQuery) {
-    const available = await this.availableIn(request, query);
     return readAnswer(
       await this.models.burnRate(readingOf(request, query.after), {
         wallet: query.wallet,
         window: query.window === '30d' ? '30d' : '7d',
-        available,
       }),
     );
   }
@@ -197,20 +189,5 @@ export class ReadsController {
         window: window === '30d' ? '30d' : '7d',
       }),
     );
-  }
-
-  /** What the wallet has now, from its owner's memory, which is ahead of any read model. */
-  private async availableIn(request: FastifyRequest, { wallet: key, after }: BurnRateQuery): Promise<Credits> {
-    const view = new ReadOrganization(
-      organizationOf(request).id,
-      optional(after, positionFrom),
-      (organization, now) => {
-        const wallet = walletNamed(organization, key);
-        return wallet === undefined ? undefined : walletBalances(wallet, organization, now).available;
-      },
-    );
-    const available = (await this.queries.execute(view))?.value;
-    if (available === undefined) throw notFound();
-    return available;
   }
 }

@@ -1,36 +1,17 @@
 import { balancesOf, type LotFigures, type WalletFigures } from '@drawdown/domain/events';
 import { amount, instant, later } from '@drawdown/domain/testing';
-import { type Credits, credits, formatDecimal, type Instant, NO_CREDITS, storedCredits } from '@drawdown/kernel';
+import { credits, DAY_MICROS, formatDecimal, type Instant, microsBetween, storedCredits } from '@drawdown/kernel';
 import * as fc from 'fast-check';
 import { burnRateOf } from '../burn-rate';
+import { LONG_AGO, lot, walletWith } from '../testing/figures';
 import { DAYS_AHEAD, projectionOf } from './projection';
 
 const NOW = instant('2026-03-10T12:00:00Z');
-const A_YEAR_AGO = instant('2025-03-10');
+const END_OF_TIME = instant('9999-12-31T23:59:59.999999Z');
 const day = (text: string): Instant => instant(`2026-${text}`);
 
-const lot = (remaining: Credits, terms: Partial<LotFigures> = {}): LotFigures => ({
-  ...{ id: 'lot', creditType: 'purchased', amount: remaining, remaining, held: NO_CREDITS, priority: 1 },
-  ...{ voided: NO_CREDITS, expired: NO_CREDITS, forfeited: NO_CREDITS, voidReason: null, expiresAt: null },
-  effectiveAt: A_YEAR_AGO,
-  ...{ scope: null, cap: null, capWindow: '', capUsed: NO_CREDITS, costBasis: null, funding: 'adjustment' },
-  activated: (terms.effectiveAt ?? A_YEAR_AGO) <= NOW,
-  ...terms,
-});
-
-/** A wallet as its lots make it; `overdrawn` is held above them, or owed. */
-const walletWith = (live: readonly LotFigures[], { debt = NO_CREDITS, overdrawn = NO_CREDITS } = {}): WalletFigures => {
-  const total = (of: (one: LotFigures) => bigint): bigint => live.reduce((sum, one) => sum + of(one), 0n);
-  return {
-    ...{ key: 'credits', unit: 'credit', live, debt, lowBalanceThreshold: null, policyVersion: 1, dormant: false },
-    ...{ lifetimeAdded: NO_CREDITS, lifetimePurchased: NO_CREDITS, lifetimeSpent: NO_CREDITS },
-    settled: credits(total(({ remaining }) => remaining) - debt),
-    held: credits(total(({ held }) => held) + overdrawn),
-  };
-};
-
 const line = (wallet: WalletFigures, perDay: string): string[] =>
-  projectionOf({ wallet, now: NOW, perDay: amount(perDay) }).map(
+  projectionOf({ wallet, now: NOW, perDay: amount(perDay) }).points.map(
     ({ time, balance }) => `${time.slice(5, 16)} ${balance}`,
   );
 
@@ -91,7 +72,7 @@ test('is no longer than its days ahead and what bends it, even where it lasts fo
   expect(ages).toHaveLength(1 + DAYS_AHEAD + 1);
   expect(ages.at(-1)).toBe('12-24T00:00 899999999.7115');
   const end = projectionOf({ wallet: walletWith([lot(amount('3'))]), now: NOW, perDay: amount('900000000000000000') });
-  expect(end).toEqual([{ time: NOW, balance: '0' }]);
+  expect(end).toEqual({ points: [{ time: NOW, balance: '0' }], depletedAt: NOW });
 });
 
 const lots = fc.array(
@@ -111,7 +92,7 @@ const figuresFor = (drawn: Drawn): LotFigures[] =>
     lot(credits(remaining), {
       held: credits(held < remaining ? held : remaining),
       expiresAt: hours === null ? null : later(NOW, { hours }),
-      effectiveAt: begins === null ? A_YEAR_AGO : later(NOW, { hours: begins }),
+      effectiveAt: begins === null ? LONG_AGO : later(NOW, { hours: begins }),
       scope: isScoped ? { models: ['m'] } : null,
     }),
   );
@@ -121,7 +102,7 @@ test('never rises, ends once, and begins with the balance of now', () => {
   fc.assert(
     fc.property(lots, perDay, (drawn, rate) => {
       const wallet = walletWith(figuresFor(drawn));
-      const points = projectionOf({ wallet, now: NOW, perDay: rate });
+      const { points } = projectionOf({ wallet, now: NOW, perDay: rate });
       expect(points[0]).toEqual({ time: NOW, balance: formatDecimal(balancesOf(wallet, NOW).settled) });
       for (const [n, { time, balance }] of points.entries()) {
         const before = points[n - 1];
@@ -133,18 +114,74 @@ test('never rises, ends once, and begins with the balance of now', () => {
   );
 });
 
-test('ends when the burn rate says, where no lot ends or begins before', () => {
+/** Nobody draws in steps here: what is left of each lot by `t`, as if all until then were drawn in an instant between changes. */
+const leftAt = (wallet: WalletFigures, rate: bigint, t: Instant): bigint => {
+  const lots = wallet.live.map(({ effectiveAt, expiresAt, scope, remaining, held }) => ({
+    ...{ from: effectiveAt, until: expiresAt, left: scope === null ? remaining - held : 0n },
+  }));
+  const changes = lots.flatMap(({ from, until }) => [from, until ?? t]).filter((at) => at > NOW && at < t);
+  let drawn = 0n;
+  for (const at of [...changes.sort(), t]) {
+    const by = (rate * microsBetween(NOW, at)) / DAY_MICROS;
+    for (const one of lots) {
+      // Drawable until this change: changes are where it begins or ends.
+      if (one.from >= at || (one.until !== null && one.until < at)) continue;
+      const part = one.left < by - drawn ? one.left : by - drawn;
+      one.left -= part;
+      drawn += part;
+    }
+    drawn = by;
+  }
+  return lots.reduce(
+    (sum, { from, until, left }) => (from <= t && (until === null || until > t) ? sum + left : sum),
+    0n,
+  );
+};
+
+test('INV-LOT-4, INV-TIM-3: burn rate and burndown have one date: that from which nothing is left that has not expired', () => {
   fc.assert(
     fc.property(lots, perDay, (drawn, rate) => {
-      const steady = drawn.map((one) => ({ ...one, hours: null, begins: null }));
-      const wallet = walletWith(figuresFor(steady));
-      const { available, settled } = balancesOf(wallet, NOW);
-      fc.pre(available > 0n);
+      const wallet = walletWith(figuresFor(drawn));
       const hours = [{ hour: instant('2026-03-10T12:00:00Z'), credits: credits(rate) }];
-      const said = burnRateOf({ now: NOW, windowDays: 7, firstHour: hours[0]?.hour ?? NOW, hours, available });
-      fc.pre(said.projected_depletion_at !== null);
-      const last = projectionOf({ wallet, now: NOW, perDay: rate }).at(-1);
-      expect(last).toEqual({ time: said.projected_depletion_at, balance: formatDecimal(settled - available) });
+      const said = burnRateOf({ now: NOW, windowDays: 7, firstHour: NOW, hours, wallet });
+      const { points } = projectionOf({ wallet, now: NOW, perDay: rate });
+      const date = said.projected_depletion_at ?? END_OF_TIME;
+      expect([said.low, said.high]).toEqual(Array(2).fill(said.projected_depletion_at)); // one day, no deviation
+      if (date === END_OF_TIME) return void expect(leftAt(wallet, rate, date)).toBeGreaterThan(0n);
+      expect(points.at(-1)?.time).toBe(date);
+      expect(points.slice(0, -1).filter(({ time }) => leftAt(wallet, rate, time) <= 0n)).toEqual([]);
+      // The date is cut to a microsecond, in which less than this is drawn.
+      expect(leftAt(wallet, rate, date)).toBeLessThanOrEqual(rate / DAY_MICROS + 1n);
     }),
+    { numRuns: 100 },
+  );
+});
+
+test('a lower rate lasts at least as long, whatever it lets expire', () => {
+  fc.assert(
+    fc.property(lots, perDay, perDay, (drawn, one, other) => {
+      const wallet = walletWith(figuresFor(drawn));
+      const [low = 1n, high = 1n] = one < other ? [one, other] : [other, one];
+      const lasting = (rate: bigint): string =>
+        projectionOf({ wallet, now: NOW, perDay: rate }).depletedAt ?? END_OF_TIME;
+      expect(lasting(high) <= lasting(low)).toBe(true);
+    }),
+  );
+});
+
+test('there is no date where nothing is consumed or can be, or it would be past the last year there is', () => {
+  const full = walletWith([lot(amount('5'))]);
+  expect(projectionOf({ wallet: full, now: NOW, perDay: 0n }).depletedAt).toBeNull();
+  expect(projectionOf({ wallet: { ...full, dormant: true }, now: NOW, perDay: 1n }).depletedAt).toBeNull();
+  const ages = walletWith([lot(amount('900000000'))]);
+  expect(projectionOf({ wallet: ages, now: NOW, perDay: 1n })).toMatchObject({ depletedAt: null });
+});
+
+test('of ten thousand lots that begin and end it is known as of one', () => {
+  const many = Array.from({ length: 10_000 }, (_, n) =>
+    lot(amount('1'), { expiresAt: later(NOW, { hours: n + 1 }), effectiveAt: later(NOW, { hours: n - 5_000 }) }),
+  );
+  expect(projectionOf({ wallet: walletWith(many), now: NOW, perDay: amount('12') }).depletedAt).toBe(
+    later(NOW, { hours: 10_000 }),
   );
 });

@@ -37,13 +37,10 @@ export const askBurndown = async (
 ): Promise<Answer<Burndown>> => {
   const { now } = reading;
   const figures = figuresAt(wallet.value, now);
-  const { settled, available } = balancesOf(figures, now);
+  const { settled } = balancesOf(figures, now);
   const history = await askHistory(reader, reading, key, firstMidnight(period, now));
   const ended = await askEnded(reader, reading, figures);
-  const burn = await askBurnRate(reader, reading, {
-    ...{ wallet: key, available },
-    ...(window === undefined ? {} : { window }),
-  });
+  const burn = await askBurnRate(reader, reading, wallet, window);
   const perDay = storedSum(burn.value.credits_per_day);
   return {
     value: {
@@ -51,7 +48,7 @@ export const askBurndown = async (
         ...history.value.map((point) => shownAt(point, ended.value)),
         { time: now, balance: formatDecimal(settled) },
       ],
-      projection: projectionOf({ wallet: figures, now, perDay }),
+      projection: projectionOf({ wallet: wallet.value, now, perDay }).points,
     },
     // Three read models, none of which is the clock of the others: what all of them cover.
     asOf: asOfAll([wallet, history, ended, burn], now),
