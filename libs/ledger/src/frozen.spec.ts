@@ -93,9 +93,10 @@ describe('a violated invariant', () => {
     const world = await opened();
     await sabotage(world, (organization) => wallet(organization).live.pop());
     await expect(world.run(grant('1'))).rejects.toThrow('frozen');
-    await expect(world.run(hold('1'))).rejects.toThrow(LedgerUnavailable);
+    await expect(world.run(hold('1'))).rejects.toMatchObject({ code: 'organization_frozen' });
     const { outcomes } = await world.charge(used('1'), used('2', '1', { organizationId: 'other' }));
-    expect(outcomes).toMatchObject([{ outcome: 'refused', code: 'unavailable' }, { outcome: 'charged' }]);
+    const refused = { outcome: 'refused', code: 'unavailable', detail: expect.stringContaining('frozen') as string };
+    expect(outcomes).toMatchObject([refused, { outcome: 'charged' }]);
     expect(await world.available()).toBe('10');
     const shown = await world.ledger.read(ACME, null, organizationView);
     expect(shown?.value).toMatchObject({ status: 'suspended' });

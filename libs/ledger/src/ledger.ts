@@ -127,7 +127,20 @@ export const Ledger = Symbol('Ledger');
 
 /** The ledger cannot answer now: its store is away, full or being recovered. Safe to send again with the same key. */
 export class LedgerUnavailable extends Error {
-  readonly code = 'unavailable';
+  readonly code: 'unavailable' | 'organization_frozen' = 'unavailable';
+}
+
+/** Of one that is frozen nothing is decided until an operator has seen to it: sending it again does not help. */
+export const FROZEN =
+  'the organization is frozen, because its books did not add up: sending this again does not help, the operator must look (runbook DrawdownOrganizationFrozen)';
+
+/** The organization is {@link FROZEN}. What was asked of it before may have happened, as with any that is unavailable. */
+export class OrganizationIsFrozen extends LedgerUnavailable {
+  override readonly code = 'organization_frozen';
+
+  constructor() {
+    super(FROZEN);
+  }
 }
 
 /** The shard's owner is going: nothing happened, and whoever owns the shard next can take it. */

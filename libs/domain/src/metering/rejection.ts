@@ -37,7 +37,8 @@ export interface Rejection<Code extends string = string> {
 export const NOT_TAKEN = {
   organization_not_found: "there is no such organization, or it is not the sender's",
   organization_closed: 'the organization is closed',
-  unavailable: 'the organization can be charged nothing for the moment; send it again',
+  unavailable:
+    'the organization is frozen, because its books did not add up: keep the event, and send it again once the operator says so',
 } as const;
 
 const UNREADABLE = {

@@ -61,6 +61,7 @@ export const PROBLEMS = {
   headers_too_large: [431, 'The headers are too large'],
   internal_error: [500, 'A bug, not your fault'],
   unavailable: [503, 'Unavailable for the moment'],
+  organization_frozen: [503, 'The organization is frozen'],
   read_model_behind: [503, 'Not up to date yet'],
 } as const satisfies Record<string, readonly [status: number, title: string]>;
 

@@ -10,6 +10,13 @@ const ERRORS_BELOW: Readonly<Record<string, () => Problem>> = {
   store_unavailable: () => unavailable(),
   stream_unavailable: () => unavailable(),
   database_unavailable: () => unavailable(),
+  // No Retry-After: until somebody has acted it stays so.
+  organization_frozen: () =>
+    new Problem(
+      'organization_frozen',
+      'the books of this organization did not add up, and nothing is decided for it since. Sending this again does not ' +
+        'help: tell the operator of this installation (runbook DrawdownOrganizationFrozen)',
+    ),
   read_model_behind: () =>
     new Problem('read_model_behind', 'what you have seen is not shown yet; ask again', {
       headers: { 'retry-after': '1' },

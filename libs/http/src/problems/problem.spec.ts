@@ -46,6 +46,9 @@ test('errors of the layers below have their problem, bugs have none', () => {
   for (const code of ['unavailable', 'store_unavailable', 'stream_unavailable', 'database_unavailable']) {
     expect(problemOf(below(code))).toMatchObject({ code: 'unavailable', headers: { 'retry-after': '1' } });
   }
+  const frozen = problemOf(below('organization_frozen'));
+  expect(frozen).toMatchObject({ code: 'organization_frozen', status: 503, headers: {} });
+  expect(frozen?.message).toMatch(/does not help.*DrawdownOrganizationFrozen/);
   expect(problemOf(below('read_model_behind'))?.status).toBe(503);
   expect(problemOf(below('invalid_cursor'))?.status).toBe(400);
   expect(problemOf(below('toString'))).toBeUndefined();

@@ -8,11 +8,13 @@ import { realSleep } from '../sleep';
 import { readReplyRecord, writeReplyRecord } from '../stream/reply-record';
 import { COMMANDS_TOPIC, REPLIES_TOPIC, USAGE_TOPIC } from '../stream/topics';
 import { writeUsageRecord } from '../stream/usage-record';
+import { Books } from '../turn/books';
 import { delegating, grant, hold, mustBeAccepted, recorded, SENDER, used, VirtualTime } from '../testing';
 import { type DistributedWorld, eventually, furnish, openDistributed, ORGANIZATIONS } from '../testing/distributed';
 
 const opened: DistributedWorld[] = [];
 afterEach(async () => {
+  jest.restoreAllMocks();
   for (const world of opened.splice(0)) await world.close();
 });
 const open = (...given: Parameters<typeof openDistributed>): DistributedWorld => {
@@ -377,6 +379,13 @@ describe('the catalogue', () => {
       }
     }
   });
+});
+
+test('that an organization is frozen is told as such, not as something that passes', async () => {
+  const { api } = await running();
+  jest.spyOn(Books.prototype, 'isFrozen').mockReturnValue(true);
+  const refused = { code: 'organization_frozen', message: expect.stringContaining('does not help') as string };
+  await expect(api.run(grant('1'), ACME, 'k')).rejects.toMatchObject(refused);
 });
 
 describe('where nobody answers', () => {

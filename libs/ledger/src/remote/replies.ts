@@ -1,7 +1,7 @@
 import { type Instant, shift } from '@drawdown/kernel';
 import { type Clock, type Log, type Stream, StreamGap, StreamUnavailable } from '@drawdown/ports';
 import { createHash, randomUUID } from 'node:crypto';
-import { LedgerUnavailable } from '../ledger';
+import { LedgerUnavailable, OrganizationIsFrozen } from '../ledger';
 import { realSleep, type Sleep } from '../sleep';
 import type { ReplyAddress } from '../stream/headers';
 import { readReplyRecord, type Reply } from '../stream/reply-record';
@@ -79,7 +79,7 @@ export class Replies {
     try {
       return await new Promise<T>((resolve, reject) => {
         const answered = (reply: Reply): void => {
-          const result = reply.kind === 'unavailable' ? new LedgerUnavailable(reply.detail) : collect(reply);
+          const result = reply.kind === 'unavailable' ? notDecided(reply) : collect(reply);
           if (result instanceof LedgerUnavailable) reject(result);
           else if (result !== undefined) resolve(result);
         };
@@ -158,6 +158,9 @@ export class Replies {
     (this.late.get(to.call) ?? this.waiting.get(to.call))?.(reply);
   }
 }
+
+const notDecided = ({ code, detail }: Extract<Reply, { readonly kind: 'unavailable' }>): LedgerUnavailable =>
+  code === 'organization_frozen' ? new OrganizationIsFrozen() : new LedgerUnavailable(detail);
 
 /** What a caller is told where the stream did not take what was asked: it may have, all the same. */
 export const unavailable = (error: unknown): Error => {

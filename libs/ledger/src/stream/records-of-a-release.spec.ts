@@ -69,6 +69,10 @@ test.each<[string, Reply]>([
     },
   ],
   ['{"kind":"unavailable","detail":"later"}', { kind: 'unavailable', detail: 'later' }],
+  [
+    '{"kind":"unavailable","detail":"no","code":"organization_frozen"}',
+    { kind: 'unavailable', detail: 'no', code: 'organization_frozen' },
+  ],
 ])(
   'an answer of a worker of another release is understood, and is written as that understands it: %s',
   (text, told) => {

@@ -11,8 +11,8 @@ export type Reply =
   | { readonly kind: 'usage'; readonly outcomes: ReadonlyMap<number, UsageOutcome>; readonly position: Position }
   | { readonly kind: 'settled' }
   | { readonly kind: 'last_priced'; readonly at: Instant | null }
-  /** Not decided, or not known: it may be sent again with the same key. */
-  | { readonly kind: 'unavailable'; readonly detail: string };
+  /** Not decided, or not known: it may be sent again with the same key. Without a code, as releases before wrote it: `unavailable`. */
+  | { readonly kind: 'unavailable'; readonly detail: string; readonly code?: 'organization_frozen' };
 
 export const writeReplyRecord = (to: ReplyAddress, reply: Reply): StreamRecord => ({
   key: to.instance,

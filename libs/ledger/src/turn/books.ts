@@ -11,8 +11,6 @@ import { untouched } from './untouched';
 const VIOLATIONS_KEPT = 10;
 const VIOLATION_LETTERS = 500;
 
-export const FROZEN = 'the organization is frozen: its books did not add up; an operator must look';
-
 /**
  * What one turn of a shard books on: the state in memory, which goes ahead of the store, and the batch that gathers the
  * facts. Whatever decides in the turn shares it, and the one time that each organization has.

@@ -12,12 +12,12 @@ import type { Catalogue } from '../catalogue/catalogue';
 import { catalogueRefusal } from '../catalogue/catalogue-refusal';
 import { identityOfTransaction, rememberCommand, type Resident } from '../fold';
 import { latestFirst } from '../identity-index';
-import { type CommandResult, DecidedBefore, LedgerUnavailable } from '../ledger';
+import { type CommandResult, DecidedBefore, OrganizationIsFrozen } from '../ledger';
 import type { TakenOffsets } from '../offsets';
 import type { PastDecisions } from '../past-decisions';
 import { refundableAt } from '../refundable';
 import type { CommandWork } from '../work';
-import { type Books, FROZEN } from './books';
+import type { Books } from './books';
 import { bytesOfCommand } from './room';
 import type { Settling } from './settling';
 import { untouched } from './untouched';
@@ -47,7 +47,7 @@ export class CommandDecisions {
   decide(work: CommandWork): CommandResult | Error | null {
     const { organizationId, command } = work;
     const { state, batch } = this.books;
-    if (this.books.isFrozen(organizationId)) return new LedgerUnavailable(FROZEN);
+    if (this.books.isFrozen(organizationId)) return new OrganizationIsFrozen();
     if (!this.isFetched(work)) return null;
     const replay = this.replay(work);
     if (replay !== null) return replay;

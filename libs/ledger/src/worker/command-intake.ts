@@ -109,7 +109,8 @@ export class CommandIntake {
       this.count(error instanceof DecidedBefore ? 'decided_before' : 'unavailable');
       // Who decided it before has answered it, or its caller has asked again by now.
       if (error instanceof DecidedBefore) return;
-      await this.send(to, { kind: 'unavailable', detail: error.message });
+      const { code, message: detail } = error;
+      await this.send(to, { kind: 'unavailable', detail, ...(code === 'unavailable' ? {} : { code }) });
     }
   }
 
