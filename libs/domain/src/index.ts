@@ -31,10 +31,14 @@ export { explainPrice } from './metering/explain';
 export {
   codesSchema,
   DEAD_LETTER_REASONS,
+  type DeadLetterReason,
+  isNotTaken,
   NOT_TAKEN,
+  type NotTakenCode,
   type Rejection,
   type RejectionCode,
   REJECTIONS,
+  type UsageRefusedCode,
 } from './metering/rejection';
 export { isRejection, parseUsageEvent, structuredOf, UsageCloudEvent } from './metering/usage-event';
 export {

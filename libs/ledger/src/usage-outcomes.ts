@@ -1,4 +1,11 @@
-import type { Charge, QuarantineCode } from '@drawdown/domain';
+import {
+  type Charge,
+  isNotTaken,
+  type LedgerEvent,
+  type NotTakenCode,
+  type QuarantineCode,
+  type UsageRefusedCode,
+} from '@drawdown/domain';
 import { type Identity, uuidOf } from '@drawdown/kernel';
 import type { UsageOutcome } from './ledger';
 
@@ -37,20 +44,28 @@ export const quarantined = (code: QuarantineCode, detail: string, duplicate: boo
 });
 
 export const refusedUsage = (
-  code: string,
+  code: UsageRefusedCode | 'taken_before',
   detail: string,
   wallet: string | null = null,
   duplicate = false,
 ): UsageOutcome => ({ outcome: 'refused', code, detail, wallet, duplicate });
 
-/**
- * Codes of refusals that leave no fact behind: the event was as good as invalid or, where its organization is frozen,
- * must come again. Whoever took it from a stream has to keep it elsewhere before its offset may be passed (INV-INT-5).
- */
-const LEFT_NOTHING: ReadonlySet<string> = new Set(['organization_not_found', 'organization_closed', 'unavailable']);
+/** What a repetition of usage is told that was refused and recorded. */
+export const refusedBefore = ({
+  code,
+  wallet,
+}: Extract<LedgerEvent, { type: 'UsageRefused' }>['data']): UsageOutcome => ({
+  ...{ outcome: 'refused', code, detail: 'refused before', wallet, duplicate: true },
+});
 
-export const leftNothing = (outcome: UsageOutcome): outcome is Extract<UsageOutcome, { outcome: 'refused' }> =>
-  outcome.outcome === 'refused' && LEFT_NOTHING.has(outcome.code);
+/**
+ * Whether a refusal leaves no fact behind: the event was as good as invalid or, where its organization is frozen, must
+ * come again. Whoever took it from a stream has to keep it elsewhere before its offset may be passed (INV-INT-5).
+ */
+export const leftNothing = (
+  outcome: UsageOutcome,
+): outcome is Extract<UsageOutcome, { outcome: 'refused' }> & { readonly code: NotTakenCode } =>
+  outcome.outcome === 'refused' && isNotTaken(outcome.code);
 
 /** Of usage from a stream that was taken in before (INV-INT-10); what it became, its sender is told by sending it again. */
 export const TAKEN_BEFORE = refusedUsage('taken_before', 'another owner of the shard has decided it', null, true);

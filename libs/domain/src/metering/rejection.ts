@@ -26,20 +26,26 @@ export type RejectionCode = keyof typeof REJECTIONS;
  * Why a usage event is invalid: it never reaches the ledger. The same input has the same code on every channel; a channel
  * has codes of its own beside {@link RejectionCode}.
  */
-export interface Rejection<Code extends string = string> {
+export interface Rejection<Code extends string> {
   readonly rejected: Code;
   /** JSON Pointer into the event. */
   readonly pointer: string;
   readonly detail: string;
 }
 
-/** Codes of usage whose organization does not take it, alike on every channel: nothing of it is kept. */
+/** Codes of usage whose organization does not take it, alike on every channel: nothing of it is kept, its sender keeps it. */
 export const NOT_TAKEN = {
   organization_not_found: "there is no such organization, or it is not the sender's",
   organization_closed: 'the organization is closed',
   unavailable:
     'the organization is frozen, because its books did not add up: keep the event, and send it again once the operator says so',
 } as const;
+
+export type NotTakenCode = keyof typeof NOT_TAKEN;
+export const isNotTaken = (code: string): code is NotTakenCode => Object.hasOwn(NOT_TAKEN, code);
+
+/** Every code with which the ledger refuses usage. A new one does not compile before every channel has words for it. */
+export type UsageRefusedCode = NotTakenCode | 'out_of_credits';
 
 const UNREADABLE = {
   malformed_json: 'the value is no JSON',
@@ -51,9 +57,9 @@ const UNREADABLE = {
 
 /**
  * Every reason for which a record becomes a dead letter: the codes of HTTP where the same thing can be wrong there, and
- * some that only a topic has. deploy/asyncapi.spec.ts compares it with what the ledger rejects.
+ * some that only a topic has. There are no others: a dead letter is written with one of these.
  */
-export const DEAD_LETTER_REASONS: Readonly<Record<string, string>> = {
+export const DEAD_LETTER_REASONS = {
   ...REJECTIONS,
   ...UNREADABLE,
   empty_value: 'the record has no value (not over HTTP)',
@@ -62,7 +68,9 @@ export const DEAD_LETTER_REASONS: Readonly<Record<string, string>> = {
   organization_mismatch: 'the key of the record names another organization than subject (not over HTTP)',
   decision_failed: 'the ledger fails on this usage event: a bug, drive it again once that is mended (not over HTTP)',
   invalid_command: 'a command between processes of Drawdown that this version cannot read, undecided (not over HTTP)',
-};
+} as const satisfies Readonly<Record<string, string>>;
+
+export type DeadLetterReason = keyof typeof DEAD_LETTER_REASONS;
 
 /** Codes with what each means, as a published schema of text. New ones come with releases, which clients have to expect. */
 export const codesSchema = (words: Readonly<Record<string, string>>) => ({

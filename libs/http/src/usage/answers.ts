@@ -1,14 +1,8 @@
 import type { TakenOutcome, TakenResult, UsageOutcome, UsageResult } from '@drawdown/commands';
-import { NOT_TAKEN } from '@drawdown/domain';
+import { isNotTaken } from '@drawdown/domain';
 import { credits, format, formatPosition, type JsonObject, unreachable } from '@drawdown/kernel';
 import type { Intake } from './intake';
 import type { RejectedCode } from './codes';
-
-/**
- * Refusals that leave nothing behind: the event was as good as invalid or, where its organization is frozen, must be sent
- * again. None of them may count as accepted.
- */
-const isNotTaken = (code: string): code is keyof typeof NOT_TAKEN => Object.hasOwn(NOT_TAKEN, code);
 
 const CONFLICT = {
   code: 'event_id_conflict',

@@ -1,4 +1,4 @@
-import { ACCEPTED_AGE_DAYS, NOT_TAKEN, type QuarantineCode, REJECTIONS } from '@drawdown/domain';
+import { ACCEPTED_AGE_DAYS, NOT_TAKEN, type QuarantineCode, REJECTIONS, type UsageRefusedCode } from '@drawdown/domain';
 
 /** Why usage was kept uncharged, in the words of the published contract; a code that has none here does not compile. */
 export const QUARANTINED = {
@@ -33,4 +33,4 @@ export const UNCHARGED = {
   ...REJECTED,
   amount_out_of_range: `${REJECTIONS.amount_out_of_range}; if quarantined: ${QUARANTINED.amount_out_of_range}`,
   out_of_credits: 'less was available than it costs, and by policy or `enforce` nothing was drawn',
-} as const;
+} as const satisfies Record<QuarantineCode | UsageRefusedCode | RejectedCode, string>;

@@ -3,7 +3,7 @@ import { readDeadLetter, writeDeadLetter } from './dead-letter';
 import { DESCRIBED_TOPICS } from './described';
 
 const place = { topic: 'drawdown.usage.v1', partition: 5, offset: 42 };
-const rejection = { rejected: 'malformed_json', pointer: '/data', detail: 'no JSON' };
+const rejection = { rejected: 'malformed_json', pointer: '/data', detail: 'no JSON' } as const;
 const told = { reason: 'malformed_json', pointer: '/data', detail: 'no JSON', place };
 
 test('a dead letter names reason, topic, partition and offset, and has the untouched bytes, key and headers', () => {

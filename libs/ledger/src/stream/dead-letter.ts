@@ -1,4 +1,4 @@
-import type { Rejection } from '@drawdown/domain';
+import type { DeadLetterReason, Rejection } from '@drawdown/domain';
 import { RECORD_BYTES_MAX, recordBytes, type StreamRecord } from '@drawdown/ports';
 
 /** Where a record stood. */
@@ -32,7 +32,7 @@ const isTaken = (name: string): boolean => name.startsWith(KEPT) || OWN.some((ow
 export const writeDeadLetter = (
   { key, value, headers }: StreamRecord,
   { topic, partition, offset }: RecordPlace,
-  { rejected, pointer, detail }: Rejection,
+  { rejected, pointer, detail }: Rejection<DeadLetterReason>,
 ): StreamRecord => {
   const original = Object.entries(headers).map(([name, text]) => [isTaken(name) ? KEPT + name : name, text]);
   const own = { reason: rejected, pointer, detail, topic, partition: String(partition), offset: String(offset) };

@@ -4,6 +4,7 @@ import {
   KnownForms,
   parseJsonText,
   parseUsageEvent,
+  type DeadLetterReason,
   type Rejection,
   textOf,
   type UsageEvent,
@@ -21,14 +22,18 @@ const ATTRIBUTE = /^ce_([a-z0-9]{1,20})$/;
 /** How the services of this installation write their usage. */
 const forms = new KnownForms();
 
-const reject = (rejected: string, pointer: string, detail: string): Rejection => ({ rejected, pointer, detail });
+type Unread = Rejection<DeadLetterReason>;
+
+const reject = (rejected: DeadLetterReason, pointer: string, detail: string): Unread => ({
+  ...{ rejected, pointer, detail },
+});
 
 /**
  * Reads a record of the usage topic: a CloudEvent in structured or binary mode (CloudEvents Kafka binding §3), or plain
  * JSON of the structured shape. Its checks and codes are those of HTTP (INV-INT-12). Unlike there, the values of
  * attributes are plain UTF-8, not percent-encoded: a `%` is a `%`.
  */
-export const readUsageRecord = (record: StreamRecord): UsageEvent | Rejection => {
+export const readUsageRecord = (record: StreamRecord): UsageEvent | Unread => {
   const { key, value } = record;
   if (value === null || value.length === 0) return reject('empty_value', '', 'the record has no value');
   if (value.length > VALUE_BYTES_MAX) {
@@ -40,8 +45,8 @@ export const readUsageRecord = (record: StreamRecord): UsageEvent | Rejection =>
 };
 
 /** What fits the shape is neither deep nor wide, but for a provider's own object: only then the limits are looked at. */
-const readWithin = (record: StreamRecord, value: Buffer): UsageEvent | Rejection => {
-  let parsed: UsageEvent | Rejection;
+const readWithin = (record: StreamRecord, value: Buffer): UsageEvent | Unread => {
+  let parsed: UsageEvent | Unread;
   try {
     parsed = readEvent(record, value);
     if (!isRejection(parsed) && parsed.raw === null) return parsed;
@@ -54,7 +59,7 @@ const readWithin = (record: StreamRecord, value: Buffer): UsageEvent | Rejection
   return exceeded === null ? parsed : reject(exceeded.code, '', exceeded.detail);
 };
 
-const readEvent = ({ headers }: StreamRecord, value: Buffer): UsageEvent | Rejection => {
+const readEvent = ({ headers }: StreamRecord, value: Buffer): UsageEvent | Unread => {
   const type = contentTypeOf(headers);
   const isStructured = type?.toLowerCase().startsWith('application/cloudevents') === true;
   if (isStructured && mediaTypeOf(type) !== STRUCTURED) {
@@ -70,7 +75,7 @@ const readEvent = ({ headers }: StreamRecord, value: Buffer): UsageEvent | Rejec
   if (!isBinary) return parseUsageEvent(parsed.json);
   const event = structuredOf(headers, type, parsed.json);
   // Without `data` it is the fault of a header; an event always has it here.
-  return 'data' in event ? parseUsageEvent(event) : (event as Rejection);
+  return 'data' in event ? parseUsageEvent(event) : (event as Unread);
 };
 
 const contentTypeOf = (headers: StreamRecord['headers']): string | undefined =>
@@ -83,7 +88,7 @@ const structuredOf = (
   headers: StreamRecord['headers'],
   type: string | undefined,
   data: unknown,
-): Readonly<Record<string, unknown>> | Rejection => {
+): Readonly<Record<string, unknown>> | Unread => {
   const event: Record<string, unknown> = {};
   for (const [header, value] of Object.entries(headers)) {
     if (!header.startsWith('ce_')) continue;

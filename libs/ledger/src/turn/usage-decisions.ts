@@ -13,7 +13,7 @@ import { foldCharge, foldIdentity, foldTime, type Resident } from '../fold';
 import { checkCharged } from '../invariants';
 import { FROZEN, type UsageOutcome } from '../ledger';
 import type { PastDecision, PastDecisions } from '../past-decisions';
-import { ChargedOutcome, conflicted, quarantined, refusedUsage } from '../usage-outcomes';
+import { ChargedOutcome, conflicted, quarantined, refusedBefore, refusedUsage } from '../usage-outcomes';
 import type { UsageWork } from '../work';
 import type { Books } from './books';
 import { bytesOfUsage } from './room';
@@ -85,7 +85,7 @@ export class UsageDecisions {
     }
     if (past.kind === 'charge') return new ChargedOutcome('duplicate', past.charge, identity);
     if (past.event.type === 'UsageQuarantined') return quarantined(past.event.data.code, past.event.data.detail, true);
-    return refusedUsage(past.event.data.code, 'refused before', past.event.data.wallet, true);
+    return refusedBefore(past.event.data);
   }
 
   private fresh(

@@ -1,3 +1,4 @@
+import type { DeadLetterReason, Rejection } from '@drawdown/domain';
 import { type Instant, shift } from '@drawdown/kernel';
 import type { Clock, ConsumedRecord, EventStore, Metrics, RecordBatch } from '@drawdown/ports';
 import { reportCommand } from '../command-duration';
@@ -22,7 +23,11 @@ import type { SeenCatalogue } from './seen-catalogue';
  */
 const LATE_MICROS = 60_000_000n;
 
-const UNREADABLE = { rejected: 'invalid_command', pointer: '', detail: 'this is no command of this version' };
+const UNREADABLE: Rejection<DeadLetterReason> = {
+  rejected: 'invalid_command',
+  pointer: '',
+  detail: 'this is no command of this version',
+};
 
 interface Received extends CommandRecord {
   readonly record: ConsumedRecord;

@@ -1,4 +1,4 @@
-import type { Rejection } from '@drawdown/domain';
+import type { DeadLetterReason, Rejection } from '@drawdown/domain';
 import {
   type ConsumedRecord,
   type Log,
@@ -14,7 +14,7 @@ import type { ReplyAddress } from '../stream/headers';
 import { type Reply, writeReplyRecord } from '../stream/reply-record';
 import { DEAD_LETTER_TOPIC, REPLIES_TOPIC } from '../stream/topics';
 
-const TOO_LARGE: Rejection = {
+const TOO_LARGE: Rejection<DeadLetterReason> = {
   rejected: 'payload_too_large',
   pointer: '',
   detail: `at most ${String(RECORD_BYTES_MAX)} bytes with key and headers`,
@@ -28,7 +28,7 @@ export interface OutboxPorts {
 
 interface Refused {
   readonly record: ConsumedRecord;
-  readonly rejection: Rejection;
+  readonly rejection: Rejection<DeadLetterReason>;
 }
 
 /** What a worker sends on: records that belong elsewhere, dead letters, replies. */

@@ -1,4 +1,4 @@
-import { isRejection, type Rejection, type UsageEvent } from '@drawdown/domain';
+import { type DeadLetterReason, isRejection, type Rejection, type UsageEvent } from '@drawdown/domain';
 import type { ConsumedRecord, Metrics, RecordBatch } from '@drawdown/ports';
 import { DecisionFailed, ONE_FAILED, type Sender, type UsageOutcome, type UsageResult } from '../ledger';
 import type { LedgerShard } from '../ledger-shard';
@@ -34,10 +34,14 @@ interface Taken {
 interface Sorted {
   readonly taken: Taken[];
   readonly elsewhere: [number, ConsumedRecord][];
-  readonly refused: { readonly record: ConsumedRecord; readonly rejection: Rejection }[];
+  readonly refused: { readonly record: ConsumedRecord; readonly rejection: Rejection<DeadLetterReason> }[];
 }
 
-const FAILED: Rejection = { rejected: 'decision_failed', pointer: '', detail: 'the ledger fails on this usage event' };
+const FAILED: Rejection<DeadLetterReason> = {
+  rejected: 'decision_failed',
+  pointer: '',
+  detail: 'the ledger fails on this usage event',
+};
 /** The same to who waits for it, and has it still. */
 const FAILED_REPLY: Reply = { kind: 'unavailable', detail: ONE_FAILED };
 
