@@ -1,6 +1,6 @@
 import type { UsageEvent } from '@drawdown/domain';
 import { flatRate, later, START } from '@drawdown/domain/testing';
-import { type LedgerWorld, openLedger, recorded, SENDER, used, withOrganization } from './testing';
+import { type LedgerWorld, mustBeAccepted, openLedger, recorded, SENDER, used, withOrganization } from './testing';
 
 /** A service that the card knows no price for, until {@link fixCard}. */
 const unpriced = (id: string, units = '1'): UsageEvent => used(id, units, { serviceType: 'new' });
@@ -38,6 +38,41 @@ describe('INV-INT-7, BAD-032: quarantined usage driven again', () => {
     const last = (await recorded(world.store)).at(-1)?.event;
     expect(last).toMatchObject({ type: 'UsageCharged', data: { charges: [{ redriven: quarantine }] } });
     expect(await world.available()).toBe('98');
+  });
+
+  test('INV-TIM-10: to which no version can give a price any more is charged by another card; no charge changes', async () => {
+    const world = await opened();
+    const { rateCards } = world.catalogue;
+    const rates = [flatRate('new', '2'), flatRate('llm_call')];
+    world.clock.moveTo(later(START, { days: 9 }));
+    const time = world.clock.now();
+    const missing = used('a', '1', { serviceType: 'new', time });
+    expect(await charge(world, missing)).toEqual(['quarantined']);
+    world.clock.moveTo(later(START, { days: 20 }));
+    expect(await charge(world, used('b', '1', { time: world.clock.now() }))).toEqual(['charged']);
+
+    const version = { rates, rounding: null, effectiveFrom: null };
+    await rateCards.saveVersion('card', version, SENDER);
+    const added = await rateCards.activateVersion('card', 2, time, SENDER);
+    expect(added).toMatchObject({ accepted: false, refusal: { code: 'invalid_interval' } });
+
+    await rateCards.create({ key: 'copy', name: 'Copy', unit: 'credit', organizationId: null }, SENDER);
+    await rateCards.saveVersion('copy', version, SENDER);
+    expect(await rateCards.activateVersion('copy', 1, START, SENDER)).toMatchObject({ accepted: true });
+    await mustBeAccepted(world.run({ type: 'AssignRateCard', rateCard: 'copy' }));
+    expect(await redrive(world, missing)).toEqual(['charged']);
+    await mustBeAccepted(world.run({ type: 'AssignRateCard', rateCard: 'card' }));
+
+    const charges = (await recorded(world.store)).flatMap(({ event }) =>
+      event.type === 'UsageCharged' ? event.data.charges : [],
+    );
+    expect(charges.map(({ usage, rate }) => [usage.id, rate.card, rate.version])).toEqual([
+      ['b', 'card', 1],
+      ['a', 'copy', 1],
+    ]);
+    for (const { rate, usage } of charges) {
+      expect(rateCards.compiled(rate.card)?.versionAt(usage.time)?.number).toBe(rate.version);
+    }
   });
 
   test('twice at once, by two owners, and after a restart: still once', async () => {

@@ -97,6 +97,16 @@ describe('a rate card', () => {
     expect(activateVersion(card, 2, later(march, { micros: 1 }), START, null)).toMatchObject({ accepted: true });
   });
 
+  test('BAD-032: where a price is missing before what a version has priced, the refusal says how to give it', () => {
+    const card = saved(withVersion(emptyCard(), [one], march), [one, flatRate('new')]);
+    const detail = (from: Instant, lastPriced: Instant | null): string => {
+      const decision = activateVersion(card, 2, from, START, lastPriced);
+      return decision.accepted ? 'accepted' : decision.refusal.detail;
+    };
+    expect(detail(later(march, { days: 9 }), april)).toMatch(new RegExp(`must be after ${april}.*by another card`));
+    expect(detail(march, null)).not.toMatch('another card');
+  });
+
   test('INV-TIM-10: drafts activated out of their order still close the version in force', () => {
     let card = saved(saved(saved(emptyCard(), [one]), [two]), [one]);
     card = activated(card, 3, march);

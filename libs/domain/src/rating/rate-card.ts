@@ -97,6 +97,13 @@ const versionInForce = (card: RateCard): RateCardVersion | undefined =>
   card.versions.find((version) => version.state === 'active' && version.effectiveUntil === null);
 
 /**
+ * A version that only adds prices is refused, too: charges already made would carry a version that was not in force at
+ * their time. A card that has priced nothing may begin in the past, so that what is missing can be given by another one.
+ */
+const MISSING_BEFORE =
+  'usage of before that which has no price is charged by another card that has one, assigned while the quarantine is driven again';
+
+/**
  * Makes a draft the version in force from `effectiveFrom` on and closes the one before it at that instant. Intervals
  * are half-open and never overlap, and what has priced something keeps its interval (INV-TIM-10).
  */
@@ -118,7 +125,8 @@ export const activateVersion = (
   const start = previous?.effectiveFrom ?? null;
   if (start !== null && (effectiveFrom <= start || (lastPriced !== null && effectiveFrom <= lastPriced))) {
     const bound = lastPriced === null ? start : latest(start, lastPriced);
-    const detail = `effective_from must be after ${bound}, where the version in force begins or last priced usage`;
+    const must = `effective_from must be after ${bound}, where the version in force begins or last priced usage`;
+    const detail = lastPriced === null ? must : `${must}; ${MISSING_BEFORE}`;
     return refuse({ code: 'invalid_interval', pointer: '/effective_from', detail });
   }
   return accept({
