@@ -19,9 +19,9 @@ import { forgottenBefore, IdentityIndex, type Place } from './identity-index';
  * Raised with every change of what the fold makes of an event, or of the form in which a snapshot keeps it: snapshots of
  * another version are ignored. 5: what becomes due of an organization is listed, and what was refunded of a charge is kept
  * by when it was booked, too. 6: a snapshot is in parts. 7: a lot knows why what holds give back of it is voided, a hold which
- * of its parts had expired.
+ * of its parts had expired. 8: a wallet lists the lots that are used up since the last of their type began.
  */
-export const FOLD_VERSION = 7;
+export const FOLD_VERSION = 8;
 
 /** An organization with what the shard keeps beside it. */
 export interface Resident {

@@ -12,13 +12,16 @@ import {
   policy,
   preset,
   refundCharge,
+  releaseHold,
   Scenario,
   START,
+  TestLedger,
   used,
   voidGrant,
   wallet,
 } from '../testing';
-import { walletNamed } from '../wallet/state';
+import { operations, perform, presetOf, rules } from '../testing/operations';
+import { walletNamed, walletOf } from '../wallet/state';
 import { walletView } from '../wallet/views';
 import { lotDocument, lotStateOf, statusOf } from '.';
 
@@ -194,6 +197,89 @@ describe('a wallet’s balances', () => {
     const scenario = given(granted('lot', '100'));
     if (spent !== '0') scenario.given(used(spent));
     expect(view(scenario)).toMatchObject({ remaining_percent: percent, bar });
+  });
+
+  describe('of several lots the bar shows', () => {
+    const shown = (scenario: Scenario, now?: Instant) => view(scenario, now)['remaining_percent'];
+
+    test('those that are used up, too: their end does not fill it up', () => {
+      const scenario = given(granted('a', '100', { priority: 1 }), granted('b', '100'), used('99'));
+      expect(shown(scenario)).toBe('50.5');
+      scenario.given(used('1'));
+      expect([shown(scenario), view(scenario)['bar']]).toEqual(['50', 'yellow']);
+      scenario.given(used('50'));
+      expect(shown(scenario)).toBe('25');
+    });
+
+    test('as long as nothing of their credit type begins: a wallet that is filled up is not judged by all it ever had', () => {
+      const monthly = { creditType: 'monthly', priority: 2 };
+      const daily = { creditType: 'promotional', priority: 1 };
+      const scenario = given(granted('m1', '70', monthly), granted('d1', '30', daily), used('30'));
+      expect(shown(scenario)).toBe('70');
+      scenario.given(granted('d2', '30', daily));
+      expect(shown(scenario)).toBe('100');
+      scenario.given(used('100'), granted('d3', '30', daily));
+      expect(shown(scenario)).toBe('30');
+      scenario.given(granted('m2', '70', monthly));
+      expect(shown(scenario)).toBe('100');
+    });
+
+    test('again what was given back to them, whatever began since', () => {
+      const scenario = given(granted('a', '100', { priority: 1 }), used('100', { id: 'u' }), granted('b', '100'));
+      expect(shown(scenario)).toBe('100');
+      scenario.given(refundCharge('u', '50'));
+      expect(shown(scenario)).toBe('75');
+    });
+
+    test('what was spent of a grant that is voided, not its rest, and nothing of what has ended', () => {
+      const end = instant('2026-03-10');
+      const scenario = given(granted('a', '100', { priority: 1, expiresAt: end }), granted('b', '100'), used('50'));
+      expect([shown(scenario), shown(scenario, end)]).toEqual(['75', '100']);
+      scenario.given(authorizeHold('h', '10'), voidGrant('a'));
+      expect(shown(scenario)).toBe('68.75');
+      scenario.given(releaseHold('h'));
+      expect(shown(scenario)).toBe('66.66');
+    });
+
+    const percentOf = (ledger: TestLedger, now = ledger.now): number =>
+      Number(walletView(walletOf(ledger.organization, 'credits'), ledger.organization, now)['remaining_percent']);
+
+    test('a share that does not rise unless something is granted, given back, or ends', () => {
+      let [falls, rises] = [0, 0];
+      fc.assert(
+        fc.property(rules, fc.array(operations, { maxLength: 80, size: 'max' }), (chosen, all) => {
+          const ledger = new TestLedger({ preset: presetOf(chosen) });
+          for (const [n, operation] of all.entries()) {
+            ledger.settle();
+            const before = percentOf(ledger);
+            perform(ledger, operation, n, chosen);
+            const after = percentOf(ledger);
+            if (after < before) falls++;
+            if (after <= before) continue;
+            rises++;
+            expect(['pass', 'grant', 'refund', 'adjust']).toContain(operation.type);
+          }
+        }),
+        { numRuns: 200 },
+      );
+      expect([falls > 0, rises > 0]).toEqual([true, true]);
+    });
+
+    test('INV-TIM-3, INV-TIM-6: the same share, whether or not it is booked what has begun and ended', () => {
+      const withoutHolds = operations.filter(({ type }) => !['hold', 'extend', 'capture', 'release'].includes(type));
+      fc.assert(
+        fc.property(rules, fc.array(withoutHolds, { maxLength: 80, size: 'max' }), (chosen, all) => {
+          const ledger = new TestLedger({ preset: presetOf(chosen) });
+          for (const [n, operation] of all.entries()) {
+            const due =
+              operation.type === 'pass' ? percentOf(ledger, later(ledger.now, { hours: operation.hours })) : null;
+            perform(ledger, operation, n, chosen);
+            if (due !== null) expect(due).toBe(percentOf(ledger));
+          }
+        }),
+        { numRuns: 200 },
+      );
+    });
   });
 
   test('lifetime figures count what was added and spent, once', () => {

@@ -9,7 +9,7 @@ import {
   NO_CREDITS,
   ONE,
 } from '@drawdown/kernel';
-import { withDueActivations } from './due-activations';
+import { dueActivations, withDueActivations } from './due-activations';
 import type { LotTerms } from './lot-events';
 import { capWindowOf, type ConsumptionCap, type Scope } from './wire';
 
@@ -108,6 +108,8 @@ export interface WalletFigures {
   readonly policyVersion: number;
   /** Lots with something remaining. */
   readonly live: readonly LotFigures[];
+  /** Lots with nothing remaining since the last lot of their credit type began. */
+  readonly usedUp: readonly LotFigures[];
   /** True where the organization is closed: what it kept cannot be spent. */
   readonly dormant: boolean;
 }
@@ -122,8 +124,24 @@ export const statusOf = (available: Credits, threshold: Credits | null): WalletS
 };
 
 /** A wallet as it is at `now`, with the debt that its lots have paid when they took effect, booked or not (INV-LOT-7). */
-export const figuresAt = (wallet: WalletFigures, now: Instant): WalletFigures =>
-  wallet.dormant ? wallet : withDueActivations(wallet, now);
+export const figuresAt = (wallet: WalletFigures, now: Instant): WalletFigures => {
+  const due = wallet.dormant ? [] : dueActivations(wallet.live, now);
+  if (due.length === 0) return wallet;
+  const after = withDueActivations(wallet, now);
+  const left = new Set(after.live.map(({ id }) => id));
+  let { usedUp } = wallet;
+  for (const lot of due) {
+    usedUp = lotsBeside(usedUp, lot);
+    if (!left.has(lot.id)) usedUp = [...usedUp, { ...lot, remaining: NO_CREDITS }]; // it all went into debt
+  }
+  return { ...after, usedUp };
+};
+
+/** Of lots that are used up, those that stay so where a lot begins: of its type only itself, which debt may have used up. */
+export const lotsBeside = <L extends { readonly id: string; readonly creditType: string }>(
+  usedUp: readonly L[],
+  begun: Pick<L, 'id' | 'creditType'>,
+): L[] => usedUp.filter(({ id, creditType }) => creditType !== begun.creditType || id === begun.id);
 
 /** Balances of a wallet at `now`: what has expired or is not yet effective counts by the clock, booked or not (INV-TIM-3). */
 export interface Balances {
@@ -134,7 +152,11 @@ export interface Balances {
   readonly debt: Credits;
   /** Free credits that only some charges can draw, by lot. */
   readonly restricted: readonly { readonly scope: Scope | null; readonly amount: Credits }[];
-  /** Σ amount and Σ remaining of the lots that are effective, unexpired and not used up: what the bar shows. */
+  /**
+   * What the bar shows: Σ of what was granted, less what was voided, forfeited or expired, and Σ remaining of lots that have
+   * begun and not expired. One that is used up counts until the next of its credit type begins: so the share falls as long as
+   * nothing is granted or given back and no lot ends, and a wallet that is filled up is not judged by all it ever had.
+   */
   readonly allocation: Credits;
   readonly remaining: Credits;
 }
@@ -148,15 +170,21 @@ export const balancesOf = (booked: WalletFigures, now: Instant): Balances => {
     const state = lotStateOf(lot, now, wallet.dormant);
     if (state === 'expired') expired += free;
     if (state === 'dormant') dormant += free;
+    if (state === 'active' || state === 'voided') {
+      allocation += allocatedBy(lot);
+      remaining += lot.remaining;
+    }
     if (state !== 'active') {
       notSpendable += free;
       continue;
     }
-    allocation += lot.amount;
-    remaining += lot.remaining;
     const forAny = drawableByAny(lot, now);
     if (forAny < free) restricted.push({ scope: lot.scope, amount: credits(free - forAny) });
     notSpendable += free - forAny;
+  }
+  for (const lot of wallet.usedUp) {
+    const isOver = wallet.dormant || (lot.expiresAt !== null && lot.expiresAt <= now);
+    if (!isOver) allocation += allocatedBy(lot);
   }
   return {
     settled: credits(wallet.settled - expired),
@@ -169,6 +197,10 @@ export const balancesOf = (booked: WalletFigures, now: Instant): Balances => {
     remaining: credits(remaining),
   };
 };
+
+/** What is left of a lot, and what was spent of it and not given back (INV-LOT-1). */
+const allocatedBy = ({ amount, voided, forfeited, expired }: LotFigures): bigint =>
+  amount - voided - forfeited - expired;
 
 /** How much of a lot that is active at `now` any charge could draw: its free part, within its cap; none with a scope. */
 export const drawableByAny = (lot: LotFigures, now: Instant): bigint => {

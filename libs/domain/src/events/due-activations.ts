@@ -33,12 +33,11 @@ export const debtPaidBy = (
  */
 export const withDueActivations = <W extends WaitingWallet>(wallet: W, now: Instant): W => {
   if (wallet.debt === NO_CREDITS) return wallet;
-  const due = wallet.live.filter(({ activated, effectiveAt }) => !activated && effectiveAt <= now);
+  const due = dueActivations(wallet.live, now);
   if (due.length === 0) return wallet;
   let { debt } = wallet;
   const after = new Map<WaitingLot, WaitingLot>();
-  // Of several at one instant, the first in draw order: sorting keeps it.
-  for (const lot of due.sort((a, b) => (a.effectiveAt < b.effectiveAt ? -1 : a.effectiveAt > b.effectiveAt ? 1 : 0))) {
+  for (const lot of due) {
     const paid = debtPaidBy(lot, debt);
     debt = credits(debt - paid);
     after.set(lot, activatedBy(lot, paid));
@@ -46,6 +45,16 @@ export const withDueActivations = <W extends WaitingWallet>(wallet: W, now: Inst
   const live = wallet.live.map((lot) => after.get(lot) ?? lot).filter(({ remaining }) => remaining > 0n);
   return { ...wallet, debt, live };
 };
+
+/** Lots that have taken effect by `now` without a booking that says so, as they will be booked. */
+export const dueActivations = <L extends Pick<WaitingLot, 'activated' | 'effectiveAt'>>(
+  live: readonly L[],
+  now: Instant,
+): L[] =>
+  live
+    .filter(({ activated, effectiveAt }) => !activated && effectiveAt <= now)
+    // Of several at one instant, the first in draw order: sorting keeps it.
+    .sort((a, b) => (a.effectiveAt < b.effectiveAt ? -1 : a.effectiveAt > b.effectiveAt ? 1 : 0));
 
 /** Its cap counts the payment in the window in which it took effect; nothing was drawn from it before. */
 const activatedBy = (lot: WaitingLot, paid: Credits): WaitingLot => ({

@@ -15,6 +15,7 @@ export {
   balancesOf,
   drawableByAny,
   figuresAt,
+  lotsBeside,
   holdDocument,
   type HoldFigures,
   LOT_STATES,

@@ -34,7 +34,7 @@ export interface OrganizationFigures {
     readonly lifetimePurchased: Credits;
     readonly lifetimeSpent: Credits;
   }[];
-  /** Those with something remaining. */
+  /** Those with something remaining, and those that are used up since the last of their type began. */
   readonly lots: readonly (LotFigures & {
     readonly wallet: string;
     readonly sequence: number;

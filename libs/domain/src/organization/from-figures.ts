@@ -5,7 +5,7 @@ import { type Instant, NO_CREDITS, sum } from '@drawdown/kernel';
 
 /**
  * An organization as reads look at it, where another process owns it: the same views and access decisions run on it.
- * It has the lots with something left and the open holds only, and nothing that only commands need (which debt was
+ * It has the lots that are shown and the open holds only, and nothing that only commands need (which debt was
  * paid by what, what was refunded, of which lots a hold is made, what is due): nothing can be decided on it.
  */
 export const organizationOf = (figures: OrganizationFigures): Organization => {
@@ -33,13 +33,17 @@ const walletOf = (
   figures: OrganizationFigures['wallets'][number],
   lots: readonly Lot[],
   holds: OrganizationFigures['holds'],
-): Wallet => ({
-  ...figures,
-  overdrafts: sum(holds.filter(({ wallet }) => wallet === figures.key).map(({ overdraft }) => overdraft)),
-  live: lots.filter(({ wallet }) => wallet === figures.key).sort(drawOrder(figures.policy.drawOrder)),
-  grants: 0,
-  debtPayments: [],
-});
+): Wallet => {
+  const own = lots.filter(({ wallet }) => wallet === figures.key);
+  return {
+    ...figures,
+    overdrafts: sum(holds.filter(({ wallet }) => wallet === figures.key).map(({ overdraft }) => overdraft)),
+    live: own.filter(({ remaining }) => remaining > 0n).sort(drawOrder(figures.policy.drawOrder)),
+    usedUp: own.filter(({ remaining }) => remaining === NO_CREDITS),
+    grants: 0,
+    debtPayments: [],
+  };
+};
 
 const holdOf = (figures: OrganizationFigures['holds'][number], createdAt: Instant): Hold => ({
   ...figures,

@@ -3,6 +3,7 @@ import {
   capWindowOf,
   type Charge,
   effectsOf,
+  lotsBeside,
   type LotMove,
   type LotTerms,
   type NewWallet,
@@ -64,6 +65,7 @@ const emptyWallet = (wallet: NewWallet): Wallet => ({
   settled: NO_CREDITS,
   debt: NO_CREDITS,
   live: [],
+  usedUp: [],
   policy: wallet.policy,
   policyVersion: 1,
   sequence: 0,
@@ -221,6 +223,7 @@ const addLot = (organization: Organization, terms: LotTerms, at: Instant): void 
   };
   organization.lots.set(lot.id, lot);
   enterLive(organization, wallet, lot);
+  if (lot.activated) replaceUsedUp(wallet, lot);
   wallet.grants = terms.sequence;
   wallet.settled = plus(wallet.settled, terms.amount);
   wallet.lifetimeAdded = plus(wallet.lifetimeAdded, terms.amount);
@@ -237,7 +240,10 @@ const applyMove = (organization: Organization, { lotId, move, amount }: LotMove,
       return;
     case 'return':
       lot.returned = plus(lot.returned, amount);
-      if (lot.remaining === NO_CREDITS && amount > 0n) enterLive(organization, wallet, lot);
+      if (lot.remaining === NO_CREDITS && amount > 0n) {
+        wallet.usedUp = wallet.usedUp.filter((other) => other !== lot);
+        enterLive(organization, wallet, lot);
+      }
       lot.remaining = plus(lot.remaining, amount);
       wallet.settled = plus(wallet.settled, amount);
       giveCapBack(lot, amount, drawnAt);
@@ -292,7 +298,13 @@ const takeAway = (organization: Organization, wallet: Wallet, lot: Lot, amount: 
   wallet.settled = credits(wallet.settled - amount);
   if (lot.remaining !== NO_CREDITS || amount <= 0n) return;
   wallet.live.splice(wallet.live.indexOf(lot), 1);
+  wallet.usedUp.push(lot);
   removeLiveLot(organization, lot);
+};
+
+/** A lot begins: those of its type that are used up are no longer part of what the wallet has been given. */
+const replaceUsedUp = (wallet: Wallet, lot: Lot): void => {
+  if (wallet.usedUp.length > 0) wallet.usedUp = lotsBeside(wallet.usedUp, lot);
 };
 
 /** A lot has something left: it can be drawn from, and time can act on it. */
@@ -304,6 +316,7 @@ const enterLive = (organization: Organization, wallet: Wallet, lot: Lot): void =
 const activate = (organization: Organization, lot: Lot): void => {
   if (lot.remaining !== NO_CREDITS) removeWaiting(organization, lot);
   lot.activated = true;
+  replaceUsedUp(walletOf(organization, lot.wallet), lot);
 };
 
 const applyDebt = (organization: Organization, key: string, change: Credits): void => {

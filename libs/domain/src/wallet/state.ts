@@ -64,6 +64,8 @@ export interface Wallet {
   policyVersion: number;
   /** Lots with something left, in draw order. */
   live: Lot[];
+  /** Lots with nothing left since the last lot of their credit type began: of their allocation is shown what remains. */
+  usedUp: Lot[];
   /** Σ remaining − debt. */
   settled: Credits;
   /** Σ lots' held + what open holds may overdraw. */

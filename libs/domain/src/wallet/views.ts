@@ -22,6 +22,7 @@ export const walletFiguresOf = (wallet: Wallet, organization: Organization): Wal
   lifetimeSpent: wallet.lifetimeSpent,
   policyVersion: wallet.policyVersion,
   live: wallet.live,
+  usedUp: wallet.usedUp,
   dormant: organization.status === 'closed',
 });
 

@@ -54,7 +54,11 @@ export const Wallet = {
   balance: Balance,
   status: oneOf(['healthy', 'low_balance', 'critical', 'overdrawn']),
   low_balance_threshold: orNull(Amount),
-  remaining_percent: Amount,
+  remaining_percent: {
+    ...Amount,
+    description:
+      'of what was granted in lots that have begun and not ended; one that is used up counts until the next of its credit type begins',
+  },
   bar: oneOf(['green', 'yellow', 'red']),
   lifetime_added: Amount,
   lifetime_purchased: Amount,

@@ -21,8 +21,10 @@ const WALLET_CHANGES = columns({
 const LOT_CHANGES = columns({
   ...{ organization_id: 'text', lot_id: 'text', returned: 'numeric', remaining: 'numeric', held: 'numeric' },
   ...{ consumed: 'numeric', expired: 'numeric', voided: 'numeric', forfeited: 'numeric', activated: 'boolean' },
-  ...{ expires_at: 'timestamptz', void_reason: 'text' },
+  ...{ expires_at: 'timestamptz', void_reason: 'text', revived: 'boolean' },
 });
+const BEGUN = columns({ organization_id: 'text', lot_id: 'text', place: 'integer' });
+const REPLACED = columns({ organization_id: 'text', lot_id: 'text' });
 const CAPS = columns({ organization_id: 'text', lot_id: 'text', cap_window: 'text', used: 'numeric' });
 
 /** A row for each entry of each organization's map or list. */
@@ -106,21 +108,57 @@ export const saveLots = async (tx: Sql, suffix: string, deltas: BalanceDeltas): 
         consumption.push([id, lotId, formatDecimal(consumed)]);
         continue;
       }
-      const { returned, remaining, held, expired, voided, forfeited, activated, expiresAt, voidReason } = lot;
+      const { returned, remaining, held, expired, voided, forfeited, activated, expiresAt, voidReason, revived } = lot;
       const terms = [returned, remaining - consumed, held, consumed, expired, voided, forfeited];
-      changes.push([id, lotId, ...terms.map(formatDecimal), activated, expiresAt, voidReason]);
+      changes.push([id, lotId, ...terms.map(formatDecimal), activated, expiresAt, voidReason, revived]);
     }
   }
   const CONSUMED = 'remaining = t.remaining - d.consumed, consumed = t.consumed + d.consumed';
   const CHANGED = `returned = t.returned + d.returned, remaining = t.remaining + d.remaining, held = t.held + d.held,
     consumed = t.consumed + d.consumed, expired = t.expired + d.expired, voided = t.voided + d.voided,
     forfeited = t.forfeited + d.forfeited, activated = t.activated OR d.activated, expires_at = coalesce(d.expires_at, t.expires_at),
-    void_reason = coalesce(d.void_reason, t.void_reason)`;
+    void_reason = coalesce(d.void_reason, t.void_reason), replaced = t.replaced AND NOT d.revived`;
   const capped = [
     ...(await updateLots(tx, suffix, CONSUMED, CONSUMPTION, consumption)),
     ...(await updateLots(tx, suffix, CHANGED, LOT_CHANGES, changes)),
   ];
+  await saveReplaced(tx, suffix, deltas);
   await saveCaps(tx, suffix, deltas, capped);
+};
+
+/**
+ * Lots that were used up when another of their credit type began: those that have nothing now, and had as little then,
+ * because nothing changed of them since. They are looked for from the lots that began: joined, the planner would read all
+ * lots there are.
+ */
+const saveReplaced = async (tx: Sql, suffix: string, deltas: BalanceDeltas): Promise<void> => {
+  const begun = rowsOf(deltas, lastBegun, (id, [place, lotId]) => [id, lotId, place]);
+  if (begun.length === 0) return;
+  const found = await tx.query<{ organization_id: string; lot_id: string; place: string }>(
+    `SELECT d.organization_id, t.lot_id, max(d.place)::text AS place FROM ${BEGUN.source} AS d (${BEGUN.list})
+     CROSS JOIN LATERAL (
+       SELECT wallet, credit_type FROM lots${suffix} WHERE organization_id = d.organization_id AND lot_id = d.lot_id
+       OFFSET 0) AS m
+     CROSS JOIN LATERAL (
+       SELECT lot_id FROM lots${suffix}
+       WHERE organization_id = d.organization_id AND wallet = m.wallet AND shown
+         AND credit_type = m.credit_type AND remaining = 0 AND lot_id <> d.lot_id OFFSET 0) AS t
+     GROUP BY d.organization_id, t.lot_id`,
+    BEGUN.parameters(begun),
+  );
+  const replaced = found.filter(({ organization_id: id, lot_id: lotId, place }) => {
+    const changed = deltas.organizations.get(id)?.lots.get(lotId);
+    return changed === undefined || changed.changedAfter <= Number(place);
+  });
+  const rows = replaced.map(({ organization_id, lot_id }) => [organization_id, lot_id]);
+  await updateAll(tx, `lots${suffix}`, 'replaced = true', REPLACED, rows, 't.lot_id = d.lot_id');
+};
+
+/** The last lot of each credit type that began, with its place among all that did; each, where only the database knows its type. */
+const lastBegun = ({ begun, newLots }: OrganizationDeltas): Iterable<[number, string]> => {
+  if (begun.length === 0) return [];
+  const types = new Map(newLots.map(({ lotId, wallet, creditType }) => [lotId, `${wallet}\n${creditType}`]));
+  return new Map(begun.map((lotId, place) => [types.get(lotId) ?? lotId, [place, lotId] as [number, string]])).values();
 };
 
 interface CappedLot {

@@ -17,6 +17,8 @@ export interface OrganizationDeltas {
   readonly wallets: Map<string, WalletDelta>;
   readonly newLots: (LotTerms & { readonly activated: boolean })[];
   readonly lots: Map<string, LotDelta>;
+  /** Ids of lots that began, in this order. */
+  readonly begun: string[];
   readonly newHolds: NewHold[];
   readonly holds: Map<string, HoldDelta>;
 }
@@ -51,6 +53,7 @@ export interface WalletDelta {
 
 /** Changes of a lot's terms (INV-LOT-1). What is consumed stands in `draws` alone, as with wallets. */
 export interface LotDelta {
+  readonly of: OrganizationDeltas;
   returned: bigint;
   /** Without what is consumed. */
   remaining: bigint;
@@ -58,6 +61,10 @@ export interface LotDelta {
   expired: bigint;
   voided: bigint;
   forfeited: bigint;
+  /** True where something came back to it that can be spent again. */
+  revived: boolean;
+  /** How many lots had begun when its remaining amount changed last. */
+  changedAfter: number;
   /** True where it took effect. */
   activated: boolean;
   expiresAt: Instant | null;
@@ -105,6 +112,7 @@ export const organizationIn = (deltas: BalanceDeltas, id: string): OrganizationD
       wallets: new Map(),
       newLots: [],
       lots: new Map(),
+      begun: [],
       newHolds: [],
       holds: new Map(),
     };
@@ -122,22 +130,25 @@ export const walletIn = (of: OrganizationDeltas, key: string): WalletDelta => {
   return wallet;
 };
 
-export const lotIn = ({ lots }: OrganizationDeltas, id: string): LotDelta => {
-  let lot = lots.get(id);
+export const lotIn = (of: OrganizationDeltas, id: string): LotDelta => {
+  let lot = of.lots.get(id);
   if (lot === undefined) {
     lot = {
+      of,
       returned: 0n,
       remaining: 0n,
       held: 0n,
       expired: 0n,
       voided: 0n,
       forfeited: 0n,
+      revived: false,
+      changedAfter: 0,
       activated: false,
       expiresAt: null,
       voidReason: null,
       draws: [],
     };
-    lots.set(id, lot);
+    of.lots.set(id, lot);
   }
   return lot;
 };
@@ -156,6 +167,7 @@ export const dayOf = (drawnAt: Instant): string => drawnAt.slice(0, 10);
 
 export const consumeFrom = (lot: LotDelta, amount: bigint, day: string): void => {
   drawsOn(lot, day).consumed += amount;
+  lot.changedAfter = lot.of.begun.length;
 };
 
 const drawsOn = ({ draws }: LotDelta, day: string): DayDraws => {
@@ -163,6 +175,11 @@ const drawsOn = ({ draws }: LotDelta, day: string): DayDraws => {
   const begun = { day, consumed: 0n, returned: 0n };
   draws.push(begun);
   return begun;
+};
+
+const changeRemaining = (lot: LotDelta, by: bigint): void => {
+  lot.remaining += by;
+  lot.changedAfter = lot.of.begun.length;
 };
 
 /** `drawnAt`: when that was drawn which is consumed or given back, as the event's effects say; caps count by it. */
@@ -173,7 +190,8 @@ export const moveLot = (lot: LotDelta, move: LotMove['move'], amount: bigint, dr
       return;
     case 'return':
       lot.returned += amount;
-      lot.remaining += amount;
+      changeRemaining(lot, amount);
+      if (amount > 0n) lot.revived = true;
       drawsOn(lot, dayOf(drawnAt)).returned += amount;
       return;
     case 'forfeit_return':
@@ -182,15 +200,15 @@ export const moveLot = (lot: LotDelta, move: LotMove['move'], amount: bigint, dr
       return;
     case 'expire':
       lot.expired += amount;
-      lot.remaining -= amount;
+      changeRemaining(lot, -amount);
       return;
     case 'void':
       lot.voided += amount;
-      lot.remaining -= amount;
+      changeRemaining(lot, -amount);
       return;
     case 'forfeit':
       lot.forfeited += amount;
-      lot.remaining -= amount;
+      changeRemaining(lot, -amount);
       return;
     case 'hold':
       lot.held += amount;

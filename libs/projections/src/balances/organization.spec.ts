@@ -9,11 +9,23 @@ import {
   organizationView,
   policyView,
 } from '@drawdown/domain';
-import { later } from '@drawdown/domain/testing';
+import {
+  at,
+  granted,
+  later,
+  operations,
+  perform,
+  presetOf,
+  refundCharge,
+  rules,
+  START,
+  TestLedger,
+  used,
+} from '@drawdown/domain/testing';
 import { credits, type Instant, type JsonObject, ONE, positionOf } from '@drawdown/kernel';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import * as fc from 'fast-check';
-import { emptyDatabase, fileDatabase, happenings, inTime, projected, TestLog, TestWorld } from '../testing';
+import { draftsOf, emptyDatabase, fileDatabase, happenings, inTime, projected, TestLog, TestWorld } from '../testing';
 import { balances } from './projector';
 
 const database = fileDatabase(openTestDatabase);
@@ -25,6 +37,7 @@ const seenOf = ({ lots, openHolds, wallets, ...organization }: Organization) => 
   wallets: wallets.map(({ grants: _, debtPayments: __, ...wallet }) => ({
     ...wallet,
     live: wallet.live.map(({ id }) => id),
+    usedUp: wallet.usedUp.map(({ id }) => id).sort(),
   })),
   // Over wallets their order means nothing: each wallet draws its own.
   lots: [...lots.values()].filter(({ remaining }) => remaining > 0n).sort((a, b) => (a.id < b.id ? -1 : 1)),
@@ -89,6 +102,57 @@ test('the organization of the balance read model is the ledger’s own, and show
     { numRuns: 10 },
   );
 }, 60_000);
+
+/** What the balance read model has of an organization whose log it took in batches of so many events. */
+const builtFrom = async (ledger: TestLedger, events: number): Promise<Organization> => {
+  await emptyDatabase(database);
+  const store = inMemoryEventStore();
+  await new TestLog(store).write(draftsOf(ledger), 1);
+  const batch = { events, weight: 10_000 };
+  const { runner, models, level } = await projected(store, database, { batch, projectors: [balances] });
+  await level();
+  const read = await models.organizationFigures({ organizationId: ledger.organization.id });
+  await runner.stop();
+  if (read === undefined) throw new Error('the organization is not there');
+  return organizationOf(read.value);
+};
+const usedUpIn = ({ wallets }: Organization): string[] =>
+  wallets.flatMap(({ usedUp }) => usedUp.map(({ id }) => id)).sort();
+
+describe('INV-DEL-3: lots that are used up since the last of their type began, whatever came in one batch', () => {
+  test.each([1, 1_000])('that were revived and used up again after it (%d)', async (events) => {
+    const ledger = new TestLedger({ id: 'org_0' });
+    const use = (id: string, units: string) => used(units, { id, organizationId: 'org_0' });
+    const granting = [granted('a', '10', { priority: 1 }), use('a', '10'), granted('b', '10', { priority: 1 })];
+    for (const step of [...granting, use('b', '10'), refundCharge('a', '5'), use('again', '5')]) step(ledger);
+    const [a, b] = ['a', 'b'].map((name) => ledger.idOf('lot', name));
+    expect(usedUpIn(ledger.organization)).toEqual([a, b].sort());
+    expect(usedUpIn(await builtFrom(ledger, events))).toEqual([a, b].sort());
+    for (const step of [granted('c', '10', { effectiveAt: later(START, { days: 1 }) }), at(later(START, { days: 1 }))])
+      step(ledger);
+    expect(usedUpIn(ledger.organization)).toEqual([]);
+    expect(usedUpIn(await builtFrom(ledger, events))).toEqual([]);
+  });
+
+  test('whatever happened', async () => {
+    const met = { usedUp: 0 };
+    await fc.assert(
+      fc.asyncProperty(
+        rules,
+        fc.array(operations, { minLength: 40, maxLength: 120, size: 'max' }),
+        inTime(40_000, async (chosen, all) => {
+          const ledger = new TestLedger({ id: 'org_0', preset: presetOf(chosen) });
+          for (const [n, operation] of all.entries()) perform(ledger, operation, n, chosen);
+          const expected = usedUpIn(ledger.organization);
+          met.usedUp += expected.length;
+          for (const events of [1, 7, 1_000]) expect(usedUpIn(await builtFrom(ledger, events))).toEqual(expected);
+        }),
+      ),
+      { numRuns: 6 },
+    );
+    expect(met.usedUp).toBeGreaterThan(0);
+  }, 60_000);
+});
 
 test('an organization that was never created is not there', async () => {
   await emptyDatabase(database);

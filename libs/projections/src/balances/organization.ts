@@ -34,7 +34,7 @@ const questionOf = (suffix: string): string => `
         SELECT cap_window, used FROM lot_caps${suffix} c
         WHERE c.organization_id = l.organization_id AND c.lot_id = l.lot_id ORDER BY cap_window DESC LIMIT 1
       ) AS cap ON l.cap_per IS NOT NULL
-      WHERE l.organization_id = o.organization_id AND l.live ORDER BY l.sequence`)} AS lots,
+      WHERE l.organization_id = o.organization_id AND l.shown ORDER BY l.sequence`)} AS lots,
     ${list(`
       SELECT hold_id, wallet, state, service_type, reference, ${text('total captured overdraft')}, ${instants('expires_at')}
       FROM holds${suffix} WHERE organization_id = o.organization_id AND state = 'open' ORDER BY revision`)} AS holds

@@ -42,13 +42,14 @@ const tables = (suffix: string): readonly string[] => [
      consumed numeric NOT NULL CHECK (consumed >= 0), expired numeric NOT NULL CHECK (expired >= 0),
      voided numeric NOT NULL CHECK (voided >= 0), forfeited numeric NOT NULL CHECK (forfeited >= 0),
      void_reason text,
-     live boolean NOT NULL GENERATED ALWAYS AS (remaining > 0) STORED,
+     replaced boolean NOT NULL DEFAULT false,
+     shown boolean NOT NULL GENERATED ALWAYS AS (remaining > 0 OR NOT replaced) STORED,
      PRIMARY KEY (organization_id, lot_id),
      CONSTRAINT lot_terms CHECK (amount + returned = remaining + consumed + expired + voided + forfeited),
      CONSTRAINT lot_held CHECK (held <= remaining)) WITH (fillfactor = 50)`,
   `CREATE UNIQUE INDEX ON lots${suffix} (organization_id, wallet, sequence)`,
-  // On a column that changes when a lot is used up: one on "remaining > 0" would make each charge write the index.
-  `CREATE INDEX ON lots${suffix} (organization_id, wallet) WHERE live`,
+  // On a column that changes when the next lot begins: one on "remaining > 0" would make each charge write the index.
+  `CREATE INDEX ON lots${suffix} (organization_id, wallet) WHERE shown`,
   `CREATE TABLE lot_caps${suffix} (
      organization_id text NOT NULL, lot_id text NOT NULL, cap_window text NOT NULL, used numeric NOT NULL,
      PRIMARY KEY (organization_id, lot_id, cap_window))`,
@@ -71,7 +72,7 @@ const tables = (suffix: string): readonly string[] => [
  */
 export const balances: LedgerProjector<BalanceDeltas> = {
   name: 'balances',
-  version: 7,
+  version: 8,
   freshness: PROMPT,
   tableNames: ['organizations', 'members', 'wallets', 'lots', 'lot_caps', 'holds'],
   tables,
@@ -150,13 +151,16 @@ const applyOwn = (organization: OrganizationDeltas, event: OwnEvent, { bookedAt,
     case 'CreditsGranted': {
       const { lot } = event.data;
       const wallet = walletIn(organization, lot.wallet);
-      organization.newLots.push({ ...lot, activated: lot.effectiveAt <= bookedAt });
+      const activated = lot.effectiveAt <= bookedAt;
+      organization.newLots.push({ ...lot, activated });
+      if (activated) organization.begun.push(lot.lotId);
       wallet.added += lot.amount;
       if (lot.funding === 'payment') wallet.purchased += lot.amount;
       return;
     }
     case 'LotActivated':
       lotIn(organization, event.data.lotId).activated = true;
+      organization.begun.push(event.data.lotId);
       return;
     case 'HoldAuthorized':
       organization.newHolds.push({ ...event.data, revision });

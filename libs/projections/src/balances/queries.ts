@@ -29,7 +29,7 @@ interface WalletRow extends Row {
   readonly policy: Parameters<typeof readPolicy>[0];
   readonly closed: boolean;
 }
-/** A wallet, with each of its live lots or without any. */
+/** A wallet, with each of its lots that are shown or without any. */
 type WalletLotRow = WalletRow & (LotRow | { readonly lot_id: null });
 
 type BalanceQueries = Pick<
@@ -103,7 +103,7 @@ const walletQuestion = (suffix: string, { organizationId, now }: Reading, wallet
     sql: `SELECT w.wallet, w.place, w.unit, w.settled, w.held, w.debt, w.lifetime_added, w.lifetime_purchased,
             w.lifetime_spent, w.policy_version, w.policy, o.status = 'closed' AS closed, ${LOT_COLUMNS}
           FROM wallets${suffix} w JOIN organizations${suffix} o ON o.organization_id = w.organization_id
-          LEFT JOIN lots${suffix} l ON l.organization_id = w.organization_id AND l.wallet = w.wallet AND l.live
+          LEFT JOIN lots${suffix} l ON l.organization_id = w.organization_id AND l.wallet = w.wallet AND l.shown
           ${capsJoin(suffix, bindings, now)}
           WHERE w.organization_id = ${organizationIs} ${one}`,
     parameters: bindings.values,
@@ -115,7 +115,10 @@ const figuresOf = (rows: readonly WalletLotRow[], now: Instant): WalletFigures =
   const [wallet] = rows;
   if (wallet === undefined) throw new Error('a wallet without a row');
   const policy = readPolicy(wallet.policy);
-  const live = rows.filter((row): row is WalletRow & LotRow => row.lot_id !== null);
+  const lots = rows
+    .filter((row): row is WalletRow & LotRow => row.lot_id !== null)
+    .sort(byDrawOrder(policy.drawOrder))
+    .map((lot) => lotFigures(lot, now));
   return {
     key: wallet.wallet,
     unit: wallet.unit,
@@ -127,7 +130,8 @@ const figuresOf = (rows: readonly WalletLotRow[], now: Instant): WalletFigures =
     lifetimePurchased: storedSum(wallet.lifetime_purchased),
     lifetimeSpent: storedSum(wallet.lifetime_spent),
     policyVersion: wallet.policy_version,
-    live: live.sort(byDrawOrder(policy.drawOrder)).map((lot) => lotFigures(lot, now)),
+    live: lots.filter(({ remaining }) => remaining > 0n),
+    usedUp: lots.filter(({ remaining }) => remaining === 0n),
     dormant: wallet.closed,
   };
 };

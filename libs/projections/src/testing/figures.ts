@@ -21,7 +21,16 @@ export const walletWith = (
 ): WalletFigures => {
   const total = (of: (one: LotFigures) => bigint): bigint => live.reduce((sum, one) => sum + of(one), 0n);
   return {
-    ...{ key: 'credits', unit: 'credit', live, debt, lowBalanceThreshold: null, policyVersion: 1, dormant: false },
+    ...{
+      key: 'credits',
+      unit: 'credit',
+      live,
+      usedUp: [],
+      debt,
+      lowBalanceThreshold: null,
+      policyVersion: 1,
+      dormant: false,
+    },
     ...{ lifetimeAdded: NO_CREDITS, lifetimePurchased: NO_CREDITS, lifetimeSpent: NO_CREDITS },
     settled: credits(total(({ remaining }) => remaining) - debt),
     held: credits(total(({ held }) => held) + overdrawn),
