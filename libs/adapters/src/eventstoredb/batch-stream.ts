@@ -27,7 +27,7 @@ export const sentAppend = (
 /** What the server says to an append that is stored; also where it was stored before. */
 export interface AppendSuccess {
   readonly lastRevision: bigint;
-  /** Commit and prepare; absent where nothing was written. */
+  /** Commit and prepare; absent where it was stored before and is hidden now (IndexWriter.cs, `IdempotentLogPosition`). */
   readonly position: { readonly commit: bigint; readonly prepare: bigint } | undefined;
 }
 

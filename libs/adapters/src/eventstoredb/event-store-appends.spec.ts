@@ -264,10 +264,13 @@ test('FLT-24: a server whose disk is full acknowledges nothing, and takes append
 
 test('an append to a stream that somebody has deleted is a loud failure, not a success', async () => {
   const { server, store } = await open();
-  await store.append('s', 0, events(3));
+  const append = events(3);
+  await store.append('s', 0, append);
   const admin = EventStoreDBClient.connectionString(server.url);
   await admin.deleteStream('s');
   const fresh = openAt(server.url, { patience: PATIENT });
+  // Stored before, the server says, and it does not find where: nor would anybody who reads.
+  await expect(fresh.append('s', 0, append)).rejects.toThrow('somebody has deleted the stream');
   await expect(fresh.append('s', 0, events(1))).rejects.toThrow('somebody has deleted the stream');
   await admin.tombstoneStream('s');
   await expect(store.append('s', 3, events(1))).rejects.toThrow('tombstoned');

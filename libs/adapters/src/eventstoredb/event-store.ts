@@ -107,9 +107,9 @@ class EventStoreDb implements EventStore {
     try {
       const { lastRevision, position } = await this.appends.append(append, this.patience.appendMs);
       const revision = expected + ids.length - 1;
-      if (lastRevision !== BigInt(revision)) throw misplaced(stream, expected, lastRevision);
+      // No place: it is stored, and hidden from whoever reads.
+      if (lastRevision !== BigInt(revision) || position === undefined) throw misplaced(stream, expected, lastRevision);
       this.heads.learn(stream, revision);
-      if (position === undefined) return { ...(await this.decideByReading(stream, expected, ids)), repeated: false };
       return { revision, position: positionOf(position), repeated: false };
     } catch (error) {
       return this.settle(stream, expected, ids, error);
@@ -225,7 +225,7 @@ class EventStoreDb implements EventStore {
 const sameIds = (some: readonly string[], others: readonly string[]): boolean =>
   some.length === others.length && some.every((id, index) => id === others[index]);
 
-/** It is stored, but not where it should be: the stream was deleted under us, which the server takes for a new beginning. */
+/** It is stored, but not where it should be, or hidden: the stream was deleted under us, which the server takes for a new beginning. */
 class Misplaced extends Error {}
 
 const misplaced = (stream: string, expected: number, revision: bigint): Misplaced =>

@@ -78,10 +78,10 @@ export const inBand = (refusal: Refusal, facts: RefusalFacts): Status => {
       return answer.setMessage('MaximumAppendEventSizeExceeded');
     }
     case 'not ready': {
-      // `ClientMessage.NotHandled`: the details are an empty message, which the client does not recognise.
+      // `ClientMessage.NotHandled`: no code, and the details are an empty message, which the client does not recognise.
       const details = new Any();
       details.pack(new Empty().serializeBinary(), 'google.protobuf.Empty');
-      return new Status().setCode(Number(status.UNAVAILABLE)).setMessage('Server Is Not Ready').setDetails(details);
+      return new Status().setMessage('Server Is Not Ready').setDetails(details);
     }
   }
 };

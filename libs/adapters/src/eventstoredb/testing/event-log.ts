@@ -3,7 +3,7 @@ import { type Decision, decide, type Expected } from './expected-revision';
 import type { LoggedEvent, ProposedEvent } from './logged-event';
 import { LogFile, type PlacedRecord, placed, recordBytes } from './log-file';
 import { RecentIds } from './recent-ids';
-import { isSoftDeleted, type StreamMetadata, streamMetadata, undeleted } from './stream-metadata';
+import { firstVisible, isSoftDeleted, type StreamMetadata, streamMetadata, undeleted } from './stream-metadata';
 
 export type Written =
   | Exclude<Decision, { outcome: 'write' | 'repeated' }>
@@ -49,8 +49,9 @@ export class EventLog {
     return this.streams.get(name) ?? [];
   }
 
+  /** The metadata of a stream ends with it (IndexReader.cs, `GetStreamLastEventNumberCached`). */
   isTombstoned(name: string): boolean {
-    return this.tombstoned.has(name);
+    return this.tombstoned.has(name.replace(/^\$\$/, ''));
   }
 
   metadataOf(event: LoggedEvent): Buffer {
@@ -184,7 +185,10 @@ export class EventLog {
     const decision = this.decision(stream, expected, events);
     if (decision.outcome === 'repeated') {
       const { last } = decision;
-      return () => answer({ outcome: 'repeated', revision: last, position: this.stream(stream)[last]?.position });
+      // IndexWriter, `IdempotentLogPosition`: the server reads what it has, and does not find what is hidden.
+      const isHidden = last < firstVisible(this.stream(stream), this.metadataOfStream(stream));
+      const position = isHidden ? undefined : this.stream(stream)[last]?.position;
+      return () => answer({ outcome: 'repeated', revision: last, position });
     }
     if (decision.outcome !== 'write') return () => answer(decision);
     if (this.diskFull) return () => answer({ outcome: 'failed' });

@@ -63,7 +63,6 @@ export const eventAnswer = (log: EventLog, event: LoggedEvent, { structuredIds }
 const plain = (buffer: Buffer): Uint8Array => new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 
 export const caughtUp = (): ReadResp => new ReadResp().setCaughtUp(new ReadResp.CaughtUp());
-export const fellBehind = (): ReadResp => new ReadResp().setFellBehind(new ReadResp.FellBehind());
 export const confirmation = (id: string): ReadResp =>
   new ReadResp().setConfirmation(new ReadResp.SubscriptionConfirmation().setSubscriptionId(id));
 export const checkpoint = (position: number): ReadResp => {

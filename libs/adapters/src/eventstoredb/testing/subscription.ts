@@ -5,23 +5,17 @@ import { asFailure, failure } from './answers';
 import type { EventLog } from './event-log';
 import type { LoggedEvent } from './logged-event';
 import type { Faults, Subscriber } from './faults';
-import {
-  caughtUp,
-  checkpoint,
-  confirmation,
-  eventAnswer,
-  fellBehind,
-  firstFrom,
-  type ReadCall,
-  send,
-} from './read-answers';
+import { caughtUp, checkpoint, confirmation, eventAnswer, firstFrom, type ReadCall, send } from './read-answers';
 import type { ReadRequest } from './read-request';
 import { firstVisible } from './stream-metadata';
 
 /** Events without a match that are looked at before others get a turn. */
 const SCAN_EVENTS = 2_000;
 
-/** A live subscriber that is further behind than this is told so (Enumerators: the live channel of 32 events, since 24.2). */
+/**
+ * A live subscriber that is further behind than this is caught up once more, and hears so at the end of it (Enumerators: the
+ * live channel of 32 events, since 24.2). That it fell behind nobody is told (Streams.Read.cs, `SubscriptionFellBehind => null`).
+ */
 const BEHIND_EVENTS = 32;
 
 /** Events that a fault can have repeated (FLT-27). */
@@ -71,10 +65,7 @@ class LiveSubscription implements Subscriber {
         return;
       }
       const pending = this.events.length - this.next;
-      if (live && pending > BEHIND_EVENTS) {
-        await this.say(fellBehind());
-        live = false;
-      }
+      if (pending > BEHIND_EVENTS) live = false;
       await this.pass();
       if (!live && this.next >= this.events.length) {
         await this.say(caughtUp());
