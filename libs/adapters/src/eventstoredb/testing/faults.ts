@@ -44,6 +44,8 @@ export class Faults {
   readsFail: status | undefined;
   /** GetSupportedMethods fails with this status. */
   featuresFail: status | undefined;
+  /** Calls of GetSupportedMethods. */
+  featuresAsked = 0;
   /** Reads, of subscriptions, too, fail as on a follower that is asked for its leader (RpcExceptions.cs, `TryHandleNotHandled`). */
   readsNotLeader: { readonly host: string; readonly port: number } | undefined;
   /** Calls that came with a user and a password. */

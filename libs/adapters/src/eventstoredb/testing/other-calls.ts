@@ -16,6 +16,7 @@ export interface Features {
 export const supportedMethods =
   ({ version }: Features, faults: Faults) =>
   (_call: ServerUnaryCall<Empty, SupportedMethods>, answer: sendUnaryData<SupportedMethods>): void => {
+    faults.featuresAsked += 1;
     if (faults.silent) return;
     if (faults.featuresFail !== undefined) {
       answer(failure(faults.featuresFail, 'Failed on command') as ServiceError);

@@ -37,25 +37,30 @@ export const servers = (): NamedServer[] => {
 
 const withoutLogin = (url: string): string => url.replace(/\/\/[^@/]*@/, '//');
 
-/** A node that was just started refuses all until it leads its cluster; its first version that says `caughtUp` is 23.10. */
-const whenReady = async (url: string): Promise<void> => {
+/** A node that was just started refuses all until it leads its cluster. */
+export const whenReady = async (url: string, withinMs = READY_MAX_MS): Promise<void> => {
+  for (const end = performance.now() + withinMs; ; await pause(READY_AGAIN_MS)) {
+    try {
+      await asked(url);
+      return;
+    } catch (error) {
+      if (error instanceof TooOld || performance.now() > end) throw error;
+    }
+  }
+};
+
+/** By a client object of its own: one keeps for good what the first answer was. The first version that says `caughtUp` is 23.10. */
+const asked = async (url: string): Promise<void> => {
   const client = newClient(url);
   try {
-    for (const end = performance.now() + READY_MAX_MS; ; await pause(READY_AGAIN_MS)) {
-      try {
-        const { serverVersion } = await client['capabilities'];
-        const [, major = '', minor = ''] = /^(\d+)\.(\d+)/.exec(serverVersion) ?? [];
-        if (major !== '' && (Number(major) < 23 || (Number(major) === 23 && Number(minor) < 10))) {
-          throw new TooOld(
-            `EVENTSTORE_URL is of version ${serverVersion}: the suite needs 23.10, the product 24.10.14 or 26.0.3`,
-          );
-        }
-        await client.getStreamMetadata('drawdown-is-ready');
-        return;
-      } catch (error) {
-        if (error instanceof TooOld || performance.now() > end) throw error;
-      }
+    const { serverVersion } = await client['capabilities'];
+    const [, major = '', minor = ''] = /^(\d+)\.(\d+)/.exec(serverVersion) ?? [];
+    if (major !== '' && (Number(major) < 23 || (Number(major) === 23 && Number(minor) < 10))) {
+      throw new TooOld(
+        `EVENTSTORE_URL is of version ${serverVersion}: the suite needs 23.10, the product 24.10.14 or 26.0.3`,
+      );
     }
+    await client.getStreamMetadata('drawdown-is-ready');
   } finally {
     closeChannel(client);
   }
