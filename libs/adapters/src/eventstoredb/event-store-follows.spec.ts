@@ -128,9 +128,10 @@ describe.each(ways)('following %s', (_, follow) => {
     expect(await pages.next()).toMatchObject({ done: true });
   });
 
-  test('FLT-27: drops the last 1,000 events when they come again', async () => {
+  test('FLT-27: drops the last 1,000 events when they come again, and counts them', async () => {
     const { url, faults } = await double();
-    const store = openAt(url);
+    const count = jest.fn();
+    const store = openAt(url, { metrics: { ...NO_METRICS, count } });
     const { seen, until } = following(store, follow);
     const list = Array.from({ length: 1_000 }, () => event());
     await store.append('s', 0, list);
@@ -139,6 +140,10 @@ describe.each(ways)('following %s', (_, follow) => {
     await store.append('s', 1_000, [event()]);
     await until(1_001);
     expect(seen.map(({ revision }) => revision)).toEqual(Array.from({ length: 1_001 }, (__, revision) => revision));
+    const counts = count.mock.calls as readonly (readonly [name: string, labels?: object, times?: number])[];
+    const dropped = counts.filter(([name]) => name === 'consumer_duplicates_total');
+    expect(dropped.reduce((sum, [, , times = 1]) => sum + times, 0)).toBe(1_000);
+    for (const [, labels] of dropped) expect(labels).toEqual({ stream: 's' });
   });
 
   test('is told that the store cannot be read when there is no server for long, and when the right to read is gone', async () => {

@@ -108,10 +108,13 @@ async function* untilDropped(
       ear.heard();
       if (arrival.kind !== 'events') continue;
       const page: StoredEvent[] = [];
+      let repeated = 0;
       for (const event of arrival.events) {
         const stored = followed.take(event);
-        if (stored !== undefined) page.push(stored);
+        if (stored === undefined) repeated += 1;
+        else page.push(stored);
       }
+      if (repeated > 0) context.metrics.count('consumer_duplicates_total', { stream: followed.what }, repeated);
       if (page.length === 0) continue;
       drops.progressed();
       context.reads.succeeded();

@@ -56,7 +56,7 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
   relay_published_total: 'Events that were published to Kafka and acknowledged, by `shard`',
   relay_errors_total: 'Times that events could not be published, and were tried again, by `shard`',
   relay_measure_errors_total: 'Times that the relay could not look at its lag or at its topic',
-  consumer_duplicates_total: 'Events that a reader of the ledger met again and dropped by their revision, by `stream`',
+  consumer_duplicates_total: 'Events that a reader of the log met again and dropped by their place, by `stream`',
   consumer_gaps_total: 'Times that a reader of the ledger met a missing revision, by `stream`',
   ledger_records_unreadable_total: 'Records of the ledger topic that are no event of the ledger, by `stream`',
   fan_out_errors_total: 'Times that the ledger topic could not be read, and the event store was instead, by `stream`',
