@@ -30,6 +30,7 @@ export {
   UnreadableEvent,
   UnwritableEvent,
 } from './event-type';
+export { CHAIN_START, chainHash, eventIdOf, expectedHash } from './hash-chain';
 export {
   CALLER_ID,
   chargeId,

@@ -1,5 +1,5 @@
 import { ChargeColumns, ledgerStream, type Metadata } from '@drawdown/domain';
-import type { JsonObject } from '@drawdown/kernel';
+import { chainHash, eventIdOf, type JsonObject } from '@drawdown/kernel';
 import {
   type Appended,
   AppendUnknown,
@@ -8,7 +8,6 @@ import {
   type NewEvent,
   StoreUnavailable,
 } from '@drawdown/ports';
-import { chainHash, eventIdOf } from './hash-chain';
 import type { Draft, MicroBatch } from './micro-batch';
 import type { Sleep } from './sleep';
 

@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { bookedAtOf, ledgerStream, readMetadata, readRecorded } from '@drawdown/domain';
+import { expectedHash } from '@drawdown/kernel';
 import {
   type EventStore,
   type Log,
@@ -9,7 +10,6 @@ import {
   type StoredEvent,
 } from '@drawdown/ports';
 import { foldStored, ShardState } from './fold';
-import { expectedHash } from './hash-chain';
 import { restoreSnapshot } from './snapshot';
 
 /** Bytes folded in one turn of the event loop: between two, what the store sends is taken, so that it goes on sending. */

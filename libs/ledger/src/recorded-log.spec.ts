@@ -1,8 +1,8 @@
 import { recordedLog } from '@drawdown/domain/testing';
+import { expectedHash } from '@drawdown/kernel';
 import { NO_LOG, NO_METRICS } from '@drawdown/ports';
 import { inMemoryEventStore, inMemorySnapshots } from '@drawdown/ports/testing';
 import { FOLD_VERSION, type ShardState } from './fold';
-import { expectedHash } from './hash-chain';
 import { loadShard } from './load-shard';
 import { stateHash } from './testing';
 

@@ -1,8 +1,7 @@
 import { later, START } from '@drawdown/domain/testing';
-import type { JsonObject } from '@drawdown/kernel';
+import { CHAIN_START, chainHash, type JsonObject } from '@drawdown/kernel';
 import type { EventStore, StoredEvent } from '@drawdown/ports';
 import { manualClock } from '@drawdown/ports/testing';
-import { CHAIN_START, chainHash } from './hash-chain';
 import { LogDamaged } from './load-shard';
 import { delegating, grant, hold, type LedgerWorld, openLedger, used, withOrganization } from './testing';
 

@@ -7,7 +7,7 @@ import {
   readMetadata,
   writeCatalogueEvent,
 } from '@drawdown/domain';
-import { type Decision, type Instant, type JsonObject, UnreadableEvent } from '@drawdown/kernel';
+import { type Decision, eventIdOf, type Instant, type JsonObject, UnreadableEvent } from '@drawdown/kernel';
 import {
   AppendUnknown,
   type EventStore,
@@ -18,7 +18,6 @@ import {
 } from '@drawdown/ports';
 import { createHash, randomUUID } from 'node:crypto';
 import type { Refusal } from '@drawdown/domain';
-import { eventIdOf } from '../hash-chain';
 import { type Idempotency, LedgerUnavailable, type Sender } from '../ledger';
 import { LogDamaged } from '../load-shard';
 import type { RememberedWrite, RememberedWrites } from './remembered-writes';

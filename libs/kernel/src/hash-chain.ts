@@ -1,6 +1,6 @@
-import type { JsonObject } from '@drawdown/kernel';
-import { uuidText } from '@drawdown/kernel';
 import { createHash } from 'node:crypto';
+import type { JsonObject } from './event-type';
+import { uuidText } from './ids';
 
 /** What precedes the first event of a stream. */
 export const CHAIN_START = Buffer.alloc(32);
