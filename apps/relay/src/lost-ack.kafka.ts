@@ -1,11 +1,11 @@
 /** An acknowledgement of the ledger's topic that is lost, with the relay and the reader of the product on a real Kafka. */
-import { randomUUID } from 'node:crypto';
 import { openKafkaStream } from '@drawdown/adapters/kafka/kafka-stream';
 import { type KafkaBroker, startKafkaBroker } from '@drawdown/adapters/kafka/testing/broker';
 import { until } from '@drawdown/adapters/kafka/testing/reading';
 import { openTcpProxy, type TcpProxy } from '@drawdown/adapters/kafka/testing/tcp-proxy';
 import { eventOf, fannedOut, LEDGER_TOPIC, recordOf, Relay } from '@drawdown/delivery';
 import { ledgerStream } from '@drawdown/domain';
+import { CHAIN_START, chainHash, eventIdOf } from '@drawdown/kernel';
 import { CountedMetrics, delegating } from '@drawdown/ledger/testing';
 import { type EventStore, NO_LOG, NO_METRICS, type Stream } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
@@ -41,11 +41,14 @@ afterAll(async () => {
 }, 60_000);
 
 let written = 0;
+let last: Buffer = CHAIN_START;
 const write = async (count: number): Promise<void> => {
-  const events = Array.from({ length: count }, () => ({
-    ...{ id: randomUUID(), type: 'UsageCharged.v1', data: Buffer.from('{}') },
-    metadata: { version: 1, booked_at: '2026-03-01T00:00:00.000000Z' },
-  }));
+  const events = Array.from({ length: count }, (_, index) => {
+    const content = { type: 'UsageCharged', data: Buffer.from('{}') };
+    const metadata = { version: 1, booked_at: '2026-03-01T00:00:00.000000Z' };
+    last = chainHash(last, { ...content, stream: STREAM, revision: written + index, metadata });
+    return { ...content, id: eventIdOf(last), metadata: { ...metadata, hash: last.toString('hex') } };
+  });
   await store.append(STREAM, written, events);
   written += count;
 };

@@ -1,3 +1,5 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { chainHash, eventIdOf, storedHash } from '@drawdown/kernel';
 import { type EventStore, NO_LOG, PAGE_EVENTS_MAX, type StoredEvent, StreamGap } from '@drawdown/ports';
 import { eventStoreConformance, inMemoryEventStore } from '@drawdown/ports/testing';
 import * as fc from 'fast-check';
@@ -261,6 +263,88 @@ test('what was published and the store does not have does not exist', async () =
   await publish(2);
   await until(() => reader.events.length === 3, 'all have come');
   expect(revisionsOf(reader.events)).toEqual([0, 1, 2]);
+});
+
+/** What somebody else could write in the place of an event. */
+const foreign: [string, (event: StoredEvent) => StoredEvent][] = [
+  ['with other contents', (event) => ({ ...event, data: Buffer.from('{"key":"a","amount":7}') })],
+  ['of another type', (event) => ({ ...event, type: 'odd' })],
+  ['under another id', (event) => ({ ...event, id: randomUUID() })],
+  ['without a hash', (event) => ({ ...event, metadata: {} })],
+  ['with a hash that follows from another', (event) => chained(randomBytes(32), event)],
+];
+/** The event as a chain would have it that has this hash before it. */
+const chained = (before: Buffer, { metadata, ...event }: StoredEvent): StoredEvent => {
+  const { hash: _, ...plain } = metadata;
+  const hash = chainHash(before, { ...event, metadata: plain });
+  return { ...event, id: eventIdOf(hash), metadata: { ...plain, hash: hash.toString('hex') } };
+};
+const sendAsRevision = async (revision: number, change: (event: StoredEvent) => StoredEvent): Promise<void> => {
+  const event = (await stored())[revision];
+  if (event === undefined) throw new Error('there is no such event');
+  await stream.send(LEDGER_TOPIC, 0, [recordOf(0, change(event))]);
+};
+const asStored = (events: readonly StoredEvent[]) =>
+  events.map(({ id, data, type }) => [id, type, Buffer.from(data).toString()]);
+
+describe.each(foreign)(
+  'a record that is the next by its revision, and is not of the log: %s (INV-DEL-2)',
+  (_, change) => {
+    test.each([
+      ['from the beginning', 0],
+      ['from where the log ended', 2],
+    ])('the reader has the log’s event instead, %s', async (__, from) => {
+      await writeMany(2);
+      const reader = await followed(from);
+      await writeMany(3);
+      await sendAsRevision(2, change);
+      await publish(2, 3, 4);
+      await until(() => reader.events.length === 5 - from, 'all have come');
+      expect(asStored(reader.events)).toEqual(asStored((await stored()).slice(from)));
+      expect(metrics.of['ledger_records_unreadable_total']).toBe(1);
+      expect(metrics.of['consumer_gaps_total']).toBeUndefined();
+    });
+  },
+);
+
+test('… and nothing, where the log has none there', async () => {
+  await writeMany(2);
+  const reader = await followed(0);
+  await until(() => reader.events.length === 2, 'the log’s have come');
+  await sendAsRevision(1, (event) => ({ ...event, revision: 2 }));
+  await until(() => metrics.of['ledger_records_unreadable_total'] === 1, 'it is counted');
+  await writeMany(1);
+  await publish(2);
+  await until(() => reader.events.length === 3, 'the next has come');
+  expect(asStored(reader.events)).toEqual(asStored(await stored()));
+});
+
+test('a record that is forged to follow shows with the next one: the reader ends, and says where the log is another', async () => {
+  await writeMany(2);
+  const reader = await followed(0);
+  await writeMany(2);
+  const [, before] = await stored();
+  const hash = before && storedHash(before);
+  if (hash === undefined) throw new Error('nothing is chained');
+  await sendAsRevision(2, (event) => chained(hash, { ...event, data: Buffer.from('{"key":"a","amount":7}') }));
+  await publish(3);
+  expect(await reader.ended).toMatchObject({
+    ...{ code: 'not_of_the_log', revision: 2 },
+    message: expect.stringMatching(/^ledger-0: what was read as revision 2 is not the log’s/) as string,
+  });
+});
+
+test('… or with the next that is read from the store', async () => {
+  await writeMany(2);
+  const reader = await followed(0, fanned(SOON_MS));
+  const [, before] = await stored();
+  const hash = before && storedHash(before);
+  if (before === undefined || hash === undefined) throw new Error('nothing is chained');
+  const forged = chained(hash, { ...before, revision: 2, data: Buffer.from('{"key":"a","amount":7}') });
+  await stream.send(LEDGER_TOPIC, 0, [recordOf(0, forged)]);
+  await until(() => reader.events.length === 3, 'it is given');
+  await writeMany(2);
+  expect(await reader.ended).toMatchObject({ code: 'not_of_the_log', revision: 2 });
 });
 
 test('a store that cannot be read ends the following, to be begun again', async () => {

@@ -1,6 +1,7 @@
 import { PAGE_BYTES, PAGE_EVENTS_MAX, PageSize, type StoredEvent } from '@drawdown/ports';
 import { BackOff } from './back-off';
 import { type Batch, type BatchLimits, batchOf, Entry, type FeedSource } from './batch';
+import { NotOfTheLog } from './off-the-log';
 
 /** Bytes of passed events that are kept, decoded, for slower projectors; one that falls further behind reads by itself. */
 const KEPT_BYTES = 3 * 1024 * 1024;
@@ -38,6 +39,8 @@ export class Feed<E> {
   private wanted: (() => void) | undefined;
   private running: Promise<void> | undefined;
   private failure: string | undefined;
+  /** Set for good once what has passed here was found not to be the log's. */
+  lost: NotOfTheLog | undefined;
 
   constructor(
     readonly source: FeedSource<E>,
@@ -156,6 +159,11 @@ export class Feed<E> {
         else backOff.reset();
       } catch (error) {
         this.stopFollowing();
+        if (error instanceof NotOfTheLog) {
+          this.lost = error;
+          this.wakeCursors();
+          break;
+        }
         if (this.failure === undefined) log.warn({ stream, error: String(error) }, 'the event store cannot be read');
         this.failure = `${stream} cannot be read: ${error instanceof Error ? error.message : String(error)}`;
         metrics.count('projection_store_errors_total');
@@ -271,7 +279,8 @@ export class FeedCursor<E> {
 
   /**
    * The next events from `from` on: what is there, never waiting to fill. Undefined once closed, and once after each
-   * {@link interrupt}. Throws {@link UnreadableAt}, and what the store throws where this cursor is behind the others.
+   * {@link interrupt}. Throws {@link UnreadableAt}, {@link NotOfTheLog} at the end of a feed that gave what is not the
+   * log's, and what the store throws where this cursor is behind the others.
    */
   async take(from: number, limits: BatchLimits): Promise<Batch<E> | undefined> {
     this.position = from;
@@ -280,6 +289,7 @@ export class FeedCursor<E> {
       if (from < this.feed.first) return this.feed.readBehind(from, limits, this.size);
       const here = this.feed.take(from, limits);
       if (here !== undefined) return here;
+      if (this.feed.lost !== undefined) throw this.feed.lost;
       await new Promise<void>((resolve) => {
         this.waiting = resolve;
         this.waitsFor = from;

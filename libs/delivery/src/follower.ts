@@ -4,7 +4,7 @@ import { type Batch, type BatchLimits, UnreadableAt } from './batch';
 import type { Feed, FeedCursor } from './feed';
 import { type FollowerHealth, FollowerStatus, isAway, textOf } from './follower-status';
 import { type Checkpoint, checkpointOf, codeOf, moveCheckpoint, UNDEFINED_TABLE } from './models';
-import { type Halt, offTheLog } from './off-the-log';
+import { type Halt, NotOfTheLog, offTheLog } from './off-the-log';
 import { type Model, modelName, type Projector, suffixOf } from './projector';
 import { Portion } from './portion';
 import { Rest } from './rest';
@@ -142,6 +142,7 @@ export class Follower<E> {
         if (error instanceof UnreadableAt) {
           return { halt: { revision: error.revision, type: error.type, reason: error.message } };
         }
+        if (error instanceof NotOfTheLog) return { halt: { revision: next, type: null, reason: error.message } };
         this.status.fail(error, 'events could not be read');
         await backOff.pause(this.stopping.signal);
       }

@@ -1,3 +1,4 @@
+import { CHAIN_START, follows, storedHash } from '@drawdown/kernel';
 import {
   type EventStore,
   type Log,
@@ -12,6 +13,7 @@ import {
 import { isAborted } from './aborted';
 import { BackOff } from './back-off';
 import { eventOf, NotAnEvent } from './event-record';
+import { NotOfTheLog } from './off-the-log';
 
 /** Pauses while the stream is away; the store is read in between. */
 const RETRY_MS = { first: 100, longest: 5_000 };
@@ -27,11 +29,14 @@ export interface LedgerTailPorts {
 
 /**
  * One shard's events from a revision on, each once and in order, live from the topic. The store is the truth: what the
- * topic repeats is dropped, what it leaves out is read from the store, what is beyond the store's end does not exist. A
- * record that is the next by its revision is taken as it is: who may write to the topic is the brokers' to decide.
+ * topic repeats is dropped, what it leaves out is read from the store, what is beyond the store's end does not exist. So
+ * is a record that is the next by its revision and not by the hash chain: somebody else has written it. One that was
+ * forged to fit shows with the next that does not, and then the reader ends: it has given what is not so.
  */
 export class LedgerTail {
   private failing = false;
+  /** Hash of the event before `next`; undefined where this reader has not seen it. */
+  private before: Buffer | undefined;
 
   constructor(
     private readonly ports: LedgerTailPorts,
@@ -39,9 +44,11 @@ export class LedgerTail {
     private readonly partition: number,
     /** The revision that is wanted next. */
     private next: number,
-  ) {}
+  ) {
+    if (next === 0) this.before = CHAIN_START;
+  }
 
-  /** Ends when `signal` aborts; throws what the store throws. */
+  /** Ends when `signal` aborts; throws what the store throws, and {@link NotOfTheLog}. */
   async *pages(signal: AbortSignal): AsyncGenerator<readonly StoredEvent[], void, undefined> {
     const backOff = new BackOff(RETRY_MS.first, RETRY_MS.longest);
     while (!isAborted(signal)) {
@@ -103,18 +110,20 @@ export class LedgerTail {
   ): AsyncGenerator<readonly StoredEvent[], void, undefined> {
     let page: StoredEvent[] = [];
     let repeated = 0;
+    this.before ??= await this.hashOf(this.next - 1);
     for (const event of this.eventsOf(batch)) {
-      if (event.revision > this.next) {
+      let isNext = this.isNext(event);
+      if (!isNext && event.revision >= this.next) {
         if (page.length > 0) yield page;
         page = [];
-        yield* this.heal(event.revision, signal);
+        yield* event.revision > this.next ? this.heal(event.revision, signal) : this.insteadOf(event, signal);
+        isNext = this.isNext(event);
       }
       if (isAborted(signal)) return;
-      if (event.revision < this.next) repeated += 1;
-      else if (event.revision === this.next) {
+      if (isNext) {
         page.push(event);
-        this.next += 1;
-      }
+        this.passed(event);
+      } else if (event.revision < this.next) repeated += 1;
       if (page.length < PAGE_EVENTS_MAX) continue;
       yield page;
       page = [];
@@ -131,6 +140,41 @@ export class LedgerTail {
     yield* this.fromStore(signal);
     if (seen <= this.next || isAborted(signal)) return;
     log.error({ stream: this.name, seen, next: this.next }, 'the store does not have what was published: passed over');
+  }
+
+  /** By its revision, and by the chain. */
+  private isNext(event: StoredEvent): boolean {
+    return event.revision === this.next && this.before !== undefined && follows(this.before, event);
+  }
+
+  private passed(last: StoredEvent): void {
+    this.next = last.revision + 1;
+    this.before = storedHash(last);
+  }
+
+  /** As the store has it. */
+  private async hashOf(revision: number): Promise<Buffer | undefined> {
+    const [event] = await this.ports.store.read(this.name, revision, 1);
+    return event && storedHash(event);
+  }
+
+  /** What stands where a record would be the next and does not fit: nothing, or another event, which the store has. */
+  private async *insteadOf(
+    { revision, id }: StoredEvent,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly StoredEvent[], void, undefined> {
+    const { metrics, log, topic } = this.ports;
+    metrics.count('ledger_records_unreadable_total', { stream: this.name });
+    log.error({ topic, stream: this.name, revision, id }, 'a record is not of the ledger: left to the store');
+    await this.checkBefore();
+    yield* this.fromStore(signal);
+  }
+
+  /** Throws where what was given last is not what the store has there. */
+  private async checkBefore(): Promise<void> {
+    if (this.next === 0 || this.before === undefined) return;
+    const stored = await this.hashOf(this.next - 1);
+    if (stored !== undefined && !stored.equals(this.before)) throw new NotOfTheLog(this.name, this.next - 1);
   }
 
   private eventsOf({ records }: RecordBatch): readonly StoredEvent[] {
@@ -157,9 +201,14 @@ export class LedgerTail {
 
   /** Everything that the store has by now. */
   private async *fromStore(signal: AbortSignal): AsyncGenerator<readonly StoredEvent[], void, undefined> {
+    let isFirst = true;
     for await (const page of pagesToEnd(this.ports.store, this.name, this.next)) {
       if (isAborted(signal)) return;
-      this.next += page.length;
+      const [first, last] = [page[0], page.at(-1)];
+      if (first === undefined || last === undefined) continue;
+      if (isFirst && this.before !== undefined && !follows(this.before, first)) await this.checkBefore();
+      isFirst = false;
+      this.passed(last);
       yield page;
     }
   }

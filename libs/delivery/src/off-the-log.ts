@@ -8,6 +8,23 @@ export interface Halt {
   readonly reason: string;
 }
 
+/** What was given to read models as an event of the log is another one there. What has come of it does not go away by itself. */
+export class NotOfTheLog extends Error {
+  readonly code = 'not_of_the_log';
+  constructor(
+    stream: string,
+    readonly revision: number,
+  ) {
+    super(
+      `${stream}: what was read as revision ${String(revision)} is not the log’s: somebody else has written it into the ` +
+        `topic of the ledger. ${DO}`,
+    );
+  }
+}
+
+/** Where to look for what to do. */
+const DO = 'It shows facts that do not exist; see deploy/README.md, "After a restore that lost events"';
+
 /**
  * Rows that stand where this log never was: it was restored from a backup that had lost what is in them, or is another
  * one. To go on would keep facts that do not exist, and leave out those that stand in their place by now. The revision
@@ -22,6 +39,6 @@ export const offTheLog = async (
   if (stored !== undefined && (eventId === null || stored.id === eventId)) return undefined;
   const has = stored === undefined ? 'the log ends before that' : 'the log has another event there';
   const stands = `${stream}: the read model stands at revision ${String(revision)}, and ${has}`;
-  const reason = `${stands}. It shows facts that do not exist; see deploy/README.md, "After a restore that lost events"`;
+  const reason = `${stands}. ${DO}`;
   return { revision, type: stored?.type ?? null, reason };
 };

@@ -12,7 +12,10 @@ import { inMemoryEventStore } from '@drawdown/ports/testing';
 import { ReadModelBehind } from './progress';
 import type { Projector } from './projector';
 import { ProjectorRunner } from './runner';
+import { LEDGER_TOPIC, recordOf } from './event-record';
+import { fannedOut } from './fanned-out';
 import { type Counted, counting, decode, faultyDatabase, STREAM, sumsIn, until, write } from './testing/counting';
+import { faultyStream } from './testing/fan-out';
 
 let database: ReadDatabase;
 let store: EventStore;
@@ -429,4 +432,45 @@ test('stops within seconds, whatever it is doing', async () => {
   const from = performance.now();
   await runner.stop();
   expect(performance.now() - from).toBeLessThan(8_000);
+});
+
+test('what was forged into the topic so that it follows halts all that applied it, once the next event shows it (INV-DEL-7)', async () => {
+  const topic = faultyStream();
+  await topic.ensureTopic(LEDGER_TOPIC, 1);
+  const fanned = fannedOut(store, topic, { partitionOf: () => 0, silenceMs: 60_000, log: NO_LOG, metrics });
+  const publish = async (log: EventStore, from: number): Promise<void> => {
+    const events = await log.read(STREAM, from, 100);
+    await topic.send(
+      LEDGER_TOPIC,
+      0,
+      events.map((event) => recordOf(0, event)),
+    );
+  };
+  await write(store, many(3));
+  const models = [counting('sums'), counting('others')];
+  const runner = runnerOf(models, database, fanned);
+  await runner.start();
+  await Promise.all([level(runner), level(runner, 'others')]);
+  const forged = inMemoryEventStore();
+  await write(forged, many(3));
+  await write(forged, many(1, 'forged'));
+  await publish(forged, 3);
+  await runner.reached('sums', 0, 3, 10_000);
+  await runner.reached('others', 0, 3, 10_000);
+  await write(store, many(2));
+  await publish(store, 4);
+  const halted = (of: ProjectorRunner<Counted>): boolean => of.health().every(({ state }) => state === 'halted');
+  await until(() => halted(runner), 'both are halted');
+  for (const { reason, at } of runner.health()) {
+    expect(reason).toMatch(/what was read as revision 3 is not the log’s.*After a restore that lost events/);
+    expect(at).toEqual({ revision: 4, type: null });
+  }
+  expect(counted['consumer_halted']).toBe(1);
+  expect(await checkpoint()).toBe(3);
+  await runner.stop();
+
+  const again = runnerOf(models, database, fanned);
+  await again.start();
+  await until(() => halted(again), 'both are halted from the start');
+  expect(again.health()[0]?.reason).toMatch(/stands at revision 3, and the log has another event there/);
 });

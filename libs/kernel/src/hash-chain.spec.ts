@@ -1,4 +1,4 @@
-import { CHAIN_START, chainHash, eventIdOf, expectedHash } from './hash-chain';
+import { CHAIN_START, chainHash, eventIdOf, expectedHash, follows, storedHash } from './hash-chain';
 
 const event = {
   stream: 'ledger-0',
@@ -29,6 +29,27 @@ test('it is the same for ever: logs are checked by it', () => {
 test('a stored event’s own hash is no part of what it covers', () => {
   const stored = { ...event, metadata: { ...event.metadata, hash: hash.toString('hex') } };
   expect(expectedHash(CHAIN_START, stored)).toEqual(hash);
+});
+
+test('INV-AUD-1: a stored event follows another where its hash and its id do', () => {
+  const stored = { ...event, id: eventIdOf(hash), metadata: { ...event.metadata, hash: hash.toString('hex') } };
+  const other = chainHash(hash, event);
+  const { hash: _, ...unchained } = stored.metadata;
+  expect(follows(CHAIN_START, stored)).toBe(true);
+  expect(storedHash(stored)).toEqual(hash);
+  for (const [before, next] of [
+    [other, stored],
+    [CHAIN_START, { ...stored, data: Buffer.from('{"a":2}') }],
+    [CHAIN_START, { ...stored, revision: 8 }],
+    [CHAIN_START, { ...stored, id: eventIdOf(other) }],
+    [CHAIN_START, { ...stored, metadata: { ...stored.metadata, hash: other.toString('hex') } }],
+    [CHAIN_START, { ...stored, metadata: unchained }],
+  ] as const)
+    expect(follows(before, next)).toBe(false);
+});
+
+test.each([undefined, null, 7, '', 'ab', 'g'.repeat(64), 'A'.repeat(64)])('%p is no hash of the chain', (text) => {
+  expect(storedHash({ metadata: text === undefined ? {} : { hash: text } })).toBeUndefined();
 });
 
 test('INV-LED-4: the event’s id is a UUID that follows from the hash', () => {

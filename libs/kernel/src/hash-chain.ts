@@ -45,3 +45,17 @@ export const expectedHash = (
   const { hash: _, ...metadata } = stored.metadata;
   return chainHash(previous, { ...stored, metadata });
 };
+
+const HEX = /^[0-9a-f]{64}$/;
+
+/** The hash that stands in a stored event; undefined where none does. */
+export const storedHash = ({ metadata }: { readonly metadata: JsonObject }): Buffer | undefined => {
+  const { hash } = metadata;
+  return typeof hash === 'string' && HEX.test(hash) ? Buffer.from(hash, 'hex') : undefined;
+};
+
+/** Whether a stored event is what the chain has after the hash `before`: its own hash is, and its id follows from that. */
+export const follows = (before: Buffer, stored: Chained & { readonly id: string }): boolean => {
+  const hash = expectedHash(before, stored);
+  return storedHash(stored)?.equals(hash) === true && stored.id === eventIdOf(hash);
+};

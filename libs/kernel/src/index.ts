@@ -30,7 +30,7 @@ export {
   UnreadableEvent,
   UnwritableEvent,
 } from './event-type';
-export { CHAIN_START, chainHash, eventIdOf, expectedHash } from './hash-chain';
+export { CHAIN_START, chainHash, eventIdOf, expectedHash, follows, storedHash } from './hash-chain';
 export {
   CALLER_ID,
   chargeId,

@@ -1,5 +1,5 @@
-import { derivedTransactionId, UnreadableEvent } from '@drawdown/kernel';
-import type { EventStore, ReadDatabase, Row, Sql, StoredEvent } from '@drawdown/ports';
+import { CHAIN_START, chainHash, eventIdOf, type JsonObject, storedHash, UnreadableEvent } from '@drawdown/kernel';
+import type { EventStore, NewEvent, ReadDatabase, Row, Sql, StoredEvent } from '@drawdown/ports';
 import { PROMPT } from '../freshness';
 import type { Projector } from '../projector';
 
@@ -63,7 +63,7 @@ export const decode = (_: number, stored: StoredEvent): Counted => {
   return { revision: stored.revision, ...data };
 };
 
-/** Appends events of amounts for one key each, or an event of another type. */
+/** Appends events of amounts for one key each, or an event of another type, chained as those of a ledger. */
 export const write = async (
   store: EventStore,
   events: readonly (readonly [key: string, amount: number] | 'odd')[],
@@ -72,16 +72,18 @@ export const write = async (
   log = stream,
 ): Promise<void> => {
   const next = (await store.head(stream)) + 1;
-  await store.append(
-    stream,
-    next,
-    events.map((event, index) => ({
-      id: derivedTransactionId(log, String(next + index)).slice(4),
-      type: event === 'odd' ? event : 'counted',
-      data: Buffer.from(JSON.stringify(event === 'odd' ? {} : { key: event[0], amount: event[1] })),
-      metadata: {},
-    })),
-  );
+  const [last] = next === 0 ? [] : await store.read(stream, next - 1, 1);
+  let hash = (last && storedHash(last)) ?? CHAIN_START;
+  const chained = (type: string, data: Buffer, revision: number): NewEvent => {
+    const metadata: JsonObject = log === stream ? {} : { log };
+    hash = chainHash(hash, { stream, revision, type, data, metadata });
+    return { id: eventIdOf(hash), type, data, metadata: { ...metadata, hash: hash.toString('hex') } };
+  };
+  const written = events.map((event, index) => {
+    const data = Buffer.from(JSON.stringify(event === 'odd' ? {} : { key: event[0], amount: event[1] }));
+    return chained(event === 'odd' ? event : 'counted', data, next + index);
+  });
+  await store.append(stream, next, written);
 };
 
 /** Sums by key in a table, by name. */
