@@ -139,6 +139,20 @@ test('FLT-34: records out of order, twice, unreadable, and of an event that the 
   await customer.isShownAsCharged();
 }, 180_000);
 
+test('INV-DEL-2: a record that somebody else writes as the next one: read models are what the log says', async () => {
+  const customer = await Customer.new();
+  await customer.use(2);
+  await customer.isShownAsCharged();
+  const unreadable = await growthOf('ledger_records_unreadable_total');
+  const head = await store.head(STREAM);
+  const [last] = await store.read(STREAM, head, 1);
+  if (last === undefined) throw new Error('the log is empty');
+  await service.send(LEDGER_TOPIC, [messageOf({ ...last, id: randomUUID(), revision: head + 1 })]);
+  await untilCounted('what is not of the log', unreadable);
+  await customer.use(2);
+  await customer.isShownAsCharged();
+}, 180_000);
+
 test('FLT-37: records that are deleted before they were read come from the log, and are counted as a gap', async () => {
   const customer = await Customer.new();
   await customer.use(1);
