@@ -248,13 +248,36 @@ test('events that metadata hides are missed loudly, in a read as well as by a fo
   await admin.dispose();
 });
 
+const SEEMS_EMPTY = /^s seems empty because \$\$s has \$tb: it was deleted or truncated\..*"Backup and restore"/;
+test.each<[string, (admin: EventStoreDBClient) => Promise<unknown>, RegExp]>([
+  ['may come back', (admin) => admin.deleteStream('s'), SEEMS_EMPTY],
+  ['has been truncated to nothing', (admin) => admin.setStreamMetadata('s', { truncateBefore: 2 }), SEEMS_EMPTY],
+  ['is gone for ever', (admin) => admin.tombstoneStream('s'), /stream-deleted .*from a backup.*"Backup and restore"/],
+])('a stream that was deleted, and %s, is not taken for one that is new', async (_, remove, why) => {
+  const { url } = await double();
+  await openAt(url).append('s', 0, [event(), event()]);
+  const admin = EventStoreDBClient.connectionString(url);
+  await remove(admin);
+  const store = openAt(url);
+  const said = { code: 'store_unavailable', message: expect.stringMatching(why) as string };
+  await expect(store.read('s', 0, 10)).rejects.toMatchObject(said);
+  await expect(store.head('s')).rejects.toMatchObject(said);
+  await expect(store.append('s', 0, [event()])).rejects.toMatchObject(said);
+  const followed = store.follow('s', 0, new AbortController().signal)[Symbol.asyncIterator]();
+  await expect(followed.next()).rejects.toMatchObject({ code: 'store_unavailable' });
+  expect(await store.head('another')).toBe(-1);
+  await admin.dispose();
+});
+
 test('events that somebody else wrote in another form are refused, not read wrongly', async () => {
   const { url } = await double();
   const admin = EventStoreDBClient.connectionString(url);
   await admin.appendToStream('s', [
     { id: randomUUID(), type: 'T', contentType: 'application/json', data: { a: 1 }, metadata: {} },
   ]);
-  await expect(openAt(url).read('s', 0, 1)).rejects.toThrow('was not written by Drawdown');
+  await expect(openAt(url).read('s', 0, 1)).rejects.toThrow(
+    /^s, revision 0 was not written by Drawdown: .*"Backup and restore" of deploy\/README.md/,
+  );
   await admin.dispose();
 });
 

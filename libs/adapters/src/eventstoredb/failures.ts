@@ -71,6 +71,11 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/certificate|altnames/i, 'look at tlsCAFile in EVENTSTORE_URL, and at the names in the certificate of the server'],
   [/SSL routines|wrong version number/i, 'look at tls in EVENTSTORE_URL: the server may not speak it'],
   [/Failed to connect|Last error: null/, 'if the server is there, look at tls in EVENTSTORE_URL: it may want it'],
+  [
+    /^stream-deleted/,
+    'somebody has deleted it for ever: take the log from a backup, as in "Backup and restore" of deploy/README.md, and ' +
+      'forbid deletion by an ACL',
+  ],
   [/Failed to discover/, 'look at hosts, tls and tlsCAFile in EVENTSTORE_URL, and whether the nodes are there'],
 ];
 

@@ -3,13 +3,14 @@ import {
   BACKWARDS,
   END,
   type EventStoreDBClient,
+  type ReadStreamOptions,
   type RecordedEvent,
   START,
   streamNameFilter,
 } from '@eventstore/db-client';
 import { closeChannel, newClient } from './client';
-import { isNotFound, isTransient, unavailable } from './failures';
-import { bytesOf, Incoming, type Source } from './incoming';
+import { isNotFound, isRefusal, isTransient, unavailable } from './failures';
+import { bytesOf, Incoming, type Room, type Source } from './incoming';
 import { Lines } from './lines';
 import type { Patience } from './patience';
 import { serverPosition, storedEvent, type StreamNames } from './stored-events';
@@ -20,6 +21,9 @@ const SEARCH_WINDOW = 1_000;
 
 /** Events that the client object holds ahead of the reader, twice. With its default of 16, pages were that small, and reads slower. */
 const AHEAD = { highWaterMark: 64 };
+
+/** To read the last event of a stream. */
+const LAST = { direction: BACKWARDS, fromRevision: END, maxCount: 1, requiresLeader: true } as const;
 
 /** Failures in a row, other than of the connection, after which the client objects are replaced. */
 const FAILURES_MAX = 3;
@@ -49,8 +53,9 @@ export class ReadClient {
     if (limit <= 0) return [];
     const events = await this.twice(stream, () => {
       const options = { fromRevision: BigInt(from), maxCount: limit, requiresLeader: true };
-      return this.collect(this.use().readStream(this.names.onServer(stream), options, AHEAD), { bytes: PAGE_BYTES });
+      return this.ofStream(this.names.onServer(stream), options, { bytes: PAGE_BYTES });
     });
+    if (events.length === 0 && from === 0) await this.checkHidesNothing(stream);
     return events.map((event, index) => {
       const stored = storedEvent(this.names, event);
       if (stored.revision !== from + index) throw missing(stream, from + index);
@@ -59,11 +64,27 @@ export class ReadClient {
   }
 
   async head(stream: string): Promise<number> {
-    const [last] = await this.twice(stream, () => {
-      const options = { direction: BACKWARDS, fromRevision: END, maxCount: 1, requiresLeader: true } as const;
-      return this.collect(this.use().readStream(this.names.onServer(stream), options, AHEAD));
-    });
+    const [last] = await this.twice(stream, () => this.ofStream(this.names.onServer(stream), LAST));
+    if (last === undefined) await this.checkHidesNothing(stream);
     return last === undefined ? -1 : Number(last.revision);
+  }
+
+  /** For a stream that seems to be new. One that was deleted or truncated does, too: its log would be begun once more. */
+  private async checkHidesNothing(stream: string): Promise<void> {
+    const name = `$$${stream}`;
+    const [last] = await this.twice(name, () => this.ofStream(`$$${this.names.onServer(stream)}`, LAST)).catch(
+      (error: unknown) => {
+        if (error instanceof Error && isRefusal(error.cause)) return []; // whoever may not read it may read the stream
+        throw error;
+      },
+    );
+    const set = hidingIn(last?.data);
+    if (set.length === 0) return;
+    throw new StoreUnavailable(
+      `${stream} seems empty because ${name} has ${set.join(', ')}: it was deleted or truncated. Stop all processes, remove that ` +
+        'from there and forbid deletion by an ACL; what a scavenge has taken comes from a backup only, see "Backup and ' +
+        'restore" of deploy/README.md',
+    );
   }
 
   /**
@@ -156,6 +177,16 @@ export class ReadClient {
     return ours.length === 0 ? '^$' : ours; // a filter by no prefix is none
   }
 
+  /** Nothing where there is no such stream. */
+  private async ofStream(name: string, options: ReadStreamOptions, room?: Partial<Room>): Promise<RecordedEvent[]> {
+    try {
+      return await this.collect(this.use().readStream(name, options, AHEAD), room);
+    } catch (error) {
+      if (isNotFound(error)) return [];
+      throw error;
+    }
+  }
+
   private async twice<Result>(what: string, read: () => Promise<Result>): Promise<Result> {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -173,7 +204,7 @@ export class ReadClient {
   /** Until the read ends, a subscription has caught up, or there are as many as wanted, by number or by bytes of their data. */
   private async collect(
     source: Source,
-    { events: limit = Infinity, bytes: bytesMax = Infinity } = {},
+    { events: limit = Infinity, bytes: bytesMax = Infinity }: Partial<Room> = {},
     waker = new Waker(),
   ): Promise<RecordedEvent[]> {
     const incoming = new Incoming(source, waker);
@@ -189,7 +220,6 @@ export class ReadClient {
         } else if (arrival.kind === 'caught up') return events;
         else if (arrival.kind === 'stopped') throw new StoreUnavailable('the event store is closed');
         else if (arrival.kind === 'silence') throw new Error(`nothing came for ${String(this.patience.readMs)} ms`);
-        else if (isNotFound(arrival.error)) return [];
         else if (arrival.error !== undefined) throw arrival.error;
         else if (limit === Infinity) return events;
         else throw new Error('the subscription ended before it had caught up');
@@ -200,6 +230,11 @@ export class ReadClient {
     }
   }
 }
+
+/** Keys of a stream's metadata by which events are hidden. */
+const HIDING = ['$maxCount', '$maxAge', '$tb'];
+const hidingIn = (metadata: unknown): string[] =>
+  typeof metadata === 'object' && metadata !== null ? HIDING.filter((key) => key in metadata) : [];
 
 /** A stream has no holes unless somebody has hidden events: that must be seen, not read over. */
 export const missing = (stream: string, revision: number): StoreUnavailable =>

@@ -1,6 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import { EventStoreDBClient } from '@eventstore/db-client';
 import { checkEventStoreDb } from './start-check';
+import { bareEvents } from './testing/bare-events';
 import { eventually } from './testing/eventually';
 import { doubles } from './testing/servers';
 
@@ -53,6 +54,22 @@ test.each([{ maxCount: 10 }, { maxAge: 3_600 }, { truncateBefore: 1 }])(
     await admin.dispose();
   },
 );
+
+test.each([
+  ['may come back', 'deleteStream', /ledger-0 has \$tb, which hides events: remove it from \$\$ledger-0/],
+  [
+    'is gone for ever',
+    'tombstoneStream',
+    /ledger-0 cannot be read: stream-deleted .*from a backup.*"Backup and restore"/,
+  ],
+] as const)('a ledger stream that somebody has deleted, and that %s, is refused', async (_, remove, why) => {
+  const { url } = await double();
+  const admin = EventStoreDBClient.connectionString(url);
+  await admin.appendToStream('ledger-0', bareEvents(1));
+  await admin[remove]('ledger-0');
+  expect(await problems(checkEventStoreDb(url, { streams }))).toMatch(why);
+  await admin.dispose();
+});
 
 test.each([-2_500, 2_500])('a clock that is %d ms apart is refused', async (skew) => {
   const { url } = await double();

@@ -29,7 +29,8 @@ export const storedEvent = (names: StreamNames, recorded: RecordedEvent): Stored
   if (!(data instanceof Uint8Array) || !isObject(metadata)) {
     // Its bytes are lost on the way through the client, so it must not pass for one of ours.
     throw new StoreUnavailable(
-      `${streamId}, revision ${String(revision)} was not written by Drawdown; find out who did`,
+      `${streamId}, revision ${String(revision)} was not written by Drawdown: find out who did, let nobody else write there ` +
+        '(ACL), and take the log from a backup, as in "Backup and restore" of deploy/README.md',
     );
   }
   return { stream, revision: exact(revision), position: positionOf(position), id, type, data, metadata };
