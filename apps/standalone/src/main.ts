@@ -7,6 +7,7 @@ import { CannotListen, checkAddress, createHttp, createLogger, listenAt, outlive
 import { LogDamaged, PartitionCountDiffers, TopicsOfAnotherStore } from '@drawdown/ledger';
 import { makeFirstKey } from '@drawdown/commands';
 import { UnreadableEvent } from '@drawdown/kernel';
+import { StoreUnavailable } from '@drawdown/ports';
 import { awaitLog } from './await-log';
 import { FolderOfAnotherStore } from './folder-store';
 import { openParts } from './parts';
@@ -20,7 +21,7 @@ import { KEY_REPLACED, welcome } from './welcome';
 const EXPECTED = [
   ...[BadSettings, BadServerSettings, CannotListen, DataFolderUnusable],
   ...[DataFolderInUse, FolderOfAnotherStore, DatabaseTooNew, EventStoreDbUnfit, ShardCountDiffers],
-  ...[PartitionCountDiffers, TopicsOfAnotherStore, UnreadableEvent, LogDamaged],
+  ...[PartitionCountDiffers, TopicsOfAnotherStore, UnreadableEvent, LogDamaged, StoreUnavailable],
 ];
 
 const start = async (): Promise<void> => {

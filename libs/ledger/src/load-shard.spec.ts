@@ -36,6 +36,24 @@ test('a log of many pages is folded to its end, each event once, and one page is
   expect(reads.length).toBeGreaterThan(3);
 });
 
+const TO_DO = /; stop all processes and take the log from a backup, as in "Backup and restore" of deploy\/README\.md$/;
+
+test.each<[string, (event: StoredEvent) => StoredEvent | undefined, string]>([
+  ['its beginning was cut off', (event) => (event.revision < 3 ? undefined : event), 'revision 3 follows -1'],
+  ['one event is gone', (event) => (event.revision === 2 ? undefined : event), 'revision 3 follows 1'],
+  [
+    'somebody else has written an event into it',
+    (event) => (event.revision === 2 ? { ...event, type: 'Note', data: Buffer.from('{}'), metadata: {} } : event),
+    'the hash of revision 2 does not match its content',
+  ],
+])('INV-AUD-1: nothing is loaded where %s, and it says what to do', async (_, changed, why) => {
+  const log = (await stored(0, 1_000)).flatMap((event) => changed(event) ?? []);
+  const loading = load(async (from, limit) => log.filter(({ revision }) => revision >= from).slice(0, limit));
+  await expect(loading).rejects.toBeInstanceOf(LogDamaged);
+  await expect(loading).rejects.toThrow(`ledger-0: ${why}`);
+  await expect(loading).rejects.toThrow(TO_DO);
+});
+
 test('a store that goes away while a page is folded ends the loading', async () => {
   await expect(
     load((from, limit) => (from < 100 ? stored(from, limit) : Promise.reject(new StoreUnavailable('gone')))),

@@ -23,6 +23,8 @@ export class LogDamaged extends Error {
   readonly code = 'log_damaged';
 }
 
+const TO_DO = '; stop all processes and take the log from a backup, as in "Backup and restore" of deploy/README.md';
+
 export interface LoadSources {
   readonly store: EventStore;
   readonly snapshots: SnapshotStore;
@@ -34,11 +36,13 @@ export interface LoadSources {
 export const foldNext = (state: ShardState, shard: number, stored: StoredEvent): void => {
   const stream = ledgerStream(shard);
   if (stored.revision !== state.revision + 1) {
-    throw new LogDamaged(`${stream}: revision ${String(stored.revision)} follows ${String(state.revision)}`);
+    throw new LogDamaged(`${stream}: revision ${String(stored.revision)} follows ${String(state.revision)}${TO_DO}`);
   }
   // Before anything else of it is read: what was changed may be unreadable, too.
   if (expectedHash(state.hash, { ...stored, stream }).toString('hex') !== stored.metadata['hash']) {
-    throw new LogDamaged(`${stream}: the hash of revision ${String(stored.revision)} does not match its content`);
+    throw new LogDamaged(
+      `${stream}: the hash of revision ${String(stored.revision)} does not match its content${TO_DO}`,
+    );
   }
   const { event } = readRecorded(shard, stored);
   const metadata = readMetadata(stored.metadata);
