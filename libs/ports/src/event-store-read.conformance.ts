@@ -108,10 +108,17 @@ const following = (open: Open): void => {
     const [store, stream, list] = [await open(), freshName(), events(6)];
     await store.append(stream, 0, list.slice(0, 3));
     const pages = store.follow(stream, 1, until)[Symbol.asyncIterator]();
-    expect(ids((await pages.next()).value as StoredEvent[])).toEqual(ids(list.slice(1, 3)));
-    const waiting = pages.next();
+    const followed: StoredEvent[] = [];
+    // Where pages end is the store's to choose: over a network an append may come in several.
+    const upTo = async (count: number): Promise<void> => {
+      while (followed.length < count) followed.push(...((await pages.next()).value as StoredEvent[]));
+    };
+    await upTo(2);
+    expect(ids(followed)).toEqual(ids(list.slice(1, 3)));
+    const waiting = upTo(5);
     await store.append(stream, 3, list.slice(3));
-    expect(ids((await waiting).value as StoredEvent[])).toEqual(ids(list.slice(3)));
+    await waiting;
+    expect(ids(followed)).toEqual(ids(list.slice(1)));
     await pages.return?.();
   });
 
