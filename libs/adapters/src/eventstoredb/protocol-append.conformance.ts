@@ -107,10 +107,17 @@ export const appendProtocol = (client: () => EventStoreDBClient, fresh: () => st
       const [stream, list] = [fresh(), bareEvents(2)];
       await append(stream, NO_STREAM, list);
       await client().deleteStream(stream);
-      const repeated = await append(stream, NO_STREAM, list);
-      expect(repeated).toMatchObject({ success: true, nextExpectedRevision: 1n });
-      // The server reads the place of what it has, and what is hidden it does not find (IndexWriter.cs, `IdempotentLogPosition`).
-      expect(repeated.position).toBeUndefined();
+      const repetition = append(stream, NO_STREAM, list);
+      const { serverVersion } = await client()['capabilities'];
+      if (/^23\.10\.0\b/.test(serverVersion)) {
+        // It knows the repetition, and breaks the call over its own answer (KurrentDB issue 4058).
+        await expect(repetition).rejects.toMatchObject({ type: 'unknown' });
+      } else {
+        const repeated = await repetition;
+        expect(repeated).toMatchObject({ success: true, nextExpectedRevision: 1n });
+        // The server reads the place of what it has, and what is hidden it does not find (IndexWriter.cs, `IdempotentLogPosition`).
+        expect(repeated.position).toBeUndefined();
+      }
       await expect(append(stream, NO_STREAM, [...list.slice(0, 1), bareEvent()])).rejects.toMatchObject(wrong(1n));
     });
 
