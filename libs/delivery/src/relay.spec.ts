@@ -216,13 +216,26 @@ test('does not go on after the events of another store, and says what to do', as
   expect(await revisions()).toEqual([0, 1, 2]);
 });
 
-test('does not publish to a topic with another number of partitions than there are shards (INV-LED-14)', async () => {
-  await stream.ensureTopic(LEDGER_TOPIC, SHARDS + 1);
+test('does not publish to a topic with fewer partitions than there are shards (INV-LED-14)', async () => {
+  await stream.ensureTopic(LEDGER_TOPIC, SHARDS - 1);
   await write(store, many(1), streamOf(0));
   const relay = started();
   await until(() => relay.trouble !== null, 'the relay notices');
-  expect(relay.trouble).toContain('3 partitions, the store 2 shards');
+  expect(relay.trouble).toContain('1 partitions, the store 2 shards');
   expect(await revisions()).toEqual([]);
+});
+
+test('nor to one that more shards were published to; partitions that were added and are empty are let be', async () => {
+  await stream.ensureTopic(LEDGER_TOPIC, SHARDS + 1);
+  await write(store, many(1), streamOf(0));
+  const relay = started();
+  await arrived(0);
+  expect(relay.trouble).toBeNull();
+  await relay.stop();
+  await stream.send(LEDGER_TOPIC, SHARDS, [{ key: null, value: Buffer.from('?'), headers: {} }]);
+  const next = started();
+  await until(() => next.trouble !== null, 'the relay notices');
+  expect(next.trouble).toContain('3 partitions with records, the store 2 shards');
 });
 
 test('what else was written to the topic does not hide how far the relay was', async () => {

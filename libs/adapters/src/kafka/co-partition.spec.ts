@@ -18,8 +18,16 @@ describe('the assignment of partitions', () => {
   test('gives partition p of every topic to the same member, as far as the topic has it', () => {
     const none = { partitions: [], since: 0 };
     expect(assigned([member('a', none), member('b', none)], { usage: 4, commands: 3 })).toEqual({
-      a: { usage: [0, 1], commands: [0, 1] },
-      b: { usage: [2, 3], commands: [2] },
+      a: { usage: [0, 1, 3], commands: [0, 1] },
+      b: { usage: [2], commands: [2] },
+    });
+  });
+
+  test('shares out evenly what all topics have, however many more one of them was given', () => {
+    const all = { partitions: [0, 1, 2, 3, 4, 5, 6, 7], since: 5 };
+    expect(assigned([member('a', all), member('b', { partitions: [], since: 0 })], { usage: 8, commands: 4 })).toEqual({
+      a: { usage: [0, 1, 4, 5], commands: [0, 1] },
+      b: { usage: [2, 3, 6, 7], commands: [2, 3] },
     });
   });
 

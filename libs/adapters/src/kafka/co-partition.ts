@@ -34,11 +34,36 @@ export const assignmentOf = (
   const claims = members.map(({ memberId, memberMetadata }) => ({ memberId, claim: decode(memberMetadata) }));
   claims.sort((a, b) => b.claim.since - a.claim.since || (a.memberId < b.memberId ? -1 : 1));
   const owned = new Map(claims.map(({ memberId, claim }) => [memberId, claim.partitions]));
-  return [...shareOut(Math.max(0, ...topics.values()), owned)].map(([memberId, share]) => {
+  return [...sharesOf([...topics.values()], owned)].map(([memberId, share]) => {
     const assignment = Object.fromEntries([...topics].map(([topic, count]) => [topic, share.filter((p) => p < count)]));
     const encoded = { version: VERSION, assignment, userData: Buffer.alloc(0) };
     return { memberId, memberAssignment: AssignerProtocol.MemberAssignment.encode(encoded) };
   });
+};
+
+/**
+ * What all topics have and what only some have, each evenly: where one of them was given more partitions than there are
+ * shards, those are little work, and must not go to one member, and all the shards to another.
+ */
+const sharesOf = (
+  counts: readonly number[],
+  owned: ReadonlyMap<string, readonly number[]>,
+): ReadonlyMap<string, readonly number[]> => {
+  const [all, most] = [Math.min(...counts), Math.max(...counts)];
+  const within = (from: number, to: number): ReadonlyMap<string, readonly number[]> => {
+    const claims = [...owned].map(
+      ([member, claim]) =>
+        [
+          member,
+          claim.filter((partition) => partition >= from && partition < to).map((partition) => partition - from),
+        ] as const,
+    );
+    return shareOut(to - from, new Map(claims));
+  };
+  const [shared, more] = [within(0, all), within(all, most)];
+  return new Map(
+    [...shared].map(([member, share]) => [member, [...share, ...(more.get(member) ?? []).map((p) => p + all)]]),
+  );
 };
 
 const encode = ({ partitions, since }: Claim): Buffer => Buffer.from(JSON.stringify({ partitions, since }));

@@ -71,10 +71,24 @@ export class KafkaDesk {
   }
 
   async boundsOf(topic: string): Promise<readonly PartitionBounds[]> {
-    const found = await this.ask((admin) => admin.fetchTopicOffsets(topic));
-    return found
-      .sort((a, b) => a.partition - b.partition)
-      .map(({ low, high }) => ({ oldest: Number(low), end: Number(high) }));
+    return this.ask(async (_, connection) => {
+      const cluster = await (connection.cluster ??= connectedCluster(connection.client));
+      await cluster.addTargetTopic(topic);
+      // The partitions of now: what an admin asks about are those of up to five minutes ago.
+      await cluster.refreshMetadata();
+      const partitions = cluster
+        .findTopicPartitionMetadata(topic)
+        .map(({ partitionId }) => ({ partition: partitionId }));
+      // In this order: what is appended and deleted in between must not make one begin after its end.
+      const [[oldest], [end]] = [
+        await cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning: true }]),
+        await cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning: false }]),
+      ];
+      const ends = new Map(end?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
+      return (oldest?.partitions ?? [])
+        .sort((a, b) => a.partition - b.partition)
+        .map(({ partition, offset }) => ({ oldest: Number(offset), end: ends.get(partition) ?? Number.NaN }));
+    });
   }
 
   /** What a group has consumed of a topic: by partition, the offset of what comes next. */

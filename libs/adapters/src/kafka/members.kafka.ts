@@ -140,6 +140,27 @@ describe('members of a group', () => {
     expect(metrics.counts.get('kafka_rebalances_total')).toBe(1);
   });
 
+  test('partitions that are added to one topic are consumed within seconds, and to the other one once it has them, too', async () => {
+    const other = newName('other');
+    await stream.ensureTopic(other, PARTITIONS);
+    const widen = (name: string): Promise<boolean> =>
+      admin.createPartitions({ topicPartitions: [{ topic: name, count: PARTITIONS + 1 }] });
+    const here = member();
+    await stream.consume([topic, other], group, here);
+    await until('it has all', () => here.owned.size === PARTITIONS);
+    await stream.boundsOf(topic);
+    await widen(topic);
+    await until('it is known here', async () => (await stream.boundsOf(topic)).length > PARTITIONS);
+    await stream.send(topic, PARTITIONS, [record('in the first')]);
+    await until('it has arrived', () => here.got.includes('in the first'));
+    await widen(other);
+    await until('it is known here', async () => (await stream.boundsOf(other)).length > PARTITIONS);
+    await stream.send(other, PARTITIONS, [record('in the second')]);
+    await until('it has arrived', () => here.got.includes('in the second'));
+    await stream.send(topic, 0, [record('on')]);
+    await until('the others go on', () => here.got.includes('on'));
+  });
+
   test('a rebalance waits for what is in hand, though not for ever: then the next owner is given it', async () => {
     let finish = (): void => undefined;
     const finished = new Promise<void>((resolve) => (finish = resolve));

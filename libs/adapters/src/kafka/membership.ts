@@ -27,6 +27,8 @@ const BEAT_MS = 250;
  */
 const STUCK_MS = 15_000;
 const LEAVE_MAX_MS = 5_000;
+/** How soon a group notices that a topic has more partitions; kafkajs itself looks every five minutes. */
+const PARTITIONS_SEEN_MS = 10_000;
 const REJOIN_FIRST_MS = 200;
 const REJOIN_LONGEST_MS = 5_000;
 /** For about as long as a session; then it is better to start afresh. */
@@ -160,6 +162,7 @@ export class Membership {
       heartbeatInterval: HEARTBEAT_MS,
       rebalanceTimeout: REBALANCE_MS,
       maxWaitTimeInMs: BEAT_MS,
+      metadataMaxAge: PARTITIONS_SEEN_MS,
       allowAutoTopicCreation: false,
       retry: { ...RETRY, restartOnFailure: async () => false },
     });

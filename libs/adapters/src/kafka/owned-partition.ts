@@ -96,8 +96,13 @@ export class OwnedPartition {
     const signal = AbortSignal.any([this.ending.signal, failed.signal]);
     const ofTopic = async (topic: string): Promise<void> => {
       try {
-        const start = await untilAborted(this.startOf(topic, starts[topic]), signal);
-        if (start !== undefined) await this.consumeTopic(topic, start, signal);
+        let start: number | undefined;
+        // A topic with fewer partitions than the others may be given more at any time.
+        while ((start = await untilAborted(this.startOf(topic, starts[topic]), signal)) === undefined) {
+          if (signal.aborted) return;
+          await sleep(AGAIN_LONGEST_MS, undefined, { signal }).catch(() => undefined); // rejects only because of the abort
+        }
+        await this.consumeTopic(topic, start, signal);
       } finally {
         failed.abort();
       }
@@ -106,7 +111,7 @@ export class OwnedPartition {
     for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
 
-  /** Throws {@link StreamGap} where the start is past the end. */
+  /** Undefined where the topic has no such partition. Throws {@link StreamGap} where the start is past the end. */
   private async startOf(topic: string, said: number | undefined): Promise<number | undefined> {
     const bounds = await this.group.boundsOf(topic, this.number);
     if (bounds === undefined) return undefined;

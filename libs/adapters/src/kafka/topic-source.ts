@@ -113,7 +113,7 @@ export class TopicSource {
   private async dealOnce(): Promise<void> {
     const cluster = await inTime(this.connected(), ANSWER_MAX_MS, silent);
     await inTime(this.rejectReadersOfAnother(cluster), ANSWER_MAX_MS, silent);
-    for (const [node, wants] of this.byLeader(cluster)) {
+    for (const [node, wants] of await inTime(this.byLeader(cluster), ANSWER_MAX_MS, silent)) {
       if (this.asked.has(node)) continue;
       this.asked.add(node);
       const answered = async (): Promise<void> => {
@@ -144,10 +144,13 @@ export class TopicSource {
     }
   }
 
-  private byLeader(cluster: Cluster): Map<string, Want[]> {
-    const leaders = new Map<number, string>();
-    for (const { partitionId, leader } of cluster.findTopicPartitionMetadata(this.topic))
-      leaders.set(partitionId, String(leader));
+  private async byLeader(cluster: Cluster): Promise<Map<string, Want[]>> {
+    let leaders = leadersIn(cluster, this.topic);
+    if ([...this.wants].some(({ partition }) => !leaders.has(partition))) {
+      // The partition may be younger than what is known of the topic.
+      await cluster.refreshMetadata();
+      leaders = leadersIn(cluster, this.topic);
+    }
     const byLeader = new Map<string, Want[]>();
     for (const want of this.wants) {
       const leader = leaders.get(want.partition);
@@ -256,6 +259,9 @@ export class TopicSource {
     this.dealAgain = true;
   }
 }
+
+const leadersIn = (cluster: Cluster, topic: string): ReadonlyMap<number, string> =>
+  new Map(cluster.findTopicPartitionMetadata(topic).map(({ partitionId, leader }) => [partitionId, String(leader)]));
 
 const bytesOf = (answer: readonly FetchedPartition[]): number => {
   let bytes = 0;

@@ -29,6 +29,12 @@ const UNREADABLE: Rejection<DeadLetterReason> = {
   detail: 'this is no command of this version',
 };
 
+/** On a partition without a shard. */
+const NOBODYS = {
+  ...UNREADABLE,
+  detail: 'this partition has no shard, and the command does not say whose it is',
+};
+
 interface Received extends CommandRecord {
   readonly record: ConsumedRecord;
 }
@@ -60,7 +66,7 @@ export class CommandIntake {
    */
   async take(shard: LedgerShard, batch: RecordBatch, topic: string): Promise<void> {
     const arrivedAt = performance.now();
-    const own = await this.sort(batch);
+    const own = await this.passOn(batch);
     // What an answer rejects with waits here: the commands behind it are still being submitted when it comes.
     const left: unknown[] = [];
     const answers: Promise<unknown>[] = [];
@@ -84,7 +90,8 @@ export class CommandIntake {
     if (left.length > 0) throw left[0];
   }
 
-  private async sort(batch: RecordBatch): Promise<readonly Received[]> {
+  /** Sends on what is not for the batch's own partition; resolves, once that is acknowledged, with what is. */
+  async passOn(batch: RecordBatch): Promise<readonly Received[]> {
     const own: Received[] = [];
     const elsewhere: [number, ConsumedRecord][] = [];
     const refused: { record: ConsumedRecord; rejection: typeof UNREADABLE }[] = [];
@@ -93,6 +100,7 @@ export class CommandIntake {
       const owner = command === null ? null : shardAsked(command.asked, this.shards);
       if (command === null) refused.push({ record, rejection: UNREADABLE });
       else if (owner !== null && owner !== batch.partition) elsewhere.push([owner, record]);
+      else if (batch.partition >= this.shards) refused.push({ record, rejection: NOBODYS });
       else own.push({ ...command, record });
     }
     await this.outbox.forward(batch.topic, batch.partition, elsewhere);

@@ -66,19 +66,25 @@ export class UsageIntake {
    * shard's log calls the topic.
    */
   async take(shard: LedgerShard, batch: RecordBatch, source: string): Promise<void> {
+    const taken = await this.passOn(batch);
+    await this.catalogue.waitFor(batch.records.map(({ headers }) => readCatalogueSeen(headers)));
+    try {
+      await this.decide(shard, batch, source, taken, batch.records.at(-1)?.offset ?? -1);
+    } catch (error) {
+      if (!(error instanceof DecisionFailed)) throw error;
+      const { before } = error;
+      if (before !== null) await this.tell(batch, taken, before);
+      await this.decideSingly(shard, batch, source, taken.slice(before?.outcomes.length ?? 0));
+    }
+  }
+
+  /** Sends on what is not for the batch's own partition; resolves, once that is acknowledged, with what is. */
+  async passOn(batch: RecordBatch): Promise<readonly Taken[]> {
     const sorted = await this.sort(batch);
     await this.outbox.forward(batch.topic, batch.partition, sorted.elsewhere);
     await this.outbox.bury(batch, sorted.refused);
     this.count('rejected', 'kafka', sorted.refused.length);
-    await this.catalogue.waitFor(batch.records.map(({ headers }) => readCatalogueSeen(headers)));
-    try {
-      await this.decide(shard, batch, source, sorted.taken, batch.records.at(-1)?.offset ?? -1);
-    } catch (error) {
-      if (!(error instanceof DecisionFailed)) throw error;
-      const { before } = error;
-      if (before !== null) await this.tell(batch, sorted.taken, before);
-      await this.decideSingly(shard, batch, source, sorted.taken.slice(before?.outcomes.length ?? 0));
-    }
+    return sorted.taken;
   }
 
   private async sort({ records, partition }: RecordBatch): Promise<Sorted> {

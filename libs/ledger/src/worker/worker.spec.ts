@@ -191,6 +191,42 @@ describe('FLT-39: a record on the wrong partition, or without a key', () => {
   });
 });
 
+describe('INV-LED-14: partitions that somebody has added, which no shard reads', () => {
+  const widened = async () => {
+    const stream = inProcessStream();
+    await stream.ensureTopic(USAGE_TOPIC, 6);
+    await stream.ensureTopic(COMMANDS_TOPIC, 5);
+    const world = openDistributed({ stream });
+    opened.push(world);
+    const [worker, api] = [await world.worker(), await world.api()];
+    await furnish(api);
+    return { world, worker, api };
+  };
+
+  test('are no shards, and the usage on them is forwarded and decided', async () => {
+    const { world, worker, api } = await widened();
+    await world.stream.send(USAGE_TOPIC, 5, [usageOf('1'), usageOf('2', 'org-1')]);
+    await eventually(() => worker.metrics.of('intake_events_total{outcome=charged,channel=kafka}') === 2);
+    expect([await settledOf(api), await settledOf(api, 'org-1')]).toEqual(['99', '99']);
+    expect(worker.metrics.of('forwarded_records_total')).toBe(2);
+    expect(worker.metrics.of('shards_owned')).toBe(4);
+    expect(worker.worker.trouble).toBeNull();
+    expect(await world.store.head('ledger-5')).toBe(-1);
+  });
+
+  test('what can be no shard’s is a dead letter', async () => {
+    const { world } = await widened();
+    const asked = (await world.recordsOf(COMMANDS_TOPIC))[0];
+    if (asked === undefined) throw new Error('no command was sent');
+    const settling = { ...asked, key: null, value: Buffer.from(JSON.stringify({ kind: 'settle', clock: 'c' })) };
+    await world.stream.send(COMMANDS_TOPIC, 4, [settling]);
+    await world.stream.send(USAGE_TOPIC, 4, [{ key: null, value: Buffer.from('no JSON'), headers: {} }]);
+    await eventually(async () => (await letters(world)).length === 2);
+    const reasons = (await letters(world)).map(({ reason }) => reason);
+    expect(reasons.sort()).toEqual(['invalid_command', 'malformed_json']);
+  });
+});
+
 describe('INV-INT-1: records that come again', () => {
   test('duplicates and reorderings are charged once, a conflict is recorded', async () => {
     const process = await running();
@@ -220,7 +256,7 @@ describe('INV-INT-1: records that come again', () => {
   });
 });
 
-test('INV-LED-14: a topic that is cut otherwise than the store is refused', async () => {
+test('INV-LED-14: a topic with fewer partitions than the store has shards is refused', async () => {
   const stream = inProcessStream();
   await stream.ensureTopic(USAGE_TOPIC, 3);
   const world = openDistributed({ stream });

@@ -55,19 +55,22 @@ interface Owned {
   readonly refused: TopicRefused | null;
 }
 
-/** A topic is cut otherwise than the store: records would be decided by the wrong shards, or by none (INV-LED-14). */
+/** A topic has fewer partitions than the store shards, some of which would get no records (INV-LED-14). */
 export class PartitionCountDiffers extends Error {
   readonly code = 'partition_count_differs';
 }
 
-/** Makes the topics of the write path where they are missing, and checks that they are cut as the store is. */
+/**
+ * Makes the topics of the write path where they are missing, and checks that each shard has its partition. There may be
+ * more, which somebody has added: what senders put there is forwarded.
+ */
 export const ensureTopics = async (stream: Stream, shards: number): Promise<void> => {
   for (const topic of TOPICS) {
     await stream.ensureTopic(topic, shards);
     const partitions = await stream.partitionsOf(topic);
-    if (partitions === shards) continue;
+    if (partitions >= shards) continue;
     throw new PartitionCountDiffers(
-      `${topic} has ${String(partitions)} partitions, the store ${String(shards)} shards; make the topic anew`,
+      `${topic} has ${String(partitions)} partitions, the store ${String(shards)} shards; give it as many, or more`,
     );
   }
   for (const topic of [REPLIES_TOPIC, DEAD_LETTER_TOPIC]) await stream.ensureTopic(topic, SHARED_PARTITIONS);
@@ -119,6 +122,7 @@ export class Worker implements Consumer {
   }
 
   async assigned(partition: number): Promise<Readonly<Record<string, number>>> {
+    if (partition >= this.ports.shards) return this.takeAstray(partition);
     const shard = await this.ports.owner.take(partition);
     try {
       const sources = await this.startsOf(shard, partition);
@@ -137,6 +141,14 @@ export class Worker implements Consumer {
         throw failure;
       }
     }
+  }
+
+  /** A partition that was added to a topic has no shard, and nothing in a log says how far it is: the group does. */
+  private takeAstray(partition: number): Readonly<Record<string, number>> {
+    const { log, shards } = this.ports;
+    const what = 'a partition without a shard: what lies there is forwarded to the partitions of its organizations';
+    log.warn({ topics: TOPICS.join(', '), partition, shards }, what);
+    return {};
   }
 
   /** Where to begin without consuming anything: what the group knows may lie past the end. */
@@ -161,6 +173,10 @@ export class Worker implements Consumer {
 
   async handle(batch: RecordBatch): Promise<void> {
     const { topic, partition } = batch;
+    if (partition >= this.ports.shards) {
+      await (topic === USAGE_TOPIC ? this.usage : this.commands).passOn(batch);
+      return;
+    }
     const owned = this.owned.get(partition);
     if (owned === undefined) throw new ShardStopping(`shard ${String(partition)} is not owned here any more`);
     if (owned.refused !== null) throw owned.refused;
