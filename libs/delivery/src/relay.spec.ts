@@ -1,4 +1,4 @@
-import { type EventStore, NO_LOG, type StoredEvent } from '@drawdown/ports';
+import { type EventStore, NO_LOG, RecordTooLarge, type StoredEvent } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import * as fc from 'fast-check';
 import { LEDGER_TOPIC, recordOf } from './event-record';
@@ -236,6 +236,24 @@ test('nor to one that more shards were published to; partitions that were added 
   const next = started();
   await until(() => next.trouble !== null, 'the relay notices');
   expect(next.trouble).toContain('3 partitions with records, the store 2 shards');
+});
+
+test('stands at an event that the topic does not take, says why, and goes on once it is taken', async () => {
+  await write(store, many(3), streamOf(0));
+  const send = stream.send.bind(stream);
+  const refusing = jest.spyOn(stream, 'send').mockImplementation(async (topic, partition, records) => {
+    const large = records.findIndex(({ headers }) => headers['revision'] === '1');
+    await send(topic, partition, large < 0 ? records : records.slice(0, large));
+    if (large >= 0) throw new RecordTooLarge(`${topic}: raise its max.message.bytes`);
+  });
+  const relay = started();
+  await until(() => refusing.mock.calls.length > 1, 'it has tried again');
+  expect(relay.trouble).toBe(`${LEDGER_TOPIC}: raise its max.message.bytes`);
+  expect(new Set(await revisions())).toEqual(new Set([0]));
+  refusing.mockRestore();
+  await arrived(2);
+  expect(gapBefore(await revisions())).toBeUndefined();
+  await until(() => relay.trouble === null, 'all is well');
 });
 
 test('what else was written to the topic does not hide how far the relay was', async () => {

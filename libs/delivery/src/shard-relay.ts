@@ -4,6 +4,7 @@ import {
   type Metrics,
   RECORD_BYTES_MAX,
   recordBytes,
+  RecordTooLarge,
   type StoredEvent,
   type Stream,
   type StreamRecord,
@@ -148,7 +149,8 @@ export class ShardRelay {
     const text = error instanceof Error ? error.message : String(error);
     metrics.count('relay_errors_total', this.labels);
     const fields = { stream: this.stream, error: text };
-    if (this.failure !== text && error instanceof TopicDoesNotFit) log.error(fields, 'nothing is published');
+    const isForGood = error instanceof TopicDoesNotFit || error instanceof RecordTooLarge;
+    if (this.failure !== text && isForGood) log.error(fields, 'nothing is published');
     else if (this.failure === null) log.warn(fields, 'nothing can be published: trying again');
     this.failure = text;
   }

@@ -77,7 +77,8 @@ export interface Stream {
   /**
    * Appends the records of one partition in order and resolves once they are acknowledged. Rejects with
    * {@link StreamUnavailable} where they may or may not be there: sending them again is the caller's decision. Rejects
-   * with {@link RecordTooLarge}, and a RangeError where the topic has no such partition, having sent nothing.
+   * with {@link RecordTooLarge}, and a RangeError where the topic has no such partition, having sent nothing; with the
+   * former also where the topic is set to take less, after some that stand before that record may have been sent.
    */
   send(topic: string, partition: number, records: readonly StreamRecord[]): Promise<void>;
   /**
@@ -111,7 +112,7 @@ export class StreamUnavailable extends Error {
   readonly code = 'stream_unavailable';
 }
 
-/** The record is over {@link RECORD_BYTES_MAX}: it can never be sent. */
+/** The record is over {@link RECORD_BYTES_MAX}, and can never be sent, or over what its topic is set to take. */
 export class RecordTooLarge extends Error {
   readonly code = 'record_too_large';
 }

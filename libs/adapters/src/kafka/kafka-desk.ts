@@ -5,6 +5,7 @@ import { GrowingPause } from './growing-pause';
 import { inTime } from './in-time';
 import { type Client, clusterOf, type Health, type KafkaOptions, openClient } from './kafka-client';
 import { reasonOf } from './refusal';
+import { settingsOf, type TopicSettings } from './topic-settings';
 import { topicIdFrom } from './topic-identity';
 
 /** Topics are made, and groups looked up, within milliseconds; a broker that is restarted is back within 3 s. */
@@ -61,6 +62,10 @@ export class KafkaDesk {
       const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
       return topics[0]?.partitions.length ?? 0;
     });
+  }
+
+  settingsOf(topic: string): Promise<TopicSettings> {
+    return this.ask((admin) => settingsOf(admin, topic));
   }
 
   identityOf(topic: string): Promise<string | null> {

@@ -21,13 +21,21 @@ export interface AbortedTransaction {
 export interface Outgoing {
   readonly message: Message;
   readonly bytes: number;
+  /** At most so many of a batch are it. */
+  readonly wireBytes: number;
 }
+
+/** What Kafka puts around a batch; around a record, lengths and times at their longest; and around each of its headers. */
+export const BATCH_BYTES = 61;
+const RECORD_BYTES = 20;
+const HEADER_BYTES = 6;
 
 export const outgoingRecord = (partition: number, record: StreamRecord): Outgoing => {
   const { key, value, headers } = record;
   // Copied: what the sender does with its buffer afterwards is its own affair.
   const message = { partition, key, value: value && Buffer.from(value), headers: { ...headers } };
-  return { message, bytes: recordBytes(record) };
+  const bytes = recordBytes(record);
+  return { message, bytes, wireBytes: bytes + RECORD_BYTES + HEADER_BYTES * Object.keys(headers).length };
 };
 
 const toRecord = ({ offset, key, value, headers }: FetchedMessage): ConsumedRecord => ({

@@ -2,6 +2,7 @@ import {
   checkRecords,
   type Consumer,
   type Consumption,
+  NO_LOG,
   type PartitionBounds,
   type RecordBatch,
   type Stream,
@@ -13,6 +14,7 @@ import { Health, type KafkaOptions } from './kafka-client';
 import { KafkaConsumption } from './kafka-consumption';
 import { KafkaDesk } from './kafka-desk';
 import { outgoingRecord } from './kafka-records';
+import { complaintsAbout, type TopicSettings } from './topic-settings';
 import { TopicProducer } from './topic-producer';
 import type { TopicReader } from './topic-reader';
 import { TopicSource } from './topic-source';
@@ -41,6 +43,8 @@ class KafkaStream implements Stream {
   private readonly producers = new Map<string, TopicProducer>();
   private readonly sources = new Map<string, TopicSource>();
   private readonly partitions = new Map<string, number>();
+  /** Topics whose settings were looked at. */
+  private readonly looked = new Set<string>();
   private readonly consumptions = new Set<KafkaConsumption>();
   private closing: Promise<void> | undefined;
 
@@ -53,6 +57,7 @@ class KafkaStream implements Stream {
     if (!Number.isInteger(partitions) || partitions < 1)
       throw new RangeError(`${topic}: ${String(partitions)} partitions`);
     await this.desk.ensureTopic(topic, partitions, kept === 'for ever');
+    if (!this.looked.has(topic)) await this.settingsOf(topic);
   }
 
   async partitionsOf(topic: string): Promise<number> {
@@ -76,7 +81,7 @@ class KafkaStream implements Stream {
     await this.checkPartition(topic, partition);
     let producer = this.producers.get(topic);
     if (producer === undefined) {
-      producer = new TopicProducer(topic, this.options, this.health);
+      producer = new TopicProducer(topic, this.options, this.health, () => this.settingsOf(topic));
       this.producers.set(topic, producer);
     }
     await producer.send(partition, outgoing);
@@ -137,6 +142,23 @@ class KafkaStream implements Stream {
       if (partition < (await this.partitionsOf(topic))) return;
     }
     throw new RangeError(`${topic} has no partition ${String(partition)}`);
+  }
+
+  /** Null where nobody says; what does not fit is warned of once. */
+  private async settingsOf(topic: string): Promise<TopicSettings | null> {
+    const { log = NO_LOG } = this.options;
+    try {
+      const settings = await this.desk.settingsOf(topic);
+      const isNews = !this.looked.has(topic);
+      this.looked.add(topic);
+      for (const complaint of isNews ? complaintsAbout(settings) : []) {
+        log.warn({ topic, complaint }, 'a topic is not set as it should be (deploy/README.md)');
+      }
+      return settings;
+    } catch (error) {
+      log.info({ topic, error: String(error) }, 'the settings of a topic could not be looked at');
+      return null;
+    }
   }
 
   private source(topic: string): TopicSource {

@@ -1,5 +1,5 @@
 /** On brokers that know who connects, and let them do what deploy/README.md lists and no more. */
-import { NO_LOG, type Log, type Stream } from '@drawdown/ports';
+import { NO_LOG, type Log, RecordTooLarge, type Stream } from '@drawdown/ports';
 import {
   AclOperationTypes,
   AclPermissionTypes,
@@ -75,6 +75,21 @@ test('a topic that is there is used without the right to make topics: read and w
   const [committed] = await admin.fetchOffsets({ groupId: GROUP, topics: [TOPIC] });
   expect(committed?.partitions).toMatchObject([{ offset: '1' }]);
   expect(errors).toEqual([]);
+});
+
+test('how much a topic takes is found out where this user is not let look: batches fit, a record is refused', async () => {
+  const topic = 'drawdown.small';
+  const configEntries = [{ name: 'max.message.bytes', value: '2000' }];
+  await admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries }] });
+  await allow(AclResourceTypes.TOPIC, topic, AclOperationTypes.READ);
+  await allow(AclResourceTypes.TOPIC, topic, AclOperationTypes.WRITE);
+  await stream.ensureTopic(topic, 1);
+  const texts = Array.from({ length: 100 }, (_, n) => String(n).padEnd(100, '.'));
+  await stream.send(topic, 0, texts.map(record));
+  expect(await textsOf(stream, topic, 0)).toEqual(texts);
+  const large = stream.send(topic, 0, [record('x'.repeat(3_000))]);
+  await expect(large).rejects.toThrow(/3081 bytes .*the topic takes .*max\.message\.bytes/);
+  await expect(large).rejects.toBeInstanceOf(RecordTooLarge);
 });
 
 test('a topic that is not there is not made without it, and the reason is told', async () => {

@@ -48,6 +48,7 @@ export const METRIC_HELP: Readonly<Record<string, string>> = {
   worker_lag_records: 'Records of Kafka that the owner of a shard has not consumed, by `topic` and `shard`',
   worker_lag_seconds:
     'Time since the owner of a shard was last level with the end of its topic, in seconds, by `topic` and `shard`',
+  records_refused_total: 'Times that the brokers refused a record for its size, by `topic`',
   records_lost_total: 'Records that Kafka deleted before they were consumed, by `topic`',
   kafka_rebalances_total: 'Times that this process was given partitions by a consumer `group`',
 

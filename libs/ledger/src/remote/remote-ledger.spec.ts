@@ -1,7 +1,14 @@
 import { walletNamed } from '@drawdown/domain';
 import { flatRate, instant, preset, START } from '@drawdown/domain/testing';
 import { format, type Position, positionOf } from '@drawdown/kernel';
-import { type EventStore, inProcessStream, type Stream, type StreamRecord, StreamUnavailable } from '@drawdown/ports';
+import {
+  type EventStore,
+  inProcessStream,
+  RecordTooLarge,
+  type Stream,
+  type StreamRecord,
+  StreamUnavailable,
+} from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
 import { LedgerUnavailable, type UsageOutcome } from '../ledger';
 import { realSleep } from '../sleep';
@@ -226,6 +233,25 @@ describe('usage', () => {
       expect(await take()).not.toBeNull();
       expect(await Promise.all([take(), take(), take()])).not.toContain(null);
     });
+  });
+
+  test('that the topic is set to refuse for its size is answered at once, with what has to be raised', async () => {
+    const inner = inProcessStream();
+    const why = 'drawdown.usage.v1: raise its max.message.bytes';
+    const refusing = streamLike(inner, {
+      send: async (topic, partition, records) => {
+        if (topic === USAGE_TOPIC) throw new RecordTooLarge(why);
+        await inner.send(topic, partition, records);
+      },
+    });
+    const world = open({ stream: refusing });
+    await world.worker();
+    const api = await world.api();
+    await furnish(api);
+    for (const sent of [api.ledger.charge([used('1')], SENDER), api.ledger.take([used('2')], SENDER)]) {
+      await expect(sent).rejects.toBeInstanceOf(LedgerUnavailable);
+      await expect(sent).rejects.toThrow(why);
+    }
   });
 
   test('of an organization that is not known to be active is asked about, and nothing becomes a dead letter', async () => {

@@ -1,5 +1,5 @@
 import { type Instant, shift } from '@drawdown/kernel';
-import { type Clock, type Log, type Stream, StreamGap, StreamUnavailable } from '@drawdown/ports';
+import { type Clock, type Log, RecordTooLarge, type Stream, StreamGap, StreamUnavailable } from '@drawdown/ports';
 import { createHash, randomUUID } from 'node:crypto';
 import { LedgerUnavailable, OrganizationIsFrozen } from '../ledger';
 import { realSleep, type Sleep } from '../sleep';
@@ -167,5 +167,7 @@ export const unavailable = (error: unknown): Error => {
   if (error instanceof StreamUnavailable) {
     return new LedgerUnavailable('the stream cannot be reached; send it again with the same key', { cause: error });
   }
+  // Whoever runs this has to see to it: what was sent is no larger than we say that it may be.
+  if (error instanceof RecordTooLarge) return new LedgerUnavailable(error.message, { cause: error });
   return error instanceof Error ? error : new Error(String(error));
 };

@@ -25,20 +25,34 @@ const KEPT = 'original-';
 /** Headers of the original that would be taken for the letter's own, or for such ones kept, get a prefix. */
 const isTaken = (name: string): boolean => name.startsWith(KEPT) || OWN.some((own) => own === name);
 
+/** The letter without value, key and headers of the record, which still lies where the letter says. */
+export const writePlaceAlone = (place: RecordPlace, rejection: Rejection<DeadLetterReason>): StreamRecord => ({
+  key: null,
+  value: null,
+  headers: { ...ownHeaders(place, rejection), omitted: 'value' },
+});
+
+const ownHeaders = (
+  { topic, partition, offset }: RecordPlace,
+  { rejected, pointer, detail }: Rejection<DeadLetterReason>,
+) => ({
+  ...{ reason: rejected, pointer, detail, topic },
+  ...{ partition: String(partition), offset: String(offset) },
+});
+
 /**
  * The letter: key, value and headers as they were, with reason and place as headers beside them. A record at the size
- * limit does not fit with them: then the value is left out, and still lies where the letter says.
+ * limit does not fit with them: then the value is left out.
  */
 export const writeDeadLetter = (
   { key, value, headers }: StreamRecord,
-  { topic, partition, offset }: RecordPlace,
-  { rejected, pointer, detail }: Rejection<DeadLetterReason>,
+  place: RecordPlace,
+  rejection: Rejection<DeadLetterReason>,
 ): StreamRecord => {
   const original = Object.entries(headers).map(([name, text]) => [isTaken(name) ? KEPT + name : name, text]);
-  const own = { reason: rejected, pointer, detail, topic, partition: String(partition), offset: String(offset) };
+  const own = ownHeaders(place, rejection);
   const letter = { key, value, headers: { ...(Object.fromEntries(original) as Record<string, string>), ...own } };
-  if (recordBytes(letter) <= RECORD_BYTES_MAX) return letter;
-  return { key: null, value: null, headers: { ...own, omitted: 'value' } };
+  return recordBytes(letter) <= RECORD_BYTES_MAX ? letter : writePlaceAlone(place, rejection);
 };
 
 /** What {@link writeDeadLetter} wrote; null where it is something else. */

@@ -6,10 +6,11 @@ import {
   RECORD_BYTES_MAX,
   type RecordBatch,
   recordBytes,
+  RecordTooLarge,
   type Stream,
   type StreamRecord,
 } from '@drawdown/ports';
-import { writeDeadLetter } from '../stream/dead-letter';
+import { writeDeadLetter, writePlaceAlone } from '../stream/dead-letter';
 import type { ReplyAddress } from '../stream/headers';
 import { type Reply, writeReplyRecord } from '../stream/reply-record';
 import { DEAD_LETTER_TOPIC, REPLIES_TOPIC } from '../stream/topics';
@@ -61,18 +62,40 @@ export class Outbox {
   async bury({ topic, partition }: RecordBatch, refused: readonly Refused[]): Promise<void> {
     if (refused.length === 0) return;
     const { stream, metrics, log } = this.ports;
-    const letters = refused.map(({ record, rejection }) =>
-      writeDeadLetter(plain(record), { topic, partition, offset: record.offset }, rejection),
-    );
+    const letters = refused.map(({ record, rejection }) => {
+      const place = { topic, partition, offset: record.offset };
+      return { letter: writeDeadLetter(plain(record), place, rejection), short: writePlaceAlone(place, rejection) };
+    });
     const to = partition % (await stream.partitionsOf(DEAD_LETTER_TOPIC));
-    // At once: what one service sends in vain must not hold up what others send to the same shard.
-    await stream.send(DEAD_LETTER_TOPIC, to, letters);
+    try {
+      // At once: what one service sends in vain must not hold up what others send to the same shard.
+      await stream.send(
+        DEAD_LETTER_TOPIC,
+        to,
+        letters.map(({ letter }) => letter),
+      );
+    } catch (error) {
+      if (!(error instanceof RecordTooLarge)) throw error;
+      for (const { letter, short } of letters) await this.sendOrShort(to, letter, short);
+    }
     for (const { record, rejection } of refused) {
       metrics.count('dead_letters_total', { reason: rejection.rejected });
       log.warn(
         { topic, partition, offset: record.offset, reason: rejection.rejected },
         'a record became a dead letter',
       );
+    }
+  }
+
+  /** The topic of dead letters may be set to take less than the one that the record came from. */
+  private async sendOrShort(to: number, letter: StreamRecord, short: StreamRecord): Promise<void> {
+    const { stream, log } = this.ports;
+    try {
+      await stream.send(DEAD_LETTER_TOPIC, to, [letter]);
+    } catch (error) {
+      if (!(error instanceof RecordTooLarge)) throw error;
+      log.error({ error: error.message }, 'a dead letter is refused for its size, and sent without the record');
+      await stream.send(DEAD_LETTER_TOPIC, to, [short]);
     }
   }
 

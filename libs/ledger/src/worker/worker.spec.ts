@@ -1,7 +1,14 @@
 import { walletNamed } from '@drawdown/domain';
 import { preset } from '@drawdown/domain/testing';
 import { format } from '@drawdown/kernel';
-import { inProcessStream, type Stream, type StreamRecord, StreamUnavailable } from '@drawdown/ports';
+import {
+  inProcessStream,
+  recordBytes,
+  RecordTooLarge,
+  type Stream,
+  type StreamRecord,
+  StreamUnavailable,
+} from '@drawdown/ports';
 import { TopicsOfAnotherStore } from '../stream/claim';
 import { readDeadLetter } from '../stream/dead-letter';
 import { COMMANDS_TOPIC, DEAD_LETTER_TOPIC, REPLIES_TOPIC, USAGE_TOPIC } from '../stream/topics';
@@ -224,6 +231,45 @@ describe('INV-LED-14: partitions that somebody has added, which no shard reads',
     await eventually(async () => (await letters(world)).length === 2);
     const reasons = (await letters(world)).map(({ reason }) => reason);
     expect(reasons.sort()).toEqual(['invalid_command', 'malformed_json']);
+  });
+});
+
+describe('a topic of dead letters that is set to take less than the others', () => {
+  const taking = (limit: number) => {
+    const inner = inProcessStream();
+    const limited = { bytes: limit };
+    const stream = Object.assign(Object.create(inner) as Stream, {
+      send: async (topic: string, partition: number, records: readonly StreamRecord[]) => {
+        if (topic === DEAD_LETTER_TOPIC && records.some((record) => recordBytes(record) > limited.bytes))
+          throw new RecordTooLarge(`${topic}: raise its max.message.bytes`);
+        await inner.send(topic, partition, records);
+      },
+    });
+    return { stream, limited };
+  };
+  const garbage = (bytes: number): StreamRecord => ({ key: 'k', value: Buffer.alloc(bytes, '?'), headers: {} });
+
+  test('gets the place of what it does not take, and all of the rest', async () => {
+    const process = await running(taking(1_000).stream);
+    await process.world.stream.send(USAGE_TOPIC, SHARD, [garbage(10), garbage(2_000), usageOf('1')]);
+    await consumed(process, 3);
+    const [small, large] = (await letters(process.world)).slice(-2);
+    expect(small).toMatchObject({ record: garbage(10), omitted: false });
+    expect(large).toMatchObject({ omitted: true, place: { topic: USAGE_TOPIC, partition: SHARD, offset: 1 } });
+    expect(await settledOf(process.api)).toBe('99');
+  });
+
+  test('where not even that is taken, the partition waits, and says so until it is', async () => {
+    const { stream, limited } = taking(10);
+    const process = await running(stream);
+    const { world, worker } = process;
+    await world.stream.send(USAGE_TOPIC, SHARD, [garbage(10), usageOf('1')]);
+    await eventually(() => worker.worker.trouble === `${DEAD_LETTER_TOPIC}: raise its max.message.bytes`);
+    expect(await settledOf(process.api)).toBe('100');
+    limited.bytes = 1_000;
+    await consumed(process, 2);
+    await eventually(() => worker.worker.trouble === null);
+    expect(await settledOf(process.api)).toBe('99');
   });
 });
 

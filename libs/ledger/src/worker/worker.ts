@@ -1,4 +1,14 @@
-import type { Clock, Consumer, Consumption, EventStore, Log, Metrics, RecordBatch, Stream } from '@drawdown/ports';
+import {
+  type Clock,
+  type Consumer,
+  type Consumption,
+  type EventStore,
+  type Log,
+  type Metrics,
+  type RecordBatch,
+  RecordTooLarge,
+  type Stream,
+} from '@drawdown/ports';
 import { ShardStopping } from '../ledger';
 import { LedgerShard, type ShardPorts } from '../ledger-shard';
 import type { LocalCatalogue } from '../catalogue/local-catalogue';
@@ -82,6 +92,8 @@ export const ensureTopics = async (stream: Stream, shards: number): Promise<void
  */
 export class Worker implements Consumer {
   private readonly owned = new Map<number, Owned>();
+  /** Why a partition stands, which cannot send on what it has to: the brokers do not take it. By topic and partition. */
+  private readonly standing = new Map<string, string>();
   /** What was said of refused topics, by partition: once, however often the partition is taken up. */
   private readonly said = new Map<number, string>();
   private readonly short: ShortTopics;
@@ -115,9 +127,10 @@ export class Worker implements Consumer {
     this.consumption = null;
   }
 
-  /** Why some shard of this worker cannot work at the moment; null where all can. */
+  /** Why some shard or partition of this worker cannot work at the moment; null where all can. */
   get trouble(): string | null {
     const troubles = [...this.owned.values()].map(({ shard, refused }) => refused?.message ?? shard.trouble);
+    troubles.push(...this.standing.values());
     return troubles.find((trouble) => trouble !== null) ?? null;
   }
 
@@ -172,6 +185,17 @@ export class Worker implements Consumer {
   }
 
   async handle(batch: RecordBatch): Promise<void> {
+    const key = keyOf(batch.topic, batch.partition);
+    try {
+      await this.take(batch);
+      this.standing.delete(key);
+    } catch (error) {
+      if (error instanceof RecordTooLarge) this.standing.set(key, error.message);
+      throw error;
+    }
+  }
+
+  private async take(batch: RecordBatch): Promise<void> {
     const { topic, partition } = batch;
     if (partition >= this.ports.shards) {
       await (topic === USAGE_TOPIC ? this.usage : this.commands).passOn(batch);
@@ -187,6 +211,7 @@ export class Worker implements Consumer {
   async revoked(partition: number): Promise<void> {
     const owned = this.owned.get(partition);
     this.owned.delete(partition);
+    for (const topic of TOPICS) this.standing.delete(keyOf(topic, partition));
     this.lag.forget(partition);
     this.gauge();
     if (owned !== undefined) await this.ports.owner.drop(owned.shard);
@@ -216,3 +241,5 @@ export class Worker implements Consumer {
     }
   }
 }
+
+const keyOf = (topic: string, partition: number): string => `${topic}/${String(partition)}`;
