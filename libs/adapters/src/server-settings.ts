@@ -11,6 +11,7 @@ export const SERVER_VARIABLES = {
   KAFKA_SASL_PASSWORD: 'and the password',
   KAFKA_TLS: '1 or 0: whether connections to the brokers are encrypted (default 0)',
   KAFKA_TLS_CA: 'file of the certificates that are trusted, instead of the system’s',
+  KAFKA_REPLICATION: 'replicas of the topics that are made, 1 to 9 (default 3, or as many as there are brokers)',
   DATABASE_URL: 'PostgreSQL for the read models and the snapshots of workers',
   DRAWDOWN_DATABASE_CONNECTIONS: 'how many connections to that PostgreSQL there are at most, 2 to 100 (default 10)',
   DRAWDOWN_SHARDS: 'number of shards of a new store, 1 to 1024; of one that exists it must be the same, or absent',
@@ -20,10 +21,11 @@ export const SERVER_VARIABLES = {
 /** A store cannot have more shards than a topic may sensibly have partitions. */
 const SHARDS_MAX = 1_024;
 const CONNECTIONS_USUALLY = 10;
+const REPLICAS_MAX = 9;
 
 export interface ServerSettings {
   readonly eventStoreUrl: string | null;
-  readonly kafka: Pick<KafkaOptions, 'brokers' | 'sasl' | 'ssl'> | null;
+  readonly kafka: Pick<KafkaOptions, 'brokers' | 'sasl' | 'ssl' | 'replicas'> | null;
   readonly databaseUrl: string | null;
   readonly databaseConnections: number;
   /** Null: as many as the store has. */
@@ -84,7 +86,7 @@ const databaseOf = (text: string | undefined): string | null => {
 
 const numberOf = (
   environment: Environment,
-  name: 'DRAWDOWN_SHARDS' | 'DRAWDOWN_DATABASE_CONNECTIONS',
+  name: 'DRAWDOWN_SHARDS' | 'DRAWDOWN_DATABASE_CONNECTIONS' | 'KAFKA_REPLICATION',
   least: number,
   most: number,
 ): number | null => {
@@ -102,7 +104,8 @@ const kafkaOf = (environment: Environment): ServerSettings['kafka'] => {
   if (!brokers.every((broker) => /^[^\s:/]+:\d{1,5}$|^\[[0-9a-f:]+\]:\d{1,5}$/i.test(broker))) {
     throw new BadServerSettings('KAFKA_BROKERS must be host:port, several separated by commas');
   }
-  return { brokers, ...saslOf(environment), ...tlsOf(environment) };
+  const replicas = numberOf(environment, 'KAFKA_REPLICATION', 1, REPLICAS_MAX);
+  return { brokers, ...saslOf(environment), ...tlsOf(environment), ...(replicas === null ? {} : { replicas }) };
 };
 
 /** What is said about a Kafka that is not given was meant for one: usage would wait there in vain. */
@@ -111,7 +114,13 @@ const noKafka = (environment: Environment): null => {
   if (meant === undefined) return null;
   throw new BadServerSettings(`${meant} is set, KAFKA_BROKERS is not`);
 };
-const KAFKA_DETAILS = ['KAFKA_SASL_MECHANISM', 'KAFKA_SASL_USERNAME', 'KAFKA_TLS', 'KAFKA_TLS_CA'] as const;
+const KAFKA_DETAILS = [
+  'KAFKA_SASL_MECHANISM',
+  'KAFKA_SASL_USERNAME',
+  'KAFKA_TLS',
+  'KAFKA_TLS_CA',
+  'KAFKA_REPLICATION',
+] as const;
 
 const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
 

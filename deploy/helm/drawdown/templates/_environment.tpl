@@ -24,6 +24,10 @@
   valueFrom:
     secretKeyRef: {{ dict "name" $values.kafka.sasl.secret.name "key" $values.kafka.sasl.secret.passwordKey | toJson }}
 {{- end }}
+{{- if $values.kafka.replication }}
+- name: KAFKA_REPLICATION
+  value: {{ $values.kafka.replication | quote }}
+{{- end }}
 - name: DRAWDOWN_SHARDS
   value: {{ $values.shards | quote }}
 - name: DRAWDOWN_LOG_LEVEL

@@ -35,6 +35,8 @@ export interface KafkaOptions {
   readonly sasl?: KafkaSasl;
   /** TLS, which is off without it. */
   readonly ssl?: KafkaTls;
+  /** Of the topics that are made here; else three, or as many as there are brokers. */
+  readonly replicas?: number;
   /**
    * By topic: how long after few records the next ones gather before they are asked for, in milliseconds. Brokers, and who
    * handles the records, pay per request; a record that comes after a while of silence never waits.
@@ -94,6 +96,8 @@ export const clusterOf = (kafka: Kafka): Cluster => {
   const noAssigner = { name: 'none', version: 1, protocol: () => ({ name: 'none', metadata: Buffer.alloc(0) }) };
   kafka.consumer({
     groupId: 'none',
+    // Else who asks for a topic that is not there has brokers make it as they like.
+    allowAutoTopicCreation: false,
     partitionAssigners: [
       ({ cluster }) => {
         found.push(cluster);
@@ -122,6 +126,10 @@ const saslOf = ({ mechanism, ...user }: KafkaSasl): NonNullable<KafkaConfig['sas
   }
 };
 
+/** An answer to who asks whether a topic is there; where it should be, whoever asks says so. */
+const isNoSuchTopic = (message: string, error: unknown): boolean =>
+  message.startsWith('Response Metadata') && String(error).includes('does not host this topic-partition');
+
 /** What was said when, by log: clients come and go. */
 const said = new WeakMap<Log, Map<string, number>>();
 
@@ -133,6 +141,7 @@ const quietLog = (log: Log, isOver: () => boolean): Pick<KafkaConfig, 'logLevel'
     logLevel: logLevel.ERROR,
     logCreator: () => (entry) => {
       const { message, error } = entry.log as { readonly message: string; readonly error?: Error | string };
+      if (isNoSuchTopic(message, error)) return;
       const now = performance.now();
       if (isOver() || now - (when.get(message) ?? -Infinity) < SAY_AGAIN_MS) return;
       if (when.size > KINDS_KEPT) when.clear();

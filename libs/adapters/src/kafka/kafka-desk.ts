@@ -1,11 +1,12 @@
 /** Questions to the cluster that are no reading and no writing. */
-import { type PartitionBounds, StreamUnavailable } from '@drawdown/ports';
+import { NO_LOG, type PartitionBounds, StreamUnavailable } from '@drawdown/ports';
 import type { Admin, Cluster } from 'kafkajs';
 import { GrowingPause } from './growing-pause';
 import { inTime } from './in-time';
 import { type Client, clusterOf, type Health, type KafkaOptions, openClient } from './kafka-client';
 import { reasonOf } from './refusal';
-import { settingsOf, type TopicSettings } from './topic-settings';
+import { makeTopic, TopicNotMade } from './topic-making';
+import { settingsOf, type TopicSettings, typeOf } from './topic-settings';
 import { topicIdFrom } from './topic-identity';
 
 /** Topics are made, and groups looked up, within milliseconds; a broker that is restarted is back within 3 s. */
@@ -13,20 +14,6 @@ const ANSWER_MAX_MS = 10_000;
 const AGAIN_FIRST_MS = 20;
 const AGAIN_LONGEST_MS = 500;
 const RETRY = { initialRetryTime: 50, maxRetryTime: 500, retries: 3 };
-/**
- * What others send compressed in a way that this client does not know would stop its readers: the broker then keeps it
- * plain. It costs nothing with our own records, which are not compressed.
- */
-const TOPIC_CONFIG = [
-  { name: 'compression.type', value: 'uncompressed' },
-  // Where brokers compact by default, records without a key are refused, and of those with one all but the last vanish.
-  { name: 'cleanup.policy', value: 'delete' },
-];
-const FOR_EVER = [
-  { name: 'retention.ms', value: '-1' },
-  { name: 'retention.bytes', value: '-1' },
-];
-
 interface Connection {
   readonly client: Client;
   readonly admin: Promise<Admin>;
@@ -44,23 +31,22 @@ export class KafkaDesk {
   ) {}
 
   /** Resolves when the topic is there for others' questions, too: whoever made it, the brokers may learn of it later. */
-  async ensureTopic(topic: string, numPartitions: number, forEver: boolean): Promise<void> {
-    const configEntries = forEver ? [...TOPIC_CONFIG, ...FOR_EVER] : TOPIC_CONFIG;
+  async ensureTopic(topic: string, partitions: number, forEver: boolean): Promise<void> {
+    const { replicas = null, log = NO_LOG } = this.options;
     await this.ask(async (admin) => {
       // Looked for first: where topics are made by somebody else, this user may not be let make any, not even this one.
-      if ((await admin.listTopics()).includes(topic)) return;
-      await admin.createTopics({ topics: [{ topic, numPartitions, configEntries }] });
-      if (!(await admin.listTopics()).includes(topic)) throw new Error(`${topic} is being made`);
+      if ((await partitionsIn(admin, topic)) !== null) return;
+      await makeTopic(admin, { topic, partitions, forEver, replicas }, log);
+      if ((await partitionsIn(admin, topic)) === null) throw new Error(`${topic} is being made`);
     });
   }
 
   /** Throws where there is no such topic. */
   partitionsOf(topic: string): Promise<number> {
     return this.ask(async (admin) => {
-      // The list first: to ask for a topic that does not exist is retried for long.
-      if (!(await admin.listTopics()).includes(topic)) throw new NoSuchTopic(`there is no topic ${topic}`);
-      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-      return topics[0]?.partitions.length ?? 0;
+      const partitions = await partitionsIn(admin, topic);
+      if (partitions === null) throw new NoSuchTopic(`there is no topic ${topic}`);
+      return partitions;
     });
   }
 
@@ -71,6 +57,7 @@ export class KafkaDesk {
   identityOf(topic: string): Promise<string | null> {
     return this.ask(async (_, connection) => {
       const cluster = await (connection.cluster ??= connectedCluster(connection.client));
+      await cluster.addTargetTopic(topic);
       return topicIdFrom(await cluster.findControllerBroker(), topic);
     });
   }
@@ -122,7 +109,7 @@ export class KafkaDesk {
         this.health.up();
         return answer;
       } catch (error) {
-        if (error instanceof NoSuchTopic) throw error;
+        if (error instanceof NoSuchTopic || error instanceof TopicNotMade) throw error;
         connection.client.destroy();
         if (this.connection === connection) this.connection = undefined;
         // The last try is cut short; what the ones before it were told says why.
@@ -144,8 +131,21 @@ export class KafkaDesk {
 const connectedCluster = async (client: Client): Promise<Cluster> => {
   const cluster = clusterOf(client.kafka);
   await cluster.connect();
-  await cluster.refreshMetadata();
   return cluster;
+};
+
+/**
+ * Null where there is no such topic. It alone is asked about: kafkajs fails on all topics where one of them has a partition
+ * that nobody leads, and a cluster may have topics of others, whose only replica is on a broker that is down.
+ */
+const partitionsIn = async (admin: Admin, topic: string): Promise<number | null> => {
+  try {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    return topics[0]?.partitions.length ?? null;
+  } catch (error) {
+    if (typeOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION') return null;
+    throw error;
+  }
 };
 
 class NoSuchTopic extends Error {}

@@ -5,7 +5,7 @@ import type { Health, KafkaOptions } from './kafka-client';
 import { BATCH_BYTES, type Outgoing } from './kafka-records';
 import { PartitionUnknown, ProducerConnection } from './producer-connection';
 import { reasonOf } from './refusal';
-import { BYTES_NEEDED, type TopicSettings } from './topic-settings';
+import { BYTES_NEEDED, type TopicSettings, typeOf } from './topic-settings';
 
 /** From here on an answer is useless to a caller who waits for it; a broker that is restarted is back within 3 s. */
 const SEND_MAX_MS = 10_000;
@@ -240,8 +240,7 @@ const partsOf = (records: readonly Outgoing[], limit: number): readonly Slice[] 
 
 /** Kafka's words for a batch that is larger than max.message.bytes, and than segment.bytes. */
 const isSizeRefused = (error: unknown): boolean => {
-  const { type } = Object(error) as { readonly type?: string };
-  return type === 'MESSAGE_TOO_LARGE' || type === 'RECORD_LIST_TOO_LARGE';
+  return ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'].includes(typeOf(error));
 };
 
 /** A batch was refused for its size. Its partition has none of it; what became of other partitions of the request is unknown. */

@@ -43,22 +43,24 @@ export interface BrokerSettings {
   readonly ports: Ports;
   /** Its key and its certificates, as PEM; without them it does not listen by TLS. */
   readonly keyFile: string | null;
+  /** Port of the controller whose cluster it joins, and its number there; null where it is the first, and the controller. */
+  readonly joins: { readonly controller: number; readonly id: number } | null;
   /** Of Kafka's own names. */
   readonly more: Readonly<Record<string, string>>;
 }
 
 /**
- * One broker that is its own controller. Without the two `broker.*` lines a restart after SIGKILL takes 11 s instead of
+ * One broker that is its own controller, unless it joins another one. Without the two `broker.*` lines a restart after SIGKILL takes 11 s instead of
  * 2: its own old registration has to expire first.
  */
-export const brokerProperties = ({ data, ports, keyFile, more }: BrokerSettings): string => {
+export const brokerProperties = ({ data, ports, keyFile, joins, more }: BrokerSettings): string => {
   const byTls = keyFile === null ? {} : { TLS: ports.tls, SASLTLS: ports.saslTls };
   const listeners = { PLAINTEXT: ports.plain, PROXIED: ports.proxied, SASL: ports.sasl, ...byTls };
   const advertised = { ...listeners, PROXIED: ports.proxy };
   return Object.entries({
-    'process.roles': 'broker,controller',
-    'node.id': '1',
-    listeners: listed({ ...listeners, CONTROLLER: ports.controller }),
+    'process.roles': joins === null ? 'broker,controller' : 'broker',
+    'node.id': String(joins?.id ?? 1),
+    listeners: listed(joins === null ? { ...listeners, CONTROLLER: ports.controller } : listeners),
     'advertised.listeners': listed(advertised),
     'listener.security.protocol.map': Object.entries(PROTOCOLS)
       .map(([name, protocol]) => `${name}:${protocol}`)
@@ -68,7 +70,7 @@ export const brokerProperties = ({ data, ports, keyFile, more }: BrokerSettings)
     ...(keyFile === null ? {} : secured(keyFile)),
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
-    'controller.quorum.voters': `1@127.0.0.1:${String(ports.controller)}`,
+    'controller.quorum.voters': `1@127.0.0.1:${String(joins?.controller ?? ports.controller)}`,
     'log.dirs': data,
     'auto.create.topics.enable': 'false',
     'offsets.topic.num.partitions': '1',

@@ -28,6 +28,8 @@ export interface BrokerOptions {
   /** Port of a proxy to `proxied`: the broker names it to clients that come through it. */
   readonly proxyPort?: number;
   readonly properties?: Readonly<Record<string, string>>;
+  /** The first broker of the cluster that it joins, and its number there, from 2 on. */
+  readonly joins?: { readonly first: KafkaBroker; readonly id: number };
   /** File of its key and its certificates, as PEM; with it, it listens by TLS, too. */
   readonly keyFile?: string;
   /** Leaves out what makes a start quicker and the broker slower. */
@@ -45,6 +47,8 @@ export interface KafkaBroker {
   /** Where the proxy has to connect to. */
   readonly proxied: number;
   readonly pid: number;
+  /** Where others find the controller that it is. */
+  readonly controllerPort: number;
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>;
   /** Starts it again on the same data and ports; resolves when it is ready. */
@@ -95,6 +99,9 @@ class Process implements KafkaBroker {
   get proxied(): number {
     return this.ports.proxied;
   }
+  get controllerPort(): number {
+    return this.ports.controller;
+  }
   get pid(): number {
     return this.child?.pid ?? 0;
   }
@@ -102,8 +109,9 @@ class Process implements KafkaBroker {
   async format(): Promise<void> {
     const data = path.resolve(this.folder, 'data');
     await mkdir(this.folder, { recursive: true });
-    const { keyFile = null, properties: more = {} } = this.options;
-    await writeFile(this.properties, brokerProperties({ data, ports: this.ports, keyFile, more }));
+    const { keyFile = null, joins: first, properties: more = {} } = this.options;
+    const joins = first === undefined ? null : { controller: first.first.controllerPort, id: first.id };
+    await writeFile(this.properties, brokerProperties({ data, ports: this.ports, keyFile, joins, more }));
     if (existsSync(path.join(data, 'meta.properties'))) return;
     const { username, password } = SASL_USER;
     const users = SCRAM.flatMap((name) => ['--add-scram', `${name}=[name=${username},password=${password}]`]);
