@@ -122,7 +122,9 @@ describe.each(['example-values.yaml', 'full-values.yaml'])('rendered with %s', (
   test('secrets are referred to, and given only to who needs them', () => {
     for (const workload of workloads) {
       for (const { env } of podOf(workload).containers) {
-        const secret = env.filter(({ name }) => /_URL$|USERNAME|PASSWORD|_KEY$/.test(name));
+        // That one is a file.
+        const named = env.filter(({ name }) => name !== 'KAFKA_TLS_KEY');
+        const secret = named.filter(({ name }) => /_URL$|USERNAME|PASSWORD|_KEY$/.test(name));
         expect(secret.every(({ valueFrom, value }) => valueFrom !== undefined && value === undefined)).toBe(true);
         const has = (setting: string): boolean => env.some(({ name }) => name === setting);
         // The relay is the only one that neither reads from it nor settles by a clock that is compared with its.
@@ -151,6 +153,29 @@ test('certificates of authorities are where addresses name them, at whoever has 
   for (const workload of workloadsOf(rendered('example-values.yaml') ?? [])) {
     expect(podOf(workload).volumes.map(({ name }) => name)).toEqual(['data', 'tmp']);
   }
+});
+
+test('the certificate that we show to the brokers is where the settings say, at every process and at the autoscaler', () => {
+  const manifests = rendered('full-values.yaml') ?? [];
+  for (const workload of workloadsOf(manifests)) {
+    const { containers, volumes } = podOf(workload);
+    const [container] = containers;
+    const value = (setting: string) => container?.env.find(({ name }) => name === setting)?.value;
+    expect([value('KAFKA_TLS_CERT'), value('KAFKA_TLS_KEY')]).toEqual(
+      ['tls.crt', 'tls.key'].map((file) => `/etc/kafka-client/${file}`),
+    );
+    const [name, mountPath] = ['kafka-client', '/etc/kafka-client'];
+    expect(container?.volumeMounts).toContainEqual({ name, mountPath, readOnly: true });
+    expect(volumes).toContainEqual({ name, secret: { secretName: name } });
+  }
+  const scaler = manifests.find(({ kind }) => kind === 'TriggerAuthentication');
+  if (manifests.length === 0) return;
+  expect(scaler?.spec).toMatchObject({
+    secretTargetRef: expect.arrayContaining([
+      { parameter: 'cert', name: 'kafka-client', key: 'tls.crt' },
+      { parameter: 'key', name: 'kafka-client', key: 'tls.key' },
+    ]) as unknown,
+  });
 });
 
 test('the number of workers is left to the autoscaler, up to the number of shards', () => {

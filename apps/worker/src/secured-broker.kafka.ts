@@ -152,6 +152,43 @@ test('who is not let in is told why and where to look, and does not try all the 
   }
 }, 120_000);
 
+test('brokers that want a certificate let in who has one of their authority, and tell others where to look', async () => {
+  const [client, stranger] = await Promise.all([
+    newCertificates(folder, 'client', 'IP:127.0.0.1'),
+    newCertificates(folder, 'stranger', 'IP:127.0.0.1'),
+  ]);
+  const properties = {
+    'ssl.client.auth': 'required',
+    'ssl.truststore.type': 'PEM',
+    'ssl.truststore.location': client.authority,
+  };
+  const strict = await startKafkaBroker({ keyFile: own.server, properties });
+  const as = ({ certificate, key }: Certificates): Settings => ({
+    ...{ ...encrypted(), KAFKA_TLS_CERT: certificate, KAFKA_TLS_KEY: key },
+  });
+  const known = opened(strict.tlsAddress, as(client));
+  try {
+    const topic = newName('mutual');
+    await known.ensureTopic(topic, 1);
+    await known.send(topic, 0, [record('secret')]);
+    expect(await textsOf(known, topic, 0)).toEqual(['secret']);
+    expect(await consumesOne(known, topic)).toEqual(['secret']);
+    const wanted = /look at KAFKA_TLS_CERT and KAFKA_TLS_KEY/;
+    for (const settings of [encrypted(), as(stranger)]) {
+      const { sent, errors, states } = await refused(strict.tlsAddress, settings, '127.0.0.1');
+      expect({ sent, errors, states }).toEqual({
+        ...{ sent: expect.stringMatching(wanted) as string, states: [0] },
+        errors: expect.arrayContaining([expect.stringMatching(wanted)]) as string[],
+      });
+    }
+  } finally {
+    await known.close();
+    await strict.stop();
+  }
+  const mixed = { ...as(client), KAFKA_TLS_KEY: stranger.key };
+  expect(() => opened(strict.tlsAddress, mixed)).toThrow('KAFKA_TLS_CERT and KAFKA_TLS_KEY are not a certificate');
+}, 120_000);
+
 test('a worker takes its shards over a connection that is encrypted and asks who it is', async () => {
   await right.ready();
   await until('its shards are its own', async () => (await right.metric('drawdown_shards_owned')) === SHARDS);

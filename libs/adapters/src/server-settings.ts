@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import { BadConnectionString, checkConnectionString } from './eventstoredb/connection-string';
-import type { KafkaOptions } from './kafka/kafka-client';
+import type { KafkaOptions, KafkaTls } from './kafka/kafka-client';
 
 /** The servers that stores may live on, by environment variable; each may be left out where a part is embedded. */
 export const SERVER_VARIABLES = {
@@ -11,6 +12,8 @@ export const SERVER_VARIABLES = {
   KAFKA_SASL_PASSWORD: 'and the password',
   KAFKA_TLS: '1 or 0: whether connections to the brokers are encrypted (default 0)',
   KAFKA_TLS_CA: 'file of the certificates that are trusted, instead of the system’s',
+  KAFKA_TLS_CERT: 'file of our certificate, and those between it and the authority, where the brokers want one',
+  KAFKA_TLS_KEY: 'file of its key',
   KAFKA_REPLICATION: 'replicas of the topics that are made, 1 to 9 (default 3, or as many as there are brokers)',
   DATABASE_URL: 'PostgreSQL for the read models and the snapshots of workers',
   DRAWDOWN_DATABASE_CONNECTIONS: 'how many connections to that PostgreSQL there are at most, 2 to 100 (default 10)',
@@ -119,6 +122,8 @@ const KAFKA_DETAILS = [
   'KAFKA_SASL_USERNAME',
   'KAFKA_TLS',
   'KAFKA_TLS_CA',
+  'KAFKA_TLS_CERT',
+  'KAFKA_TLS_KEY',
   'KAFKA_REPLICATION',
 ] as const;
 
@@ -145,17 +150,41 @@ const noSasl = (environment: Environment): Record<string, never> => {
   throw new BadServerSettings(`${meant} is set, KAFKA_SASL_MECHANISM is not`);
 };
 
+/** What is a file of TLS, by what it is there. */
+const TLS_FILES = { ca: 'KAFKA_TLS_CA', cert: 'KAFKA_TLS_CERT', key: 'KAFKA_TLS_KEY' } as const;
+
 const tlsOf = (environment: Environment): Pick<KafkaOptions, 'ssl'> => {
-  const [text, file] = [given(environment, 'KAFKA_TLS') ?? '0', given(environment, 'KAFKA_TLS_CA')];
+  const text = given(environment, 'KAFKA_TLS') ?? '0';
   if (text !== '0' && text !== '1') throw new BadServerSettings('KAFKA_TLS must be 1 or 0');
+  const files = Object.entries(TLS_FILES).filter(([, name]) => given(environment, name) !== undefined);
   if (text === '0') {
-    if (file === undefined) return {};
-    throw new BadServerSettings('KAFKA_TLS_CA is set, KAFKA_TLS is not 1: connections would not be encrypted');
+    const [meant] = files;
+    if (meant === undefined) return {};
+    throw new BadServerSettings(`${meant[1]} is set, KAFKA_TLS is not 1: connections would not be encrypted`);
   }
-  if (file === undefined) return { ssl: {} };
+  const ssl: KafkaTls = Object.fromEntries(files.map(([what, name]) => [what, textIn(environment, name)]));
+  checkOwn(ssl);
+  return { ssl };
+};
+
+const textIn = (environment: Environment, name: (typeof TLS_FILES)[keyof typeof TLS_FILES]): string => {
   try {
-    return { ssl: { ca: readFileSync(file, 'utf8') } };
+    return readFileSync(given(environment, name) ?? '', 'utf8');
   } catch (error) {
-    throw new BadServerSettings('KAFKA_TLS_CA names a file that cannot be read', { cause: error });
+    throw new BadServerSettings(`${name} names a file that cannot be read`, { cause: error });
+  }
+};
+
+/** Each connection would fail of it, again and again. */
+const checkOwn = ({ cert, key }: KafkaTls): void => {
+  if (cert === undefined && key === undefined) return;
+  if (cert === undefined || key === undefined) {
+    throw new BadServerSettings('KAFKA_TLS_CERT and KAFKA_TLS_KEY go together: one of them is not set');
+  }
+  try {
+    createSecureContext({ cert, key });
+  } catch (error) {
+    const what = 'KAFKA_TLS_CERT and KAFKA_TLS_KEY are not a certificate and its key, unencrypted, as PEM';
+    throw new BadServerSettings(what, { cause: error });
   }
 };

@@ -13,6 +13,12 @@
 - name: KAFKA_TLS_CA
   value: /etc/kafka-ca/{{ $values.kafka.tls.caSecret.key }}
 {{- end }}
+{{- if $values.kafka.tls.clientSecret.name }}
+- name: KAFKA_TLS_CERT
+  value: /etc/kafka-client/{{ $values.kafka.tls.clientSecret.certKey }}
+- name: KAFKA_TLS_KEY
+  value: /etc/kafka-client/{{ $values.kafka.tls.clientSecret.keyKey }}
+{{- end }}
 {{- end }}
 {{- if $values.kafka.sasl.mechanism }}
 - name: KAFKA_SASL_MECHANISM

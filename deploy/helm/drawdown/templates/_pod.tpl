@@ -2,6 +2,7 @@
 {{- define "drawdown.pod" -}}
 {{- $values := .root.Values -}}
 {{- $ca := and $values.kafka.tls.enabled $values.kafka.tls.caSecret.name -}}
+{{- $client := and $values.kafka.tls.enabled $values.kafka.tls.clientSecret.name -}}
 {{- $storeCa := $values.eventStore.caSecret.name -}}
 {{- $databaseCa := and (ne .name "relay") $values.database.caSecret.name -}}
 metadata:
@@ -97,6 +98,11 @@ spec:
           mountPath: /etc/kafka-ca
           readOnly: true
         {{- end }}
+        {{- if $client }}
+        - name: kafka-client
+          mountPath: /etc/kafka-client
+          readOnly: true
+        {{- end }}
         {{- if $storeCa }}
         - name: eventstore-ca
           mountPath: /etc/eventstore-ca
@@ -116,6 +122,11 @@ spec:
     - name: kafka-ca
       secret:
         secretName: {{ $values.kafka.tls.caSecret.name }}
+    {{- end }}
+    {{- if $client }}
+    - name: kafka-client
+      secret:
+        secretName: {{ $client }}
     {{- end }}
     {{- /* Addresses name these files and are in Secrets, which this cannot read: so their names do not depend on a key. */}}
     {{- if $storeCa }}

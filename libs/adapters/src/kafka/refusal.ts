@@ -9,6 +9,11 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
     'the brokers do not let this user do that: deploy/README.md says what which process needs',
   ],
   [/replication[- ]factor/i, 'fewer brokers are up than replicas are wanted: look at KAFKA_REPLICATION'],
+  // An alert is the other side's word.
+  [
+    /alert (\w+ )?certificate|alert unknown ca/i,
+    'the brokers want a certificate of ours that they trust: look at KAFKA_TLS_CERT and KAFKA_TLS_KEY',
+  ],
   [/certificate|altnames/i, 'look at KAFKA_TLS_CA, and at the names in the certificate of the broker'],
   [/secure TLS|SSL routines/i, 'look at KAFKA_TLS: the listener may not speak it'],
   [/Closed connection/, 'if it is there, look at KAFKA_TLS and KAFKA_SASL_MECHANISM: the listener may want them'],

@@ -10,8 +10,10 @@ const VALID = ['-days', '2'];
 export interface Certificates {
   /** The certificate of the authority. */
   readonly authority: string;
-  /** Key and certificate of the server, one after the other. */
+  /** Key and certificate of the server, one after the other; each of them by itself. */
   readonly server: string;
+  readonly key: string;
+  readonly certificate: string;
 }
 
 /** A new authority and by it the certificate of a server, for `IP:…` or `DNS:…`. Needs openssl. */
@@ -30,5 +32,5 @@ export const newCertificates = async (folder: string, name: string, server: stri
   const by = ['-CA', authority, '-CAkey', authorityKey, '-CAcreateserial', '-extfile', names];
   await openssl('x509', '-req', '-in', request, ...by, ...VALID, '-out', certificate);
   await writeFile(both, `${await readFile(key, 'utf8')}${await readFile(certificate, 'utf8')}`);
-  return { authority, server: both };
+  return { authority, server: both, key, certificate };
 };
