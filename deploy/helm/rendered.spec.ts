@@ -178,6 +178,25 @@ test('the certificate that we show to the brokers is where the settings say, at 
   });
 });
 
+test('brokers that ask for a token: every process is told where to get one, and so is the autoscaler', () => {
+  const set = ['mechanism=oauthbearer', 'tokenUrl=https://login/token', 'scope=kafka'].join(',kafka.sasl.');
+  const manifests = rendered('full-values.yaml', '--set', `kafka.sasl.${set}`);
+  if (manifests === null) return;
+  for (const workload of workloadsOf(manifests)) {
+    const told = podOf(workload).containers[0]?.env.filter(({ name }) => /_TOKEN_URL$|_SCOPE$/.test(name));
+    expect(told).toEqual([
+      { name: 'KAFKA_SASL_TOKEN_URL', value: 'https://login/token' },
+      { name: 'KAFKA_SASL_SCOPE', value: 'kafka' },
+    ]);
+  }
+  expect(manifests.find(({ kind }) => kind === 'TriggerAuthentication')?.spec).toMatchObject({
+    env: [
+      { parameter: 'oauthTokenEndpointUri', name: 'KAFKA_SASL_TOKEN_URL', containerName: 'worker' },
+      { parameter: 'scopes', name: 'KAFKA_SASL_SCOPE', containerName: 'worker' },
+    ],
+  });
+});
+
 test('the number of workers is left to the autoscaler, up to the number of shards', () => {
   const manifests = rendered('full-values.yaml');
   if (manifests === null) return;

@@ -50,6 +50,12 @@ test.each([
   ['no shard', { shards: 0 }, '/shards must be >= 1'],
   ['a broker without a port', { kafka: { brokers: 'kafka' } }, '/kafka/brokers must match pattern'],
   [
+    'oauthbearer without an endpoint',
+    { kafka: { sasl: { mechanism: 'oauthbearer' } } },
+    '/kafka/sasl/tokenUrl must NOT',
+  ],
+  ['an endpoint in clear text', { kafka: { sasl: { tokenUrl: 'http://login' } } }, '/kafka/sasl/tokenUrl must match'],
+  [
     'an issuer without an audience',
     { oidc: { issuer: 'https://login.example.com' } },
     '/oidc/audience must NOT have fewer',

@@ -1,5 +1,7 @@
 import { BadServerSettings, readServerSettings } from './server-settings';
 
+const plain = { KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'me', KAFKA_SASL_PASSWORD: 'secret' };
+
 test('without variables every part is embedded', () => {
   expect(readServerSettings({ KAFKA_BROKERS: '', DATABASE_URL: '' })).toEqual({
     ...{ eventStoreUrl: null, kafka: null, databaseUrl: null, databaseConnections: 10, shards: null },
@@ -34,6 +36,21 @@ test('each server is named by itself', () => {
     shards: 8,
     newTopics: new Set(['drawdown.usage.v1@AbC-_1', 'other@2']),
   });
+});
+
+test('tokens for Kafka are got from an endpoint', () => {
+  const oauth = { KAFKA_SASL_MECHANISM: 'OAUTHBEARER', KAFKA_SASL_USERNAME: 'me', KAFKA_SASL_PASSWORD: 'it is me' };
+  const at = { KAFKA_BROKERS: 'a:1', ...oauth, KAFKA_SASL_TOKEN_URL: 'https://login.example.com/token' };
+  const sasl = { mechanism: 'oauthbearer', username: 'me', password: 'it is me', tokenUrl: at.KAFKA_SASL_TOKEN_URL };
+  expect(readServerSettings(at).kafka).toMatchObject({ sasl });
+  expect(readServerSettings({ ...at, KAFKA_SASL_SCOPE: 'kafka' }).kafka).toMatchObject({
+    sasl: { ...sasl, scope: 'kafka' },
+  });
+  for (const url of [undefined, 'http://login.example.com/secret', 'https://', 'secret']) {
+    const read = (): unknown => readServerSettings({ ...at, KAFKA_SASL_TOKEN_URL: url });
+    expect(read).toThrow('needs KAFKA_SASL_TOKEN_URL');
+    expect(read).not.toThrow('secret');
+  }
 });
 
 test.each([
@@ -72,6 +89,9 @@ test.each([
   [{ KAFKA_BROKERS: 'a:1', KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'secret' }, 'KAFKA_SASL_PASSWORD'],
   [{ KAFKA_BROKERS: 'a:1', KAFKA_SASL_PASSWORD: 'secret' }, 'KAFKA_SASL_PASSWORD'],
   [{ KAFKA_BROKERS: 'a:1', KAFKA_SASL_USERNAME: 'secret' }, 'KAFKA_SASL_USERNAME'],
+  [{ KAFKA_BROKERS: 'a:1', KAFKA_SASL_TOKEN_URL: 'https://secret' }, 'KAFKA_SASL_TOKEN_URL'],
+  [{ KAFKA_BROKERS: 'a:1', ...plain, KAFKA_SASL_TOKEN_URL: 'https://secret' }, 'KAFKA_SASL_TOKEN_URL'],
+  [{ KAFKA_BROKERS: 'a:1', ...plain, KAFKA_SASL_SCOPE: 'secret' }, 'KAFKA_SASL_SCOPE'],
   [{ KAFKA_BROKERS: 'a:1', KAFKA_TLS: 'yes' }, 'KAFKA_TLS'],
   [{ KAFKA_BROKERS: 'a:1', KAFKA_TLS: '1', KAFKA_TLS_CA: '/secret/file' }, 'KAFKA_TLS_CA'],
   [{ KAFKA_BROKERS: 'a:1', KAFKA_TLS_CERT: '/secret.pem', KAFKA_TLS_KEY: '/secret.key' }, 'KAFKA_TLS_CERT'],

@@ -7,9 +7,11 @@ import type { KafkaOptions, KafkaTls } from './kafka/kafka-client';
 export const SERVER_VARIABLES = {
   EVENTSTORE_URL: 'EventStoreDB that holds the log, esdb://host:port, of a cluster all hosts, separated by commas',
   KAFKA_BROKERS: 'brokers of a Kafka, host:port, separated by commas',
-  KAFKA_SASL_MECHANISM: 'plain, scram-sha-256 or scram-sha-512; without it nobody logs in',
-  KAFKA_SASL_USERNAME: 'who logs in',
-  KAFKA_SASL_PASSWORD: 'and the password',
+  KAFKA_SASL_MECHANISM: 'plain, scram-sha-256, scram-sha-512 or oauthbearer; without it nobody logs in',
+  KAFKA_SASL_USERNAME: 'who logs in; with oauthbearer the id of the client',
+  KAFKA_SASL_PASSWORD: 'and the password, or the secret of the client',
+  KAFKA_SASL_TOKEN_URL: 'where oauthbearer gets its tokens, https://… (client credentials grant)',
+  KAFKA_SASL_SCOPE: 'what is asked for there, if anything',
   KAFKA_TLS: '1 or 0: whether connections to the brokers are encrypted (default 0)',
   KAFKA_TLS_CA: 'file of the certificates that are trusted, instead of the system’s',
   KAFKA_TLS_CERT: 'file of our certificate, and those between it and the authority, where the brokers want one',
@@ -127,7 +129,7 @@ const KAFKA_DETAILS = [
   'KAFKA_REPLICATION',
 ] as const;
 
-const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
+const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer'] as const;
 
 const saslOf = (environment: Environment): Pick<KafkaOptions, 'sasl'> => {
   const text = given(environment, 'KAFKA_SASL_MECHANISM');
@@ -140,12 +142,41 @@ const saslOf = (environment: Environment): Pick<KafkaOptions, 'sasl'> => {
   if (username === undefined || password === undefined) {
     throw new BadServerSettings('KAFKA_SASL_MECHANISM needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD');
   }
-  return { sasl: { mechanism, username, password } };
+  const tokens = tokensOf(environment, mechanism === 'oauthbearer');
+  return {
+    sasl:
+      mechanism === 'oauthbearer' ? { mechanism, username, password, ...tokens } : { mechanism, username, password },
+  };
 };
+
+/** To a server elsewhere the secret does not go in clear text. */
+const TOKEN_URL = /^(https:\/\/|http:\/\/(127\.0\.0\.1|\[::1\]|localhost)[:/])/;
+
+const tokensOf = (
+  environment: Environment,
+  isWanted: boolean,
+): { readonly tokenUrl: string; readonly scope?: string } => {
+  const [tokenUrl, scope] = [given(environment, 'KAFKA_SASL_TOKEN_URL'), given(environment, 'KAFKA_SASL_SCOPE')];
+  if (isWanted && (tokenUrl === undefined || !TOKEN_URL.test(tokenUrl) || !URL.canParse(tokenUrl))) {
+    throw new BadServerSettings('KAFKA_SASL_MECHANISM oauthbearer needs KAFKA_SASL_TOKEN_URL, https://…');
+  }
+  if (!isWanted && (tokenUrl ?? scope) !== undefined) {
+    const name = tokenUrl === undefined ? 'KAFKA_SASL_SCOPE' : 'KAFKA_SASL_TOKEN_URL';
+    throw new BadServerSettings(`${name} is set, KAFKA_SASL_MECHANISM is not oauthbearer`);
+  }
+  return { tokenUrl: tokenUrl ?? '', ...(scope === undefined ? {} : { scope }) };
+};
+
+const SASL_DETAILS = [
+  'KAFKA_SASL_PASSWORD',
+  'KAFKA_SASL_USERNAME',
+  'KAFKA_SASL_TOKEN_URL',
+  'KAFKA_SASL_SCOPE',
+] as const;
 
 /** Whoever gives a password means to log in: without it the brokers would be met as nobody. */
 const noSasl = (environment: Environment): Record<string, never> => {
-  const meant = (['KAFKA_SASL_PASSWORD', 'KAFKA_SASL_USERNAME'] as const).find((name) => given(environment, name));
+  const meant = SASL_DETAILS.find((name) => given(environment, name));
   if (meant === undefined) return {};
   throw new BadServerSettings(`${meant} is set, KAFKA_SASL_MECHANISM is not`);
 };

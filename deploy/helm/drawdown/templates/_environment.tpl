@@ -29,6 +29,14 @@
 - name: KAFKA_SASL_PASSWORD
   valueFrom:
     secretKeyRef: {{ dict "name" $values.kafka.sasl.secret.name "key" $values.kafka.sasl.secret.passwordKey | toJson }}
+{{- if eq $values.kafka.sasl.mechanism "oauthbearer" }}
+- name: KAFKA_SASL_TOKEN_URL
+  value: {{ $values.kafka.sasl.tokenUrl | quote }}
+{{- if $values.kafka.sasl.scope }}
+- name: KAFKA_SASL_SCOPE
+  value: {{ $values.kafka.sasl.scope | quote }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- if $values.kafka.replication }}
 - name: KAFKA_REPLICATION

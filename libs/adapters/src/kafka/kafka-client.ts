@@ -3,6 +3,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { type Log, type Metrics, NO_LOG, NO_METRICS } from '@drawdown/ports';
 import { type Cluster, Kafka, type KafkaConfig, logLevel, type RetryOptions } from 'kafkajs';
+import { type OAuthClient, OAuthTokens } from './oauth-tokens';
 import { reasonOf } from './refusal';
 import { letEmptyQueuesRest } from './resting-queue';
 
@@ -14,10 +15,16 @@ const KEEP_ALIVE_MS = 60_000;
 const SAY_AGAIN_MS = 30_000;
 const KINDS_KEPT = 1_000;
 
-export interface KafkaSasl {
+export type KafkaSasl = PasswordLogin | TokenLogin;
+
+interface PasswordLogin {
   readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
   readonly username: string;
   readonly password: string;
+}
+
+interface TokenLogin extends OAuthClient {
+  readonly mechanism: 'oauthbearer';
 }
 
 /** PEM texts. */
@@ -115,14 +122,26 @@ const security = ({ sasl, ssl }: KafkaOptions): Pick<KafkaConfig, 'sasl' | 'ssl'
   ...(sasl === undefined ? {} : { sasl: saslOf(sasl) }),
 });
 
-const saslOf = ({ mechanism, ...user }: KafkaSasl): NonNullable<KafkaConfig['sasl']> => {
-  switch (mechanism) {
+/** Clients come and go, and log in with the same token. */
+const tokens = new WeakMap<KafkaSasl, OAuthTokens>();
+
+const saslOf = (sasl: KafkaSasl): NonNullable<KafkaConfig['sasl']> => {
+  const { username, password } = sasl;
+  switch (sasl.mechanism) {
     case 'plain':
-      return { mechanism, ...user };
+      return { mechanism: sasl.mechanism, username, password };
     case 'scram-sha-256':
-      return { mechanism, ...user };
+      return { mechanism: sasl.mechanism, username, password };
     case 'scram-sha-512':
-      return { mechanism, ...user };
+      return { mechanism: sasl.mechanism, username, password };
+    case 'oauthbearer': {
+      const source = tokens.get(sasl) ?? new OAuthTokens(sasl);
+      tokens.set(sasl, source);
+      return {
+        mechanism: sasl.mechanism,
+        oauthBearerProvider: async () => ({ value: await source.token() }),
+      };
+    }
   }
 };
 

@@ -28,11 +28,12 @@ const CONSUMPTIONS_MAX_MS = 1_000;
 /** Apache Kafka (2.1 or later). Connects when first used, so that a start does not depend on it. */
 export const openKafkaStream = (options: KafkaOptions): Stream => {
   // Some networks are encrypted below; whoever forgot it must hear of it.
-  if (options.sasl?.mechanism === 'plain' && options.ssl === undefined) {
-    options.log?.warn(
-      { mechanism: 'plain' },
-      'user and password go to Kafka in clear text: set KAFKA_TLS=1, or use scram',
-    );
+  const { sasl, ssl, log } = options;
+  if (sasl?.mechanism === 'plain' && ssl === undefined) {
+    log?.warn({ mechanism: 'plain' }, 'user and password go to Kafka in clear text: set KAFKA_TLS=1, or use scram');
+  }
+  if (sasl?.mechanism === 'oauthbearer' && ssl === undefined) {
+    log?.warn({ mechanism: 'oauthbearer' }, 'tokens go to Kafka in clear text: set KAFKA_TLS=1');
   }
   return new KafkaStream(options);
 };

@@ -3,6 +3,10 @@
  * the connection of whoever comes without a word, as a broker that stops does.
  */
 const ADVICE: readonly (readonly [RegExp, string])[] = [
+  [
+    /token endpoint|OAUTHBEARER/,
+    'look at KAFKA_SASL_TOKEN_URL, KAFKA_SASL_SCOPE, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD',
+  ],
   [/SASL|authentication/i, 'look at KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD'],
   [
     /not authorized|authorization failed/i,
