@@ -127,7 +127,7 @@ export const Ledger = Symbol('Ledger');
 
 /** The ledger cannot answer now: its store is away, full or being recovered. Safe to send again with the same key. */
 export class LedgerUnavailable extends Error {
-  readonly code: 'unavailable' | 'organization_frozen' = 'unavailable';
+  readonly code: 'unavailable' | 'organization_frozen' | 'record_too_large' = 'unavailable';
 }
 
 /** Of one that is frozen nothing is decided until an operator has seen to it: sending it again does not help. */
@@ -141,6 +141,11 @@ export class OrganizationIsFrozen extends LedgerUnavailable {
   constructor() {
     super(FROZEN);
   }
+}
+
+/** Some of what was sent is larger than the stream is set to take, until somebody changes that; the rest may be taken. */
+export class TooLargeForStream extends LedgerUnavailable {
+  override readonly code = 'record_too_large';
 }
 
 /** The shard's owner is going: nothing happened, and whoever owns the shard next can take it. */

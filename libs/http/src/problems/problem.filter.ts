@@ -17,6 +17,12 @@ const ERRORS_BELOW: Readonly<Record<string, () => Problem>> = {
       'the books of this organization did not add up, and nothing is decided for it since. Sending this again does not ' +
         'help: tell the operator of this installation (runbook DrawdownOrganizationFrozen)',
     ),
+  record_too_large: () =>
+    new Problem(
+      'unavailable',
+      'this is larger than its topic is set to take: whoever runs this can change that; send it again then, with the same key',
+      { headers: { 'retry-after': '60' } },
+    ),
   read_model_behind: () =>
     new Problem('read_model_behind', 'what you have seen is not shown yet; ask again', {
       headers: { 'retry-after': '1' },

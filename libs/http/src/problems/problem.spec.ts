@@ -49,6 +49,8 @@ test('errors of the layers below have their problem, bugs have none', () => {
   const frozen = problemOf(below('organization_frozen'));
   expect(frozen).toMatchObject({ code: 'organization_frozen', status: 503, headers: {} });
   expect(frozen?.message).toMatch(/does not help.*DrawdownOrganizationFrozen/);
+  expect(problemOf(below('record_too_large'))).toMatchObject({ status: 503, headers: { 'retry-after': '60' } });
+  expect(problemOf(below('record_too_large'))?.message).toContain('larger than its topic is set to take');
   expect(problemOf(below('read_model_behind'))?.status).toBe(503);
   expect(problemOf(below('invalid_cursor'))?.status).toBe(400);
   expect(problemOf(below('toString'))).toBeUndefined();

@@ -250,7 +250,7 @@ describe('usage', () => {
     await furnish(api);
     for (const sent of [api.ledger.charge([used('1')], SENDER), api.ledger.take([used('2')], SENDER)]) {
       await expect(sent).rejects.toBeInstanceOf(LedgerUnavailable);
-      await expect(sent).rejects.toThrow(why);
+      await expect(sent).rejects.toMatchObject({ code: 'record_too_large', message: why });
     }
   });
 

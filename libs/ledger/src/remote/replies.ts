@@ -1,7 +1,7 @@
 import { type Instant, shift } from '@drawdown/kernel';
 import { type Clock, type Log, RecordTooLarge, type Stream, StreamGap, StreamUnavailable } from '@drawdown/ports';
 import { createHash, randomUUID } from 'node:crypto';
-import { LedgerUnavailable, OrganizationIsFrozen } from '../ledger';
+import { LedgerUnavailable, OrganizationIsFrozen, TooLargeForStream } from '../ledger';
 import { realSleep, type Sleep } from '../sleep';
 import type { ReplyAddress } from '../stream/headers';
 import { readReplyRecord, type Reply } from '../stream/reply-record';
@@ -168,6 +168,6 @@ export const unavailable = (error: unknown): Error => {
     return new LedgerUnavailable('the stream cannot be reached; send it again with the same key', { cause: error });
   }
   // Whoever runs this has to see to it: what was sent is no larger than we say that it may be.
-  if (error instanceof RecordTooLarge) return new LedgerUnavailable(error.message, { cause: error });
+  if (error instanceof RecordTooLarge) return new TooLargeForStream(error.message, { cause: error });
   return error instanceof Error ? error : new Error(String(error));
 };

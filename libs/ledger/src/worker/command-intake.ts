@@ -123,7 +123,7 @@ export class CommandIntake {
       // Who decided it before has answered it, or its caller has asked again by now.
       if (error instanceof DecidedBefore) return;
       const { code, message: detail } = error;
-      await this.send(to, { kind: 'unavailable', detail, ...(code === 'unavailable' ? {} : { code }) });
+      await this.send(to, { kind: 'unavailable', detail, ...(code === 'organization_frozen' ? { code } : {}) });
     }
   }
 
