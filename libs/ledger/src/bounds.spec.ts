@@ -1,6 +1,6 @@
 import type { AccessRefusal, UsageEvent } from '@drawdown/domain';
 import { later, START, UNITS } from '@drawdown/domain/testing';
-import { credits, NO_CREDITS, parseQuantity } from '@drawdown/kernel';
+import { credits, type JsonObject, NO_CREDITS, parseQuantity } from '@drawdown/kernel';
 import { APPEND_BYTES_MAX } from '@drawdown/ports';
 import { faultyEventStore, inMemoryEventStore } from '@drawdown/ports/testing';
 import fc from 'fast-check';
@@ -152,6 +152,38 @@ describe('INV-LED-15: every append stays below the limit', () => {
       const [{ outcomes }, result] = await Promise.all([charge(...usages), run(grant('1'), { of: 'many' })]);
       expect([outcomes.length, result.accepted]).toEqual([charges, true]);
     }
+    expect(largest()).toBeLessThanOrEqual(APPEND_BYTES_MAX);
+    expect(metrics.of('append_total{outcome=failed}') + metrics.of('decision_failures_total')).toBe(0);
+  });
+
+  test.each([
+    ['ends by time, while the append is nearly full', 330],
+    ['ends by time', 0],
+    ['is released', null],
+  ])('with a hold over many lots that were voided meanwhile: it %s', async (_, charges) => {
+    const { run, charge, clock, largest, metrics, time, ...world } = await opened();
+    await withOrganization({ run, charge, clock, metrics, time, ...world }, { id: 'many', credits: '0' });
+    const lots = await Promise.all(
+      Array.from({ length: 2_000 }, () => mustBeAccepted(run(grant('1'), { of: 'many' }))),
+    );
+    const held = await mustBeAccepted(run(hold('2000', later(START, { days: 1 })), { of: 'many' }));
+    const lotIds = lots.map(({ lot }) => String((lot as JsonObject)['id']));
+    await Promise.all(
+      lotIds.map((lotId) => mustBeAccepted(run({ type: 'VoidGrant', lotId, reason: 'test' }, { of: 'many' }))),
+    );
+    if (charges === null) {
+      await mustBeAccepted(run({ type: 'ReleaseHold', holdId: idIn(held) }, { of: 'many' }));
+    } else {
+      clock.moveTo(later(START, { days: 1 }));
+      const dimensions = { team: sized(2_000) };
+      const usages = Array.from({ length: charges }, (__, i) => used(String(i), '1', { dimensions }));
+      const [, result] = await Promise.all([charge(...usages), run(grant('1'), { of: 'many' })]);
+      expect(result.accepted).toBe(true);
+    }
+    const left = await world.ledger.read('many', null, ({ wallets }) =>
+      wallets.map(({ held: of, live }) => [of, live.length]),
+    );
+    expect(left?.value).toEqual([[0n, charges === null ? 0 : 1]]);
     expect(largest()).toBeLessThanOrEqual(APPEND_BYTES_MAX);
     expect(metrics.of('append_total{outcome=failed}') + metrics.of('decision_failures_total')).toBe(0);
   });

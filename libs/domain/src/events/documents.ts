@@ -26,8 +26,8 @@ export interface LotFigures {
   readonly voided: Credits;
   readonly expired: Credits;
   readonly forfeited: Credits;
-  /** Why what holds give back of it is voided; null where it is not. */
-  readonly voidReason: string | null;
+  /** It was voided while holds had part of it: what they give back is voided, too. */
+  readonly restVoided: boolean;
   readonly priority: number;
   readonly effectiveAt: Instant;
   /** False while it waits for its `effectiveAt`, or for the booking that it has taken effect. */
@@ -51,7 +51,7 @@ export const lotStateOf = (lot: LotFigures, now: Instant, dormant: boolean): Lot
     return lot.remaining > 0n || lot.expired > 0n ? 'expired' : 'spent';
   }
   if (lot.remaining === NO_CREDITS) return lot.forfeited > 0n ? 'voided' : 'spent';
-  if (lot.voidReason !== null) return 'voided';
+  if (lot.restVoided) return 'voided';
   if (dormant) return 'dormant';
   return lot.effectiveAt > now ? 'scheduled' : 'active';
 };

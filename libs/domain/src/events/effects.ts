@@ -81,6 +81,12 @@ export const effectsOf = (event: OwnEvent): Effects => {
       const { moves, booking } = event.data;
       return { ...NONE, moves, debt: debtOf(booking.wallet, booking.debt), bookings: [booking] };
     }
+    case 'HeldCreditsEnded': {
+      const { booking } = event.data;
+      const end = booking.kind === 'void' ? 'void' : 'expire';
+      const moves = [...movesOf('release', booking.slices), ...movesOf(end, booking.slices)];
+      return { ...NONE, moves, bookings: [booking] };
+    }
     case 'HoldReleased':
     case 'HoldExpired':
       return { ...NONE, moves: movesOf('release', event.data.slices) };
@@ -126,6 +132,7 @@ export const changedBy = (event: OwnEvent): { readonly lots: readonly string[]; 
     case 'HoldAuthorized':
     case 'HoldExtended':
     case 'HoldCaptured':
+    case 'HeldCreditsEnded':
     case 'HoldReleased':
     case 'HoldExpired':
       return { lots: moved, hold: event.data.holdId };

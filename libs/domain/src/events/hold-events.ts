@@ -44,6 +44,27 @@ const writePart = (data: Part): Static<typeof WirePart> => ({
   overdraft: format(data.overdraft),
 });
 
+/**
+ * Of a hold that ends, what had ended before it: credits of lots that were voided (a booking of kind `void`) or had expired
+ * and were extended since (`expiry`) while it held them. Taken out of the hold and off the balance in one, before the hold's
+ * end at `effectiveAt` gives the rest free (INV-LOT-4, INV-HLD-6). The slices of the booking say of which lots.
+ */
+export const HeldCreditsEnded = eventType('HeldCreditsEnded', {
+  wire: Type.Object({ ...WireHold, booking: WireBooking, effective_at: WireInstant }),
+  read: (wire) => ({
+    holdId: wire.hold_id,
+    wallet: wire.wallet,
+    booking: readBooking(wire.booking),
+    effectiveAt: storedInstant(wire.effective_at),
+  }),
+  write: (data) => ({
+    hold_id: data.holdId,
+    wallet: data.wallet,
+    booking: writeBooking(data.booking),
+    effective_at: data.effectiveAt,
+  }),
+});
+
 /** Credits were set aside. `overdraft` is the part that no lot covers (within the wallet's limit). */
 export const HoldAuthorized = eventType('HoldAuthorized', {
   wire: Type.Object({

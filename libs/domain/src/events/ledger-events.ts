@@ -13,7 +13,7 @@ import {
 } from './catalogue-events';
 import { bookedAtOf, readMetadata, type Recorded } from './envelope';
 import type { OwnEvent } from './effects';
-import { HoldAuthorized, HoldCaptured, HoldExpired, HoldExtended, HoldReleased } from './hold-events';
+import { HeldCreditsEnded, HoldAuthorized, HoldCaptured, HoldExpired, HoldExtended, HoldReleased } from './hold-events';
 import {
   BalanceReduced,
   CreditsGranted,
@@ -57,6 +57,7 @@ export const LEDGER_EVENT_TYPES = [
   HoldAuthorized,
   HoldExtended,
   HoldCaptured,
+  HeldCreditsEnded,
   HoldReleased,
   HoldExpired,
   ChargeRefunded,

@@ -169,7 +169,7 @@ export const GrantVoided = eventType('GrantVoided', {
 
 /**
  * A grant was voided of which part is held: holds may still capture it, and what they give back is voided then, in a
- * `GrantVoided` with this reason (INV-LOT-4). Moves no credits itself. `held` is what was held.
+ * `HeldCreditsEnded` (INV-LOT-4). Moves no credits itself. `held` is what was held.
  */
 export const HeldRestVoided = eventType('HeldRestVoided', {
   wire: Type.Object({ lot_id: Type.String(), wallet: Type.String(), held: WireCredits, reason: Type.String() }),

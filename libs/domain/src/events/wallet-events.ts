@@ -1,6 +1,13 @@
 import { type EventOf, eventType, format, type Instant, storedCredits, storedInstant } from '@drawdown/kernel';
 import { Type } from '@sinclair/typebox';
-import type { HoldAuthorized, HoldCaptured, HoldExpired, HoldExtended, HoldReleased } from './hold-events';
+import type {
+  HeldCreditsEnded,
+  HoldAuthorized,
+  HoldCaptured,
+  HoldExpired,
+  HoldExtended,
+  HoldReleased,
+} from './hold-events';
 import type {
   BalanceReduced,
   CreditsGranted,
@@ -138,6 +145,7 @@ export type WalletEvent =
   | EventOf<typeof HoldAuthorized>
   | EventOf<typeof HoldExtended>
   | EventOf<typeof HoldCaptured>
+  | EventOf<typeof HeldCreditsEnded>
   | EventOf<typeof HoldReleased>
   | EventOf<typeof HoldExpired>
   | EventOf<typeof ChargeRefunded>

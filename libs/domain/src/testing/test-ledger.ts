@@ -107,6 +107,7 @@ export class TestLedger {
   card: CompiledCard | undefined;
   /** What tests call the lots and holds that commands made. */
   readonly names = new Map<string, string>();
+  private readonly transactionIds = new Set<string>();
   private commands = 0;
 
   constructor(settings: { preset?: Preset; now?: Instant; card?: CompiledCard | undefined; id?: string } = {}) {
@@ -181,6 +182,10 @@ export class TestLedger {
       bookingViolations(walletOf(this.organization, booking.wallet), booking),
     );
     mustBe(broken.length === 0, broken.join('\n'));
+    for (const { transactionId } of bookings) {
+      mustBe(!this.transactionIds.has(transactionId), `${event.type} has the id of another transaction`);
+      this.transactionIds.add(transactionId);
+    }
     evolve(this.organization, event, this.now);
     for (const booking of bookings) {
       const { settled } = walletOf(this.organization, booking.wallet);
@@ -194,7 +199,8 @@ export class TestLedger {
   restarted(pack = 1): TestLedger {
     const organization = replay(stored(this.log, pack), undefined, this.organization.id);
     const copy = Object.create(TestLedger.prototype) as TestLedger;
-    return Object.assign(copy, this, { organization, log: [...this.log], names: new Map(this.names) });
+    const transactionIds = new Set(this.transactionIds);
+    return Object.assign(copy, this, { organization, log: [...this.log], names: new Map(this.names), transactionIds });
   }
 
   /** The id of the lot or hold that the command of this name made, or the name itself where it is one. */

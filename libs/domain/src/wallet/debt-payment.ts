@@ -1,7 +1,7 @@
 import type { Instant } from '@drawdown/kernel';
 import type { OwnEvent, Slice } from '../events';
-import { upTo } from './slices';
-import type { Wallet } from './state';
+import { merged, upTo } from './slices';
+import { isExpired, lotOf, type Organization, type Wallet } from './state';
 
 type DebtPaid = Extract<OwnEvent, { type: 'DebtPaid' }>;
 
@@ -18,3 +18,7 @@ export const debtPaidByFreed = (
   const slices = upTo(freed, debt);
   return slices.length === 0 ? [] : [{ type: 'DebtPaid', data: { wallet, slices, effectiveAt } }];
 };
+
+/** What a hold gives free without its being over: what was held past its lot's expiry is booked as expired (INV-HLD-6). */
+export const stillGood = (organization: Organization, slices: readonly Slice[], at: Instant): readonly Slice[] =>
+  merged(slices).filter(({ lotId }) => !isExpired(lotOf(organization, lotId), at));

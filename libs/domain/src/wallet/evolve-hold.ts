@@ -5,7 +5,7 @@ import { addOpenHold, removeOpenHold } from './timetable';
 
 type HoldEvent = Extract<
   OwnEvent,
-  { type: 'HoldAuthorized' | 'HoldExtended' | 'HoldCaptured' | 'HoldReleased' | 'HoldExpired' }
+  { type: 'HoldAuthorized' | 'HoldExtended' | 'HoldCaptured' | 'HeldCreditsEnded' | 'HoldReleased' | 'HoldExpired' }
 >;
 
 /** What an event does to its hold, beside the amounts it moves. */
@@ -21,7 +21,7 @@ export const applyHold = (organization: Organization, event: HoldEvent): void =>
         wallet: wallet.key,
         amount,
         total: amount,
-        slices: slices.map((slice) => ({ ...slice, lapsedAt: null })),
+        slices: slices.map((slice) => ({ ...slice, lapsed: false })),
         overdraft,
         captured: NO_CREDITS,
         state: 'open',
@@ -42,7 +42,7 @@ export const applyHold = (organization: Organization, event: HoldEvent): void =>
       hold.expiresAt = event.data.expiresAt;
       addOpenHold(organization, hold);
       for (const slice of event.data.slices) {
-        hold.slices.push({ ...slice, lapsedAt: null });
+        hold.slices.push({ ...slice, lapsed: false });
         hold.total = plus(hold.total, slice.amount);
       }
       hold.overdraft = plus(hold.overdraft, event.data.overdraft);
@@ -60,6 +60,13 @@ export const applyHold = (organization: Organization, event: HoldEvent): void =>
       overdraw(wallet, credits(-event.data.overdraftReleased));
       hold.captured = plus(hold.captured, event.data.booking.debited);
       if (event.data.final) endHold(organization, hold, 'captured');
+      return;
+    }
+    case 'HeldCreditsEnded': {
+      const { holdId, booking } = event.data;
+      const hold = holdOf(organization, holdId);
+      for (const { lotId, amount } of booking.slices) takeFromHold(hold.slices, lotId, amount);
+      hold.slices = hold.slices.filter((slice) => slice.amount > 0n);
       return;
     }
     case 'HoldReleased':
@@ -88,12 +95,11 @@ const endHold = (organization: Organization, hold: Hold, state: Hold['state']): 
   removeOpenHold(organization, hold);
 };
 
-/** A lot that had expired lives on; what holds had set aside of it before does not. Called before its expiry is moved. */
+/** A lot that had expired lives on; what holds have set aside of it does not. */
 export const markLapsed = (organization: Organization, lotId: string): void => {
-  const { held, expiresAt } = lotOf(organization, lotId);
-  if (held === NO_CREDITS) return;
+  if (lotOf(organization, lotId).held === NO_CREDITS) return;
   for (const { slices } of organization.openHolds.values()) {
-    for (const slice of slices) if (slice.lotId === lotId) slice.lapsedAt ??= expiresAt;
+    for (const slice of slices) if (slice.lotId === lotId) slice.lapsed = true;
   }
 };
 

@@ -146,11 +146,12 @@ const applyOwn = (organization: Organization, event: OwnEvent): void => {
       return;
     }
     case 'HeldRestVoided':
-      lotOf(organization, event.data.lotId).voidReason = event.data.reason;
+      lotOf(organization, event.data.lotId).restVoided = true;
       return;
     case 'HoldAuthorized':
     case 'HoldExtended':
     case 'HoldCaptured':
+    case 'HeldCreditsEnded':
     case 'HoldReleased':
     case 'HoldExpired':
       applyHold(organization, event);
@@ -219,7 +220,7 @@ const addLot = (organization: Organization, terms: LotTerms, at: Instant): void 
     expired: NO_CREDITS,
     voided: NO_CREDITS,
     forfeited: NO_CREDITS,
-    voidReason: null,
+    restVoided: false,
   };
   organization.lots.set(lot.id, lot);
   enterLive(organization, wallet, lot);

@@ -14,10 +14,11 @@ import {
   sum,
 } from '@drawdown/kernel';
 import { type CaptureUsage, holdDocument, type LotMove, movesOf, type OwnEvent, type Slice } from '../events';
-import { book, booksAfter } from './booking';
+import { book } from './booking';
 import type { CommandRule, DueRule, Outcome, Refusal } from './commands';
+import { debtPaidByFreed, stillGood } from './debt-payment';
 import { ANY_CHARGE, availableTo, type ChargeScope, drawDown } from './draw-down';
-import { freed } from './freed';
+import { endedIn } from './held-ended';
 import { alreadyOver, notFound } from './refusals';
 import { less, merged, upTo } from './slices';
 import { type Hold, holdOf, type Organization, type Wallet, walletNamed, walletOf } from './state';
@@ -185,8 +186,6 @@ const refuseCapture = ({ key, policy, policyVersion }: Wallet, capture: OverCapt
   );
 };
 
-type HoldCaptured = Extract<OwnEvent, { type: 'HoldCaptured' }>;
-
 /** Spends part of a hold, or more than it, as a transaction of kind `consumption`; `final` gives the rest free. */
 export const captureHold: CommandRule<'CaptureHold'> = {
   decide: (organization, command, { now, commandId }) => {
@@ -227,9 +226,16 @@ export const captureHold: CommandRule<'CaptureHold'> = {
     }
     const slices = merged([...fromHold, ...beyond.slices]);
     const { debt } = beyond;
-    const released = merged(command.final ? hold.slices : fromHold);
+    const { ended, books, left } = endedIn(
+      organization,
+      hold,
+      command.final ? less(hold.slices, fromHold) : [],
+      wallet,
+      now,
+    );
+    const released = merged([...fromHold, ...left]);
     const moves: LotMove[] = [...movesOf('release', released), ...movesOf('consume', slices)];
-    const captured: HoldCaptured = {
+    const captured: OwnEvent = {
       type: 'HoldCaptured',
       data: {
         holdId: hold.id,
@@ -242,7 +248,7 @@ export const captureHold: CommandRule<'CaptureHold'> = {
         moves,
         final: command.final,
         usage: charged,
-        booking: book(wallet, 'consumption', {
+        booking: book(books, 'consumption', {
           transactionId: derivedTransactionId(organization.id, commandId),
           debited: credits(sum(slices.map((slice) => slice.amount)) + debt),
           slices,
@@ -251,13 +257,11 @@ export const captureHold: CommandRule<'CaptureHold'> = {
         }),
       },
     };
-    const after = { ...booksAfter(wallet, captured.data.booking), debt: credits(wallet.debt + debt) };
-    const given = command.final ? less(hold.slices, fromHold) : [];
-    return accept<OwnEvent>(captured, ...freed(organization, after, given, now).events);
+    const owed = { key: wallet.key, debt: credits(wallet.debt + debt) };
+    return accept<OwnEvent>(...ended, captured, ...debtPaidByFreed(owed, stillGood(organization, left, now), now));
   },
   answer: (organization, { holdId }, events) => {
-    const [event] = events;
-    const captured = event?.type === 'HoldCaptured' ? event.data : undefined;
+    const [captured] = events.flatMap((event) => (event.type === 'HoldCaptured' ? [event.data] : []));
     return {
       ...holdDocument(holdOf(organization, holdId)),
       transaction_id: captured?.booking.transactionId ?? null,
@@ -276,23 +280,22 @@ export const releaseHold: CommandRule<'ReleaseHold'> = {
   answer: (organization, { holdId }) => holdDocument(holdOf(organization, holdId)),
 };
 
-const restOf = (hold: Hold): { holdId: string; wallet: string; slices: Slice[]; overdraft: Credits } => ({
-  holdId: hold.id,
-  wallet: hold.wallet,
-  slices: merged(hold.slices),
-  overdraft: hold.overdraft,
-});
-
-/** The end of a hold, and what becomes of the credits that come free. */
+/** The end of a hold: what of it had ended before, the rest that comes free, and what that pays. */
 const givenFree = (
   organization: Organization,
   hold: Hold,
   type: 'HoldReleased' | 'HoldExpired',
   effectiveAt: Instant,
 ): OwnEvent[] => {
-  const rest = restOf(hold);
+  const { id: holdId, overdraft } = hold;
   const wallet = walletOf(organization, hold.wallet);
-  return [{ type, data: { ...rest, effectiveAt } }, ...freed(organization, wallet, hold.slices, effectiveAt).events];
+  const { ended, left } = endedIn(organization, hold, hold.slices, wallet, effectiveAt);
+  const data = { holdId, wallet: wallet.key, slices: merged(left), overdraft, effectiveAt };
+  return [
+    ...ended,
+    { type, data },
+    ...debtPaidByFreed(wallet, stillGood(organization, left, effectiveAt), effectiveAt),
+  ];
 };
 
 /** Holds end by time (INV-HLD-5). */

@@ -108,8 +108,8 @@ describe('a refund to a lot that ended meanwhile', () => {
       .lot('lot', { remaining: '7', held: '7', expired: '0' })
       .when(releaseHold('h'))
       .then(
-        event('HoldReleased', {}),
-        event('LotExpired', { lotId: 'lot', amount: amount('6'), booking: partly({ eventTime: expiresAt }) }),
+        event('HeldCreditsEnded', { booking: partly({ kind: 'expiry', debited: amount('6') }) }),
+        event('HoldReleased', { slices: [] }),
       )
       .lot('lot', { remaining: '1', held: '1', expired: '6' })
       .given(releaseHold('later'))
@@ -119,7 +119,7 @@ describe('a refund to a lot that ended meanwhile', () => {
     held().given(closeOrganization()).lot('lot', { expired: '6', remaining: '1' }).balance({ dormant: '1' });
   });
 
-  test('INV-TIM-4: what is held over two expiries is booked once, as of the first', () => {
+  test('INV-TIM-4: what is held over two expiries is booked once', () => {
     under({ refundExpired: 'extend', refundGraceDays: 1 })
       .given(granted('lot', '10', { expiresAt }), used('4', { id: 'u' }), authorizeHold('h', '6'))
       .given(at('2026-03-11'), refundCharge('u', '1'), at('2026-03-13'))
@@ -127,10 +127,33 @@ describe('a refund to a lot that ended meanwhile', () => {
       .given(refundCharge('u', '1'))
       .when(releaseHold('h'))
       .then(
+        event('HeldCreditsEnded', { booking: partly({ kind: 'expiry', debited: amount('6') }) }),
         event('HoldReleased', {}),
-        event('LotExpired', { amount: amount('6'), booking: partly({ eventTime: expiresAt }) }),
       )
       .lot('lot', { remaining: '1', expired: '7' });
+  });
+
+  test('INV-LED-1: of a hold with parts of both kinds, one that had expired and one that was voided, books the one after the other', () => {
+    given(
+      granted('lot', '10', { priority: 1, expiresAt }),
+      granted('gone', '5', { priority: 2 }),
+      used('4', { id: 'u' }),
+    )
+      .given(authorizeHold('h', '9'), at('2026-03-12'), refundCharge('u', '1'), voidGrant('gone'))
+      .balance({ settled: '10', held: '9' })
+      .when(releaseHold('h'))
+      .then(
+        event('HeldCreditsEnded', {
+          booking: partly({ kind: 'expiry', debited: amount('6'), balanceAfter: amount('4') }),
+        }),
+        event('HeldCreditsEnded', {
+          booking: partly({ kind: 'void', debited: amount('3'), balanceAfter: amount('1') }),
+        }),
+        event('HoldReleased', { slices: [] }),
+      )
+      .lot('lot', { remaining: '1', expired: '6' })
+      .lot('gone', { remaining: '0', voided: '5' })
+      .balance({ settled: '1', held: '0', available: '1' });
   });
 
   test('forfeits what belongs to a voided lot, under either policy', () => {

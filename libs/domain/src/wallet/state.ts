@@ -22,8 +22,8 @@ export interface Lot {
   expired: Credits;
   voided: Credits;
   forfeited: Credits;
-  /** Why what holds give back of it is voided, where it was voided while they held part of it. */
-  voidReason: string | null;
+  /** It was voided while holds had part of it: what they give back is voided, too. */
+  restVoided: boolean;
   /** False while the lot waits for its `effectiveAt`. */
   activated: boolean;
   /** Consumption in the cap's present window; of another window than the present one it means nothing. */
@@ -35,8 +35,8 @@ export interface Lot {
 export interface HeldSlice {
   readonly lotId: string;
   amount: Credits;
-  /** When the lot had expired, where a refund let it live on while this part was held: the part does not (INV-HLD-6). */
-  lapsedAt: Instant | null;
+  /** Its lot had expired, and a refund has let that live on since: this part does not (INV-HLD-6). */
+  lapsed: boolean;
 }
 
 /** Credits set aside: per lot, and the part no lot covers. */
@@ -131,7 +131,7 @@ export const ownMap = <K, V>(map: ReadonlyMap<K, V>): Map<K, V> =>
   map.size === 0 ? new Map<K, V>() : (map as Map<K, V>);
 
 /** Whether the rest of its grant was cancelled: then nothing comes back to it (INV-LOT-4). */
-export const isVoided = (lot: Lot): boolean => lot.voided > 0n || lot.voidReason !== null;
+export const isVoided = (lot: Lot): boolean => lot.voided > 0n || lot.restVoided;
 
 /** What a lot has free: neither spent nor held. */
 export const freeOf = (lot: Lot): Credits =>

@@ -1,13 +1,16 @@
 import {
+  amount,
   at,
   authorizeHold,
   captureHold,
   event,
+  extendHold,
   given,
   granted,
   instant,
   refundCharge,
   releaseHold,
+  slices,
   used,
   voidGrant,
   partly,
@@ -49,13 +52,11 @@ describe('voiding a grant', () => {
     given(granted('lot', '10'), authorizeHold('h', '4'), voidGrant('lot', 'sent by mistake'))
       .when(releaseHold('h'))
       .then(
-        event('HoldReleased', {}),
-        event('GrantVoided', {
-          lotId: 'lot',
-          amount: 4_000_000_000n,
-          reason: 'sent by mistake',
-          booking: partly({ kind: 'void', debited: 4_000_000_000n, balanceBefore: 4_000_000_000n, balanceAfter: 0n }),
+        event('HeldCreditsEnded', {
+          holdId: 'h',
+          booking: partly({ kind: 'void', slices: slices(['lot', '4']), balanceBefore: amount('4'), balanceAfter: 0n }),
         }),
+        event('HoldReleased', { holdId: 'h', slices: [] }),
       )
       .lot('lot', { remaining: '0', voided: '10' })
       .balance({ settled: '0', available: '0' });
@@ -77,13 +78,42 @@ describe('voiding a grant', () => {
       .lot('lot', { consumed: '10', voided: '0' });
   });
 
-  test('INV-LOT-10: a second time while a part is held takes nothing and changes nothing, the reason included', () => {
+  test('INV-LOT-10: a second time while a part is held takes nothing and changes nothing', () => {
     given(granted('lot', '10'), authorizeHold('h', '4'), voidGrant('lot', 'first'))
       .when(voidGrant('lot', 'second'))
       .then()
       .answered({ voided: '0', lot: { state: 'voided' }, transaction: null })
       .when(releaseHold('h'))
-      .then(event('HoldReleased', {}), event('GrantVoided', { reason: 'first' }));
+      .then(event('HeldCreditsEnded', {}), event('HoldReleased', {}));
+  });
+
+  test('INV-HLD-3, INV-LED-1: of several lots and holds, each hold books its own, however its parts lie', () => {
+    given(granted('gone', '9', { priority: 1 }), granted('good', '9', { priority: 2 }))
+      .given(authorizeHold('h', '4'), extendHold('h', instant('2026-03-08'), '3'), authorizeHold('other', '4'))
+      .given(voidGrant('gone'))
+      .when(captureHold('h', '2'))
+      .then(
+        event('HeldCreditsEnded', { booking: partly({ slices: slices(['gone', '5']), balanceAfter: amount('13') }) }),
+        event('HoldCaptured', { booking: partly({ balanceBefore: amount('13'), slices: slices(['gone', '2']) }) }),
+      )
+      .lot('gone', { remaining: '2', held: '2', consumed: '2', voided: '5' })
+      .when(releaseHold('other'))
+      .then(
+        event('HeldCreditsEnded', { booking: partly({ slices: slices(['gone', '2']) }) }),
+        event('HoldReleased', { slices: slices(['good', '2']) }),
+      )
+      .lot('gone', { remaining: '0', voided: '7' })
+      .balance({ settled: '9', available: '9' });
+  });
+
+  test('of a lot that has expired finds nothing left, and changes nothing', () => {
+    given(granted('lot', '10', { expiresAt: instant('2026-03-04') }), used('4', { id: 'u' }), authorizeHold('h', '3'))
+      .given(at('2026-03-05'))
+      .when(voidGrant('lot'))
+      .then()
+      .answered({ voided: '0', lot: { state: 'expired' } })
+      .given(refundCharge('u'))
+      .lot('lot', { returned: '4', forfeited: '0' });
   });
 
   test('INV-HLD-6: what a hold gives back of a voided lot that has expired meanwhile is booked as expired', () => {

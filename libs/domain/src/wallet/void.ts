@@ -4,7 +4,7 @@ import { book } from './booking';
 import type { CommandRule } from './commands';
 import { bookingDocument } from './grant';
 import { notFound, withoutReason } from './refusals';
-import { freeOf, lotOf, walletOf } from './state';
+import { freeOf, isExpired, lotOf, walletOf } from './state';
 
 /**
  * Cancels what is neither spent nor held of a grant; what is held stays with its holds for capture, and is cancelled too when
@@ -28,7 +28,7 @@ export const voidGrant: CommandRule<'VoidGrant'> = {
       });
       events.push({ type: 'GrantVoided', data: { lotId, amount, reason, booking } });
     }
-    if (held > 0n && lot.voidReason === null) {
+    if (held > 0n && !lot.restVoided && !isExpired(lot, now)) {
       events.push({ type: 'HeldRestVoided', data: { lotId, wallet, held, reason } });
     }
     return accept(...events);

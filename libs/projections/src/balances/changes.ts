@@ -21,7 +21,7 @@ const WALLET_CHANGES = columns({
 const LOT_CHANGES = columns({
   ...{ organization_id: 'text', lot_id: 'text', returned: 'numeric', remaining: 'numeric', held: 'numeric' },
   ...{ consumed: 'numeric', expired: 'numeric', voided: 'numeric', forfeited: 'numeric', activated: 'boolean' },
-  ...{ expires_at: 'timestamptz', void_reason: 'text', revived: 'boolean' },
+  ...{ expires_at: 'timestamptz', rest_voided: 'boolean', revived: 'boolean' },
 });
 const BEGUN = columns({ organization_id: 'text', lot_id: 'text', place: 'integer' });
 const REPLACED = columns({ organization_id: 'text', lot_id: 'text' });
@@ -89,7 +89,7 @@ export const saveWallets = async (tx: Sql, suffix: string, deltas: BalanceDeltas
 
 const isConsumption = ({ remaining, returned, held, expired, voided, forfeited, ...lot }: LotDelta) =>
   lot.expiresAt === null &&
-  lot.voidReason === null &&
+  !lot.restVoided &&
   !lot.activated &&
   returned === 0n &&
   held === 0n &&
@@ -108,16 +108,16 @@ export const saveLots = async (tx: Sql, suffix: string, deltas: BalanceDeltas): 
         consumption.push([id, lotId, formatDecimal(consumed)]);
         continue;
       }
-      const { returned, remaining, held, expired, voided, forfeited, activated, expiresAt, voidReason, revived } = lot;
+      const { returned, remaining, held, expired, voided, forfeited, activated, expiresAt, restVoided, revived } = lot;
       const terms = [returned, remaining - consumed, held, consumed, expired, voided, forfeited];
-      changes.push([id, lotId, ...terms.map(formatDecimal), activated, expiresAt, voidReason, revived]);
+      changes.push([id, lotId, ...terms.map(formatDecimal), activated, expiresAt, restVoided, revived]);
     }
   }
   const CONSUMED = 'remaining = t.remaining - d.consumed, consumed = t.consumed + d.consumed';
   const CHANGED = `returned = t.returned + d.returned, remaining = t.remaining + d.remaining, held = t.held + d.held,
     consumed = t.consumed + d.consumed, expired = t.expired + d.expired, voided = t.voided + d.voided,
     forfeited = t.forfeited + d.forfeited, activated = t.activated OR d.activated, expires_at = coalesce(d.expires_at, t.expires_at),
-    void_reason = coalesce(d.void_reason, t.void_reason), replaced = t.replaced AND NOT d.revived`;
+    rest_voided = t.rest_voided OR d.rest_voided, replaced = t.replaced AND NOT d.revived`;
   const capped = [
     ...(await updateLots(tx, suffix, CONSUMED, CONSUMPTION, consumption)),
     ...(await updateLots(tx, suffix, CHANGED, LOT_CHANGES, changes)),

@@ -68,7 +68,8 @@ export interface LotDelta {
   /** True where it took effect. */
   activated: boolean;
   expiresAt: Instant | null;
-  voidReason: string | null;
+  /** True where it was voided while held. */
+  restVoided: boolean;
   /** By the UTC day of the draw. */
   readonly draws: DayDraws[];
 }
@@ -145,7 +146,7 @@ export const lotIn = (of: OrganizationDeltas, id: string): LotDelta => {
       changedAfter: 0,
       activated: false,
       expiresAt: null,
-      voidReason: null,
+      restVoided: false,
       draws: [],
     };
     of.lots.set(id, lot);

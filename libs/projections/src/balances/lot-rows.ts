@@ -23,13 +23,13 @@ export interface LotRow extends Row {
   readonly voided: string;
   readonly expired: string;
   readonly forfeited: string;
-  readonly void_reason: string | null;
+  readonly rest_voided: boolean;
 }
 
 /** A lot's columns, of `lots l` and `lot_caps c`. */
 export const LOT_COLUMNS = `l.lot_id, l.sequence AS lot_sequence, l.credit_type, l.priority, l.effective_at,
   l.activated, l.expires_at, l.scope, l.cap_amount, l.cap_per, c.used AS cap_used, l.cost_basis, l.funding, l.amount, l.remaining,
-  l.held AS lot_held, l.voided, l.expired, l.forfeited, l.void_reason`;
+  l.held AS lot_held, l.voided, l.expired, l.forfeited, l.rest_voided`;
 
 /** The table of what caps have used, joined to `lots l` in the window that `now` lies in. */
 export const capsJoin = (suffix: string, bindings: Bindings, now: Instant): string =>
@@ -46,7 +46,7 @@ export const lotFigures = (row: LotRow, now: Instant): LotFigures => ({
   voided: storedCredits(row.voided),
   expired: storedCredits(row.expired),
   forfeited: storedSum(row.forfeited),
-  voidReason: row.void_reason,
+  restVoided: row.rest_voided,
   priority: row.priority,
   effectiveAt: row.effective_at,
   activated: row.activated,
@@ -67,7 +67,7 @@ export const lotStateSql = (now: string, dormant: string): string =>
   `CASE WHEN l.voided > 0 AND l.remaining = 0 THEN 'voided'
         WHEN l.expires_at <= ${now} THEN CASE WHEN l.remaining > 0 OR l.expired > 0 THEN 'expired' ELSE 'spent' END
         WHEN l.remaining = 0 THEN CASE WHEN l.forfeited > 0 THEN 'voided' ELSE 'spent' END
-        WHEN l.void_reason IS NOT NULL THEN 'voided'
+        WHEN l.rest_voided THEN 'voided'
         WHEN ${dormant} THEN 'dormant'
         WHEN l.effective_at > ${now} THEN 'scheduled'
         ELSE 'active' END`;

@@ -27,7 +27,7 @@ const questionOf = (suffix: string): string => `
         ${text('settled held debt lifetime_added lifetime_purchased lifetime_spent sequence')}
       FROM wallets${suffix} WHERE organization_id = o.organization_id ORDER BY place`)} AS wallets,
     ${list(`
-      SELECT l.lot_id, wallet, credit_type, priority, activated, scope, cap_per, cost_basis, funding, cap_window, void_reason,
+      SELECT l.lot_id, wallet, credit_type, priority, activated, scope, cap_per, cost_basis, funding, cap_window, rest_voided,
         ${text('sequence cap_amount used amount returned remaining held consumed expired voided forfeited')},
         ${instants('effective_at expires_at')}
       FROM lots${suffix} l LEFT JOIN LATERAL (
@@ -76,7 +76,7 @@ interface LotJson extends Texts<
   readonly cap_amount: string | null;
   readonly cap_window: string | null;
   readonly used: string | null;
-  readonly void_reason: string | null;
+  readonly rest_voided: boolean;
   readonly cost_basis: Lot['costBasis'];
   readonly funding: Lot['funding'];
 }
@@ -176,7 +176,7 @@ const lotOf = (lot: LotJson): Lot => ({
   expired: storedCredits(lot.expired),
   voided: storedCredits(lot.voided),
   forfeited: storedSum(lot.forfeited),
-  voidReason: lot.void_reason,
+  restVoided: lot.rest_voided,
 });
 
 const holdOf = (hold: HoldJson): OrganizationFigures['holds'][number] => ({

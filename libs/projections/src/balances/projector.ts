@@ -41,7 +41,7 @@ const tables = (suffix: string): readonly string[] => [
      remaining numeric NOT NULL CHECK (remaining >= 0), held numeric NOT NULL CHECK (held >= 0),
      consumed numeric NOT NULL CHECK (consumed >= 0), expired numeric NOT NULL CHECK (expired >= 0),
      voided numeric NOT NULL CHECK (voided >= 0), forfeited numeric NOT NULL CHECK (forfeited >= 0),
-     void_reason text,
+     rest_voided boolean NOT NULL DEFAULT false,
      replaced boolean NOT NULL DEFAULT false,
      shown boolean NOT NULL GENERATED ALWAYS AS (remaining > 0 OR NOT replaced) STORED,
      PRIMARY KEY (organization_id, lot_id),
@@ -182,6 +182,12 @@ const applyOwn = (organization: OrganizationDeltas, event: OwnEvent, { bookedAt,
       walletIn(organization, wallet).held -= released + overdraftReleased;
       return;
     }
+    case 'HeldCreditsEnded': {
+      const { holdId, wallet, booking } = event.data;
+      holdIn(organization, holdId).held -= booking.debited;
+      walletIn(organization, wallet).held -= booking.debited;
+      return;
+    }
     case 'HoldReleased':
     case 'HoldExpired': {
       const { holdId, wallet, slices, overdraft } = event.data;
@@ -200,7 +206,7 @@ const applyOwn = (organization: OrganizationDeltas, event: OwnEvent, { bookedAt,
       organization.status ??= 'suspended';
       return;
     case 'HeldRestVoided':
-      lotIn(organization, event.data.lotId).voidReason = event.data.reason;
+      lotIn(organization, event.data.lotId).restVoided = true;
       return;
     case 'DebtPaid':
     case 'LotExpired':

@@ -8,6 +8,12 @@ import { addTo, type SpanSums, sumColumns, sumsOf, type WalletSums } from '../wa
 
 const DAYS = columns({ organization_id: 'text', wallet: 'text', until: 'timestamptz', change: 'numeric' });
 
+type HoldEnd = Extract<LedgerEvent, { type: 'HoldExpired' | 'HeldCreditsEnded' }>;
+
+/** Booked later, perhaps, than the hold has ended; as balances go, what it gives back has come back then. */
+const endsHold = (event: LedgerEvent): event is HoldEnd =>
+  event.type === 'HoldExpired' || event.type === 'HeldCreditsEnded';
+
 type Expiry = Extract<LedgerEvent, { type: 'LotExpired' }>['data'];
 
 const RETURNS = columns({ organization_id: 'text', lot_id: 'text', returned_at: 'timestamptz' });
@@ -34,7 +40,7 @@ export interface DayDeltas {
  *
  * By booking time, as balances go; but an expiry counts from when the lot ended, whenever that was booked (INV-TIM-3), and
  * what a hold gives back of a lot that has ended by then from when it does: until then it is held, and in the balance
- * (INV-HLD-6). What was voided while it was held counts from when its hold ended, too. An expiry is booked before anything else happens to its lot, so that the last return before tells which of
+ * (INV-HLD-6). What had ended while it was held counts from the end of its hold, too. An expiry is booked before anything else happens to its lot, so that the last return before tells which of
  * the two it is: `lot_returns` has it. A day ends with its last midnight, that one included: what ends at midnight is not
  * in the balance of that midnight.
  */
@@ -75,11 +81,10 @@ export const balanceDays: LedgerProjector<DayDeltas> = {
       default: {
         const organizationId = ownerOf(record);
         const { bookings, moves } = effectsOf(event);
-        for (const { wallet, credited, debited, eventTime } of bookings) {
-          const at = event.type === 'GrantVoided' ? eventTime : bookedAt;
+        const at = endsHold(event) ? event.data.effectiveAt : bookedAt;
+        for (const { wallet, credited, debited } of bookings) {
           addTo(sumsOf(deltas.sums, organizationId, wallet), endOfDay(at), credited - debited);
         }
-        const at = event.type === 'HoldExpired' ? event.data.effectiveAt : bookedAt;
         for (const { lotId, move } of moves) {
           if (move === 'release') deltas.returns.set(`${organizationId}\n${lotId}`, { organizationId, lotId, at });
         }

@@ -7,7 +7,7 @@ export const LONG_AGO = instant('2025-03-10');
 /** A lot as the balances have it: effective long ago and for ever, unless `terms` say otherwise. */
 export const lot = (remaining: Credits, terms: Partial<LotFigures> = {}): LotFigures => ({
   ...{ id: 'lot', creditType: 'purchased', amount: remaining, remaining, held: NO_CREDITS, priority: 1 },
-  ...{ voided: NO_CREDITS, expired: NO_CREDITS, forfeited: NO_CREDITS, voidReason: null, expiresAt: null },
+  ...{ voided: NO_CREDITS, expired: NO_CREDITS, forfeited: NO_CREDITS, restVoided: false, expiresAt: null },
   effectiveAt: LONG_AGO,
   ...{ scope: null, cap: null, capWindow: '', capUsed: NO_CREDITS, costBasis: null, funding: 'adjustment' },
   activated: (terms.effectiveAt ?? LONG_AGO) === LONG_AGO,

@@ -2,7 +2,7 @@ import { burnOf, type Expected, text } from './oracle';
 import { type Books, numbers, organization } from './scene';
 
 /** What one organization's books must be, in the words of the answers. */
-const shownOf = (want: Expected, now: string) => {
+const shownOf = (n: number, want: Expected, now: string) => {
   const breakdown = [...want.workspaces]
     .sort(([a, [x]], [b, [y]]) => (x === y ? (a < b ? -1 : 1) : x > y ? -1 : 1))
     .map(([key, [credits, transactions]]) => ({ key, credits: text(credits), transactions }));
@@ -19,7 +19,7 @@ const shownOf = (want: Expected, now: string) => {
     },
     lots: want.remaining.map((remaining) => ({ remaining: text(remaining), held: '0' })),
     breakdown: { data: breakdown, total: text(want.consumed) },
-    burn: burnOf(want, now),
+    burn: burnOf(n, want, now),
   };
 };
 
@@ -33,7 +33,7 @@ export const checkBooks = (
     const [found, want] = [books.get(n), expected.get(n)];
     if (found === undefined || want === undefined) return [`${organization(n)} is missing`];
     try {
-      expect(found).toMatchObject(shownOf(want, now));
+      expect(found).toMatchObject(shownOf(n, want, now));
       return [];
     } catch (error) {
       return [`${organization(n)}: ${(error as Error).message}`];

@@ -186,10 +186,39 @@ export interface ExpectedBurn {
 }
 
 /**
- * The burn rate where all was consumed between 18:00 and 20:00 on 16 November: over the days counted back from `now`, which
+ * When nothing is left at so much a day: day by day no more is drawn than until a lot ends, which takes what it has left with
+ * it. `lots` in the order in which they are drawn, with when they end in microseconds.
+ */
+const depletedAt = (
+  lots: readonly { left: bigint; readonly end: bigint | null }[],
+  now: bigint,
+  rate: bigint,
+): bigint => {
+  let drawn = 0n;
+  for (let at = now; ;) {
+    const alive = lots.filter(({ left, end }) => left > 0n && (end === null || end > at));
+    const left = alive.reduce((sum, lot) => sum + lot.left, 0n);
+    if (left === 0n) return at;
+    const out = now + ((drawn + left) * DAY) / rate;
+    const ends = alive.flatMap(({ end }) => end ?? []).sort((a, b) => (a < b ? -1 : 1));
+    const [next] = ends;
+    if (next === undefined || out < next) return out;
+    const until = ((next - now) * rate) / DAY;
+    let due = until - drawn;
+    for (const lot of alive) {
+      const part = lot.left < due ? lot.left : due;
+      lot.left -= part;
+      due -= part;
+    }
+    [drawn, at] = [until, next];
+  }
+};
+
+/**
+ * The burn rate of the n-th organization, where all was consumed between 18:00 and 20:00 on 16 November: over the days counted back from `now`, which
  * is a whole hour here, to the first consumption. The spread of the days is their standard deviation.
  */
-export const burnOf = ({ consumed, settled }: Expected, now: string): ExpectedBurn => {
+export const burnOf = (n: number, { consumed, settled, remaining }: Expected, now: string): ExpectedBurn => {
   const nowMicros = BigInt(Date.parse(now)) * 1000n;
   const begin = BigInt(Date.parse('2023-11-16T18:00:00Z')) * 1000n;
   const days = consumed === 0n ? 1n : (nowMicros - begin + DAY - 1n) / DAY;
@@ -198,7 +227,19 @@ export const burnOf = ({ consumed, settled }: Expected, now: string): ExpectedBu
   const spread = root(days * consumed * consumed - consumed * consumed) / days;
   const depletion = (rate: bigint): string | null => {
     if (rate <= 0n) return null;
-    return settled <= 0n ? instant(nowMicros) : instant(nowMicros + (settled * DAY) / rate);
+    if (settled <= 0n) return instant(nowMicros);
+    const lots = lotsOf(n).map(({ priority, expiresAt }, place) => ({
+      priority,
+      left: remaining[place] ?? 0n,
+      end: expiresAt === null ? null : BigInt(Date.parse(expiresAt)) * 1000n,
+    }));
+    return instant(
+      depletedAt(
+        lots.sort((a, b) => a.priority - b.priority),
+        nowMicros,
+        rate,
+      ),
+    );
   };
   return {
     credits_per_day: text(perDay),
