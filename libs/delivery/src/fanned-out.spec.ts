@@ -252,6 +252,18 @@ test('what is no event of this stream is passed over', async () => {
   expect(metrics.of['ledger_records_unreadable_total']).toBe(3);
 });
 
+test('who begins in the middle of the log takes the first record as any other', async () => {
+  await write(kept, many(4), NAME);
+  const reader = await followed(2);
+  await publish(2, 3);
+  await until(() => reader.events.length === 2, 'all have come');
+  await write(kept, many(1), NAME);
+  await publish(4);
+  await until(() => reader.events.length === 3, 'the next has come');
+  expect(revisionsOf(reader.events)).toEqual([2, 3, 4]);
+  expect(metrics.of['ledger_records_unreadable_total']).toBeUndefined();
+});
+
 test('what was published and the store does not have does not exist', async () => {
   const reader = await followed(0);
   await write(kept, many(2), NAME);

@@ -1,6 +1,6 @@
 import type { AccessRefusal, UsageEvent } from '@drawdown/domain';
 import { later, START, UNITS } from '@drawdown/domain/testing';
-import { credits, type JsonObject, NO_CREDITS, parseQuantity } from '@drawdown/kernel';
+import { credits, NO_CREDITS, parseQuantity } from '@drawdown/kernel';
 import { APPEND_BYTES_MAX } from '@drawdown/ports';
 import { faultyEventStore, inMemoryEventStore } from '@drawdown/ports/testing';
 import fc from 'fast-check';
@@ -167,7 +167,7 @@ describe('INV-LED-15: every append stays below the limit', () => {
       Array.from({ length: 2_000 }, () => mustBeAccepted(run(grant('1'), { of: 'many' }))),
     );
     const held = await mustBeAccepted(run(hold('2000', later(START, { days: 1 })), { of: 'many' }));
-    const lotIds = lots.map(({ lot }) => String((lot as JsonObject)['id']));
+    const lotIds = lots.map(({ lot }) => (lot as { readonly id: string }).id);
     await Promise.all(
       lotIds.map((lotId) => mustBeAccepted(run({ type: 'VoidGrant', lotId, reason: 'test' }, { of: 'many' }))),
     );

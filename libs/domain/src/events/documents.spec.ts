@@ -4,6 +4,7 @@ import {
   amount,
   at,
   authorizeHold,
+  closeOrganization,
   given,
   granted,
   inOrganization,
@@ -22,7 +23,7 @@ import {
 } from '../testing';
 import { operations, perform, presetOf, rules } from '../testing/operations';
 import { walletNamed, walletOf } from '../wallet/state';
-import { walletView } from '../wallet/views';
+import { walletBalances, walletView } from '../wallet/views';
 import { lotDocument, lotStateOf, statusOf } from '.';
 
 const view = (scenario: Scenario, now: Instant = scenario.ledger.now) => {
@@ -222,6 +223,18 @@ describe('a wallet’s balances', () => {
       expect(shown(scenario)).toBe('30');
       scenario.given(granted('m2', '70', monthly));
       expect(shown(scenario)).toBe('100');
+    });
+
+    test('nothing of a closed organization, whose credits are dormant', () => {
+      const keep = given(
+        granted('a', '100', { priority: 1 }),
+        granted('b', '100', { creditType: 'monthly' }),
+        used('100'),
+      );
+      expect(shown(keep)).toBe('50');
+      keep.given(closeOrganization());
+      const { organization } = keep.ledger;
+      expect(walletBalances(walletOf(organization, 'credits'), organization, START).allocation).toBe(0n);
     });
 
     test('again what was given back to them, whatever began since', () => {

@@ -131,14 +131,14 @@ export const figuresAt = (wallet: WalletFigures, now: Instant): WalletFigures =>
   const left = new Set(after.live.map(({ id }) => id));
   let { usedUp } = wallet;
   for (const lot of due) {
-    usedUp = lotsBeside(usedUp, lot);
+    usedUp = stillUsedUp(usedUp, lot);
     if (!left.has(lot.id)) usedUp = [...usedUp, { ...lot, remaining: NO_CREDITS }]; // it all went into debt
   }
   return { ...after, usedUp };
 };
 
 /** Of lots that are used up, those that stay so where a lot begins: of its type only itself, which debt may have used up. */
-export const lotsBeside = <L extends { readonly id: string; readonly creditType: string }>(
+export const stillUsedUp = <L extends { readonly id: string; readonly creditType: string }>(
   usedUp: readonly L[],
   begun: Pick<L, 'id' | 'creditType'>,
 ): L[] => usedUp.filter(({ id, creditType }) => creditType !== begun.creditType || id === begun.id);

@@ -15,7 +15,7 @@ export {
   balancesOf,
   drawableByAny,
   figuresAt,
-  lotsBeside,
+  stillUsedUp,
   holdDocument,
   type HoldFigures,
   LOT_STATES,

@@ -3,7 +3,7 @@ import {
   capWindowOf,
   type Charge,
   effectsOf,
-  lotsBeside,
+  stillUsedUp,
   type LotMove,
   type LotTerms,
   type NewWallet,
@@ -305,7 +305,7 @@ const takeAway = (organization: Organization, wallet: Wallet, lot: Lot, amount: 
 
 /** A lot begins: those of its type that are used up are no longer part of what the wallet has been given. */
 const replaceUsedUp = (wallet: Wallet, lot: Lot): void => {
-  if (wallet.usedUp.length > 0) wallet.usedUp = lotsBeside(wallet.usedUp, lot);
+  if (wallet.usedUp.length > 0) wallet.usedUp = stillUsedUp(wallet.usedUp, lot);
 };
 
 /** A lot has something left: it can be drawn from, and time can act on it. */

@@ -132,7 +132,11 @@ export const saveLots = async (tx: Sql, suffix: string, deltas: BalanceDeltas): 
  * lots there are.
  */
 const saveReplaced = async (tx: Sql, suffix: string, deltas: BalanceDeltas): Promise<void> => {
-  const begun = rowsOf(deltas, lastBegun, (id, [place, lotId]) => [id, lotId, place]);
+  const begun = rowsOf(
+    deltas,
+    ({ begun: lots }) => lots.entries(),
+    (id, [place, lotId]) => [id, lotId, place],
+  );
   if (begun.length === 0) return;
   const found = await tx.query<{ organization_id: string; lot_id: string; place: string }>(
     `SELECT d.organization_id, t.lot_id, max(d.place)::text AS place FROM ${BEGUN.source} AS d (${BEGUN.list})
@@ -152,13 +156,6 @@ const saveReplaced = async (tx: Sql, suffix: string, deltas: BalanceDeltas): Pro
   });
   const rows = replaced.map(({ organization_id, lot_id }) => [organization_id, lot_id]);
   await updateAll(tx, `lots${suffix}`, 'replaced = true', REPLACED, rows, 't.lot_id = d.lot_id');
-};
-
-/** The last lot of each credit type that began, with its place among all that did; each, where only the database knows its type. */
-const lastBegun = ({ begun, newLots }: OrganizationDeltas): Iterable<[number, string]> => {
-  if (begun.length === 0) return [];
-  const types = new Map(newLots.map(({ lotId, wallet, creditType }) => [lotId, `${wallet}\n${creditType}`]));
-  return new Map(begun.map((lotId, place) => [types.get(lotId) ?? lotId, [place, lotId] as [number, string]])).values();
 };
 
 interface CappedLot {

@@ -138,7 +138,7 @@ class LotsAhead {
       }
       if (lot.expiresAt === at) {
         expired += lot.free;
-        if (lot.hasBegun) this.pool -= lot.forAny;
+        this.pool -= lot.forAny;
         [lot.free, lot.forAny] = [0n, 0n];
       }
     }

@@ -163,7 +163,8 @@ export const TREE_NODES_MAX = 10_000;
 
 /**
  * The transaction and all that names it as an ancestor, circles included, which {@link treeOf} opens. One that is its own
- * ancestor comes once: UNION drops what is there already. OFFSET 0 has each step go through the index of parents; joined, the planner would read all transactions at each level.
+ * ancestor comes once: UNION drops what is there already. OFFSET 0 has each step go through the index of parents; joined, the
+ * planner would read all transactions at each level.
  */
 const askTree = (reader: ModelReader, reading: Reading, uuid: string): Promise<Rows<TransactionRow>> =>
   reader.ask<TransactionRow>(MODEL, reading, (suffix) => ({
