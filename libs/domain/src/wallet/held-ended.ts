@@ -17,7 +17,7 @@ interface Rest {
 /**
  * A hold ends at `at` with `slices` in it: what of them had ended while they were held is booked as that, and does not come
  * free. However many lots there are, it is one event for each kind of end. Lots that have expired by now are left to
- * {@link lotExpiry}.
+ * {@link lotExpiry}; at the closing, after which nothing falls due, to the wallet's policy.
  */
 export const endedIn = (
   organization: Organization,
