@@ -138,7 +138,8 @@ class LotsAhead {
       }
       if (lot.expiresAt === at) {
         expired += lot.free;
-        this.pool -= lot.forAny;
+        // One that ends before it begins was never in the pool.
+        if (lot.hasBegun) this.pool -= lot.forAny;
         [lot.free, lot.forAny] = [0n, 0n];
       }
     }
