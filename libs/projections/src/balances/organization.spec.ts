@@ -137,7 +137,7 @@ describe('INV-DEL-3: lots that are used up since the last of their type began, w
     expect(usedUpIn(await builtFrom(ledger, events))).toEqual([]);
   });
 
-  /** What the others have no rule for that their amounts do not show. */
+  /** Live lots that were voided while they were held, which none of their amounts tells. */
   const restVoidedIn = ({ wallets }: Organization): string[] =>
     wallets.flatMap(({ live }) => live.flatMap(({ id, restVoided }) => (restVoided ? [id] : []))).sort();
 

@@ -40,9 +40,9 @@ export interface DayDeltas {
  *
  * By booking time, as balances go; but an expiry counts from when the lot ended, whenever that was booked (INV-TIM-3), and
  * what a hold gives back of a lot that has ended by then from when it does: until then it is held, and in the balance
- * (INV-HLD-6). What had ended while it was held counts from the end of its hold, too. An expiry is booked before anything else happens to its lot, so that the last return before tells which of
- * the two it is: `lot_returns` has it. A day ends with its last midnight, that one included: what ends at midnight is not
- * in the balance of that midnight.
+ * (INV-HLD-6). What had ended while it was held counts from the end of its hold, too. An expiry is booked before anything else
+ * happens to its lot, so that the last return before tells which of the two it is: `lot_returns` has it. A day ends with its
+ * last midnight, that one included: what ends at midnight is not in the balance of that midnight.
  */
 export const balanceDays: LedgerProjector<DayDeltas> = {
   name: 'balance_days',

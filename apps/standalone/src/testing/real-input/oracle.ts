@@ -215,8 +215,8 @@ const depletedAt = (
 };
 
 /**
- * The burn rate of the n-th organization, where all was consumed between 18:00 and 20:00 on 16 November: over the days counted back from `now`, which
- * is a whole hour here, to the first consumption. The spread of the days is their standard deviation.
+ * The burn rate of the n-th organization, where all was consumed between 18:00 and 20:00 on 16 November: over the days counted
+ * back from `now`, which is a whole hour here, to the first consumption. The spread of the days is their standard deviation.
  */
 export const burnOf = (n: number, { consumed, settled, remaining }: Expected, now: string): ExpectedBurn => {
   const nowMicros = BigInt(Date.parse(now)) * 1000n;
