@@ -146,9 +146,7 @@ export class TestWorld {
       case 'void':
         return voidGrant(`lot-${String(a % Math.max(1, this.lots[who] ?? 0))}`);
       case 'adjust':
-        return adjustBalance(a % 2 === 0 ? amountOf : `-${amountOf}`, {
-          name: `adjust-${String(a)}-${String(b)}-${this.now}`,
-        });
+        return adjustBalance(a % 2 === 0 ? amountOf : `-${amountOf}`);
       case 'policy':
         return changePolicy({ drawOrder: a % 2 === 0 ? ['expires_at', 'priority'] : ['priority', 'effective_at'], onShortfall: b % 2 === 0 ? 'debt' : 'write_off', overdraftLimit: measured('50') as never }); // prettier-ignore
       case 'role':
