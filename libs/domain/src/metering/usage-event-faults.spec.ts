@@ -136,6 +136,19 @@ describe('a usage event is rejected', () => {
       'invalid_value',
       '/data/dimensions/a',
     ],
+    ...(
+      [
+        ['/type', cloudEvent({ type: 'x\ud800' })],
+        ['/data/model', cloudEvent({}, { model: '\udfff-1' })],
+        ['/data/unit', withData({ service_type: 'x', quantity: '1', unit: 'h\ud83d' })],
+        ['/data/dimensions/b', cloudEvent({}, { dimensions: { a: '\u{1f600}', b: '\ude00\ud83d' } })],
+      ] as const
+    ).map(([pointer, event]): [string, unknown, string, string] => [
+      `half of a surrogate pair in ${pointer}`,
+      event,
+      'invalid_value',
+      pointer,
+    ]),
     ['a dimension of another name', cloudEvent({}, { dimensions: { A: 'x' } }), 'invalid_name', '/data/dimensions/A'],
     [
       'a dimension whose name has a line break',

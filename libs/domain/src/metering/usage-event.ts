@@ -81,6 +81,9 @@ export const UsageCloudEvent = Type.Object(
 );
 type Wire = Static<typeof UsageCloudEvent>;
 
+/** Half of a surrogate pair: JSON can name it, UTF-8 cannot carry it, and databases would keep some other text instead. */
+const HALF_PAIR = /\p{Surrogate}/u;
+
 const compiled = TypeCompiler.Compile(UsageCloudEvent);
 const NAME = new RegExp(Name);
 
@@ -118,6 +121,8 @@ export const parseUsageEvent = (json: unknown): UsageEvent | Rejected => {
     const fault = wrongDimensions(dimensions);
     if (fault !== null) return fault;
   }
+  const broken = brokenText(json);
+  if (broken !== undefined) return reject('invalid_value', broken, 'half of a surrogate pair is no character');
   return {
     organizationId: json.subject,
     source: json.source,
@@ -209,6 +214,15 @@ const wrongDimensions = (dimensions: Readonly<Record<string, string>>): Rejected
   return wrong === undefined
     ? null
     : reject('invalid_name', `/data/dimensions/${pointerPart(wrong)}`, 'names are [a-z][a-z0-9_]{0,62}');
+};
+
+/** The pointer of a text that is kept and cannot be written as UTF-8. */
+const brokenText = ({ type, data }: Wire): string | undefined => {
+  if (HALF_PAIR.test(type)) return '/type';
+  if (HALF_PAIR.test(data.model ?? '')) return '/data/model';
+  if (HALF_PAIR.test(data.unit ?? '')) return '/data/unit';
+  const dimension = Object.entries(data.dimensions ?? {}).find(([, value]) => HALF_PAIR.test(value));
+  return dimension && `/data/dimensions/${dimension[0]}`;
 };
 
 /** A parent is named by its transaction, or by its event's id where both come from one source. */

@@ -12,7 +12,7 @@ const LIST_MAX = 1000;
 const KEY = /^[a-z][a-z0-9_]{0,62}$/;
 /** Names of service types, resource types and credit types. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
-const UNIT = /^[^\u0000-\u0020\u007f]{1,63}$/;
+const UNIT = /^[^\u0000-\u0020\u007f\p{Surrogate}]{1,63}$/u;
 // Control characters of ASCII and Latin 1, and halves of pairs, which UTF-8 cannot carry. What merely looks odd is text.
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]|\p{Surrogate}/u;
 

@@ -334,8 +334,8 @@ test('the check of the books sees what is wrong with them', async () => {
     ['UPDATE wallets_v8_g1 SET lifetime_spent = 3', 'SQL-4 wallets'],
     ['UPDATE transactions_v3_g1 SET sequence = 9 WHERE sequence = 2', 'SQL-4'],
     ['UPDATE transactions_v3_g1 SET balance_before = 1, balance_after = 11 WHERE sequence = 1', 'SQL-4'],
-    ['UPDATE breakdown_hours_v1_g1 SET credits = 3', 'SQL-5 cube'],
-    ['DELETE FROM breakdown_hours_v1_g1', 'SQL-5 cube'],
+    ['UPDATE breakdown_hours_v2_g1 SET credits = 3', 'SQL-5 cube'],
+    ['DELETE FROM breakdown_hours_v2_g1', 'SQL-5 cube'],
     ['UPDATE burn_hours_v1_g1 SET credits = 3', 'SQL-5 burn rate'],
     [`UPDATE transactions_v3_g1 SET slices = '' WHERE sequence = 2`, 'INV-LOT-8'],
   ];

@@ -1,5 +1,5 @@
 import { openTestDatabase } from '@drawdown/adapters/testing';
-import { later, START } from '@drawdown/domain/testing';
+import { granted, later, START, TestLedger, used } from '@drawdown/domain/testing';
 import { formatDecimal, type Instant, storedCredits } from '@drawdown/kernel';
 import { type ReadProgress, suffixOf } from '@drawdown/delivery';
 import { type EventStore, NO_METRICS } from '@drawdown/ports';
@@ -20,6 +20,7 @@ import {
 import {
   assertBooks,
   type Draft,
+  draftsOf,
   emptyDatabase,
   fileDatabase,
   type Happening,
@@ -250,6 +251,23 @@ describe('at ragged edges', () => {
     await expect(alone.models.breakdown(reading, ragged)).rejects.toThrow(ReadModelBehind);
     expect((await alone.models.breakdown(reading, { by: 'wallet' })).value.total).toBe(totalOf(drafts));
   });
+});
+
+test('models that are one text to the database, halves of surrogate pairs in logs of before, are summed together', async () => {
+  await emptyDatabase(database);
+  const ledger = new TestLedger({ id: 'org_0' });
+  granted('lot', '100')(ledger);
+  for (const [n, model] of ['m\ud800', 'm\udfff', 'm\ufffd'].entries()) {
+    used(String(n + 1), { organizationId: 'org_0', id: `u${String(n)}`, model })(ledger);
+  }
+  const store = inMemoryEventStore();
+  await new TestLog(store).write(draftsOf(ledger), 3);
+  const read = await projected(store, database, { projectors: [breakdown, burnRate, transactions] });
+  await read.level();
+  const { value } = await read.models.breakdown({ organizationId: 'org_0', now: ledger.now }, { by: 'model' });
+  expect(value).toMatchObject({ total: '6', data: [{ key: 'm\ufffd', credits: '6', transactions: 3 }] });
+  await assertBooks(database);
+  await read.runner.stop();
 });
 
 test('shares are cut to two decimals; nothing of nothing is 0', () => {

@@ -34,7 +34,16 @@ export class Combinations {
     const ofService = branch(branch(this.root, by.serviceType), by.model);
     const leaves = branch(branch(branch(ofService, by.resourceType), by.resourceId), by.workspaceId);
     let combination = leaves.get(by.userId);
-    if (combination === undefined) leaves.set(by.userId, (combination = combinationOf(by)));
+    if (combination === undefined) leaves.set(by.userId, (combination = this.begun(by)));
     return combination;
   }
+
+  /** Models that are one text to the database are one here. */
+  private begun(by: Attribution): Combination {
+    const model = by.model === null ? null : asStored(by.model);
+    return model === by.model ? combinationOf(by) : this.of({ ...by, model });
+  }
 }
+
+/** Text as UTF-8 carries it: releases of before took models with halves of surrogate pairs. */
+const asStored = (text: string): string => Buffer.from(text).toString();

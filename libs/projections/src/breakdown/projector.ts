@@ -47,7 +47,7 @@ const dimensionOf = ({ of: { organizationId, wallet }, by }: Cell): string =>
 /** `breakdown`: gross consumption per combination of dimensions and UTC hour of event time. */
 export const breakdown: LedgerProjector<BreakdownDeltas> = {
   name: 'breakdown',
-  version: 1,
+  version: 2,
   freshness: WITHIN_A_SECOND,
   tableNames: ['breakdown_hours', 'breakdown_dimensions'],
   tables,
