@@ -168,12 +168,12 @@ test('FLT-44: with both connections held by slow queries, a read is told so in t
     async () => (await readTransactions(server.url)).status === 200,
   );
   await onConnection(database, async (other) => {
-    await other.query('BEGIN; LOCK TABLE transactions_v3_g1 IN ACCESS EXCLUSIVE MODE');
+    await other.query('BEGIN; LOCK TABLE transactions_v4_g1 IN ACCESS EXCLUSIVE MODE');
     const held = [readTransactions(server.url), readTransactions(server.url)];
     await until(
       'both connections are held',
       WAIT_MAX_MS,
-      async () => (await lockedAt(database, 'transactions_v3_g1')) === 2,
+      async () => (await lockedAt(database, 'transactions_v4_g1')) === 2,
     );
     const { begun } = generator;
     const from = performance.now();
@@ -200,7 +200,7 @@ test('FLT-46: killed while it makes its tables, the next start makes them all', 
   const database = options.environment.DATABASE_URL;
   await onConnection(database, async (other) => {
     // Somebody is about to make one of the tables: whoever comes second waits, with others made and not committed.
-    await other.query('BEGIN; CREATE TABLE quarantine_v1_g1 (n integer)');
+    await other.query('BEGIN; CREATE TABLE quarantine_v2_g1 (n integer)');
     const killed = await ServerProcess.spawn(options);
     await until(
       'it waits half-way',

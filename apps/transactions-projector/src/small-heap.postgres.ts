@@ -71,7 +71,7 @@ test(`FLT-11: a projector with a heap of ${String(HEAP_MB)} MB shows ${String(QU
   await queue();
   const from = performance.now();
   projector.start();
-  const shown = `SELECT count(*) AS rows, count(DISTINCT id) AS ids FROM transactions_v3_g1
+  const shown = `SELECT count(*) AS rows, count(DISTINCT id) AS ids FROM transactions_v4_g1
                  WHERE organization_id = '${ACME}' AND kind = 'consumption'`;
   let rows = {};
   const all = { rows: String(QUEUED), ids: String(QUEUED) };

@@ -1,29 +1,29 @@
-import type { Row, Sql } from '@drawdown/ports';
+import { type Row, type Sql, TEXT } from '@drawdown/ports';
 
 /**
  * The runner's own tables as steps: a database of any earlier format is brought to the present one by those it has not
- * had. Steps are only ever added, none is edited once it was released. Which models there are, and how far each has
- * come in each shard.
+ * had. Steps are only ever added, none is edited once it was released, but for how text is compared ({@link TEXT}): a step
+ * for that would keep releases of before from coming back. Which models there are, and how far each has come in each shard.
  */
 export const STEPS: readonly (readonly string[])[] = [
   [
     // Conditional, because there are databases of this format from before formats were written down.
     `CREATE TABLE IF NOT EXISTS projection_models (
-       projector text NOT NULL,
+       projector ${TEXT} NOT NULL,
        version integer NOT NULL,
        generation integer NOT NULL,
-       state text NOT NULL CHECK (state IN ('building', 'serving')),
+       state ${TEXT} NOT NULL CHECK (state IN ('building', 'serving')),
        tables text[] NOT NULL,
        PRIMARY KEY (projector, version, generation))`,
     `CREATE TABLE IF NOT EXISTS projection_checkpoints (
-       model text NOT NULL,
+       model ${TEXT} NOT NULL,
        shard integer NOT NULL,
        revision bigint NOT NULL,
        PRIMARY KEY (model, shard)) WITH (fillfactor = 50)`,
   ],
   // Which event a revision was, so that a log which has another one there is noticed. A projector of an earlier release
   // that still runs beside this one moves the revision alone.
-  ['ALTER TABLE projection_checkpoints ADD COLUMN event_id text, ADD COLUMN event_revision bigint'],
+  [`ALTER TABLE projection_checkpoints ADD COLUMN event_id ${TEXT}, ADD COLUMN event_revision bigint`],
 ];
 
 /** Processes that start together make tables one after the other. Any number, the same for all. */

@@ -21,7 +21,7 @@ export { Log, NO_LOG } from './log';
 export { Metrics, NO_METRICS } from './metrics';
 export { PAGE_BYTES, PageSize } from './page-size';
 export { contiguous, pagesToEnd } from './pages-to-end';
-export { DatabaseUnavailable, ReadDatabase, type Row, type Sql, type SqlValue } from './read-database';
+export { DatabaseUnavailable, ReadDatabase, type Row, type Sql, type SqlValue, TEXT } from './read-database';
 export { savingInTurn, type Snapshot, SNAPSHOTS_KEPT, SnapshotStore } from './snapshots';
 export { shareOut } from './share-out';
 export {

@@ -12,7 +12,7 @@ import {
   shift,
   storedSum,
 } from '@drawdown/kernel';
-import type { Row } from '@drawdown/ports';
+import { type Row, TEXT } from '@drawdown/ports';
 import { asOfAll } from './as-of-all';
 import { projectionOf } from './burndown/projection';
 import { forConsumption } from './consumption';
@@ -28,12 +28,12 @@ const HOURS = columns({ organization_id: 'text', wallet: 'text', hour: 'timestam
 /** `burn_rate`: gross consumption per wallet and UTC hour of event time. */
 export const burnRate: LedgerProjector<WalletSums> = {
   name: 'burn_rate',
-  version: 1,
+  version: 2,
   freshness: WITHIN_A_SECOND,
   tableNames: ['burn_hours'],
   tables: (suffix) => [
     `CREATE TABLE burn_hours${suffix} (
-       organization_id text NOT NULL, wallet text NOT NULL, hour timestamptz NOT NULL, credits numeric NOT NULL,
+       organization_id ${TEXT} NOT NULL, wallet ${TEXT} NOT NULL, hour timestamptz NOT NULL, credits numeric NOT NULL,
        PRIMARY KEY (organization_id, wallet, hour)) WITH (fillfactor = 70)`,
   ],
   begin: () => new Map(),

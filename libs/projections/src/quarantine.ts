@@ -1,7 +1,7 @@
 import { WITHIN_A_SECOND } from '@drawdown/delivery';
 import { type Charged, organizationsOf, readUsage, type UsageEvent, writeUsage } from '@drawdown/domain/events';
 import type { Instant } from '@drawdown/kernel';
-import type { Row, Sql } from '@drawdown/ports';
+import { type Row, type Sql, TEXT } from '@drawdown/ports';
 import { formatCursor, parseCursor } from './cursor';
 import type { LedgerProjector } from './ledger-record';
 import { Bindings, limitOf, type ModelReader, pageOf, type Rows } from './model-reader';
@@ -25,14 +25,14 @@ const ENDED = columns({ organization_id: 'text', source: 'text', id: 'text', sta
 /** `quarantine`: usage that could not be charged, whole, until the same identity is charged or refused. */
 export const quarantine: LedgerProjector<QuarantineDeltas> = {
   name: 'quarantine',
-  version: 1,
+  version: 2,
   freshness: WITHIN_A_SECOND,
   tableNames: ['quarantine'],
   tables: (suffix) => [
     `CREATE TABLE quarantine${suffix} (
-       organization_id text NOT NULL, source text NOT NULL, id text NOT NULL, code text NOT NULL, detail text NOT NULL,
+       organization_id ${TEXT} NOT NULL, source ${TEXT} NOT NULL, id ${TEXT} NOT NULL, code ${TEXT} NOT NULL, detail ${TEXT} NOT NULL,
        event_time timestamptz NOT NULL, quarantined_at timestamptz NOT NULL,
-       state text NOT NULL CHECK (state IN ('open', 'charged', 'refused')), usage json NOT NULL,
+       state ${TEXT} NOT NULL CHECK (state IN ('open', 'charged', 'refused')), usage json NOT NULL,
        PRIMARY KEY (organization_id, source, id))`,
     `CREATE INDEX ON quarantine${suffix} (organization_id) WHERE state = 'open'`,
     `CREATE INDEX ON quarantine${suffix} (quarantined_at, organization_id, source, id)`,

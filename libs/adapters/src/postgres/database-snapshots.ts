@@ -9,6 +9,7 @@ import {
   SNAPSHOTS_KEPT,
   type SnapshotStore,
   type Sql,
+  TEXT,
   Turns,
 } from '@drawdown/ports';
 import { SnapshotChecksum, snapshotChecksum } from '../snapshot-checksum';
@@ -24,9 +25,9 @@ const UNDEFINED_TABLE = '42P01';
 
 const TABLES = [
   `CREATE TABLE IF NOT EXISTS ledger_snapshots (
-    name text COLLATE "C", revision bigint, bytes bigint NOT NULL, checksum bytea NOT NULL, PRIMARY KEY (name, revision))`,
+    name ${TEXT}, revision bigint, bytes bigint NOT NULL, checksum bytea NOT NULL, PRIMARY KEY (name, revision))`,
   `CREATE TABLE IF NOT EXISTS ledger_snapshot_parts (
-    name text COLLATE "C", revision bigint, part integer, content bytea NOT NULL,
+    name ${TEXT}, revision bigint, part integer, content bytea NOT NULL,
     PRIMARY KEY (name, revision, part),
     FOREIGN KEY (name, revision) REFERENCES ledger_snapshots ON DELETE CASCADE)`,
 ];

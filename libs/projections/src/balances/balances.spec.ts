@@ -160,7 +160,7 @@ test('a lot’s terms add up, whatever became of its rest: expired, voided, forf
   await sameAsInMemory(made);
   const terms = ['amount', 'returned', 'remaining', 'consumed', 'expired', 'voided', 'forfeited'] as const;
   const kept = await database.query<Record<(typeof terms)[number], string>>(
-    `SELECT ${terms.map((term) => `trim_scale(${term})::text AS ${term}`).join(', ')} FROM lots_v8_g1 ORDER BY sequence`,
+    `SELECT ${terms.map((term) => `trim_scale(${term})::text AS ${term}`).join(', ')} FROM lots_v9_g1 ORDER BY sequence`,
   );
   expect(kept.map((row) => terms.map((term) => row[term]))).toEqual([
     ['10', '3', '0', '4', '6', '0', '3'],
@@ -316,7 +316,7 @@ test('a change of what is not there stops the read model', async () => {
   used('4', { organizationId: 'org_0' })(made);
   await log.write(draftsOf(made).filter((draft) => 'charge' in draft || draft.event.type !== 'CreditsGranted'));
   await until(() => failure() !== null);
-  expect(failure()).toContain('lots_v8_g1 has 0 of 1 rows that events change');
+  expect(failure()).toContain('lots_v9_g1 has 0 of 1 rows that events change');
 });
 
 test('the check of the books sees what is wrong with them', async () => {
@@ -328,16 +328,16 @@ test('the check of the books sees what is wrong with them', async () => {
   await read.level();
   await assertBooks(database);
   const faults: readonly (readonly [sql: string, seen: string])[] = [
-    ['UPDATE lots_v8_g1 SET remaining = remaining + 1, consumed = consumed - 1', 'SQL-2'],
-    ['UPDATE wallets_v8_g1 SET held = 1', 'SQL-2'],
-    ['UPDATE wallets_v8_g1 SET settled = 7', 'SQL-4 wallets'],
-    ['UPDATE wallets_v8_g1 SET lifetime_spent = 3', 'SQL-4 wallets'],
-    ['UPDATE transactions_v3_g1 SET sequence = 9 WHERE sequence = 2', 'SQL-4'],
-    ['UPDATE transactions_v3_g1 SET balance_before = 1, balance_after = 11 WHERE sequence = 1', 'SQL-4'],
+    ['UPDATE lots_v9_g1 SET remaining = remaining + 1, consumed = consumed - 1', 'SQL-2'],
+    ['UPDATE wallets_v9_g1 SET held = 1', 'SQL-2'],
+    ['UPDATE wallets_v9_g1 SET settled = 7', 'SQL-4 wallets'],
+    ['UPDATE wallets_v9_g1 SET lifetime_spent = 3', 'SQL-4 wallets'],
+    ['UPDATE transactions_v4_g1 SET sequence = 9 WHERE sequence = 2', 'SQL-4'],
+    ['UPDATE transactions_v4_g1 SET balance_before = 1, balance_after = 11 WHERE sequence = 1', 'SQL-4'],
     ['UPDATE breakdown_hours_v2_g1 SET credits = 3', 'SQL-5 cube'],
     ['DELETE FROM breakdown_hours_v2_g1', 'SQL-5 cube'],
-    ['UPDATE burn_hours_v1_g1 SET credits = 3', 'SQL-5 burn rate'],
-    [`UPDATE transactions_v3_g1 SET slices = '' WHERE sequence = 2`, 'INV-LOT-8'],
+    ['UPDATE burn_hours_v2_g1 SET credits = 3', 'SQL-5 burn rate'],
+    [`UPDATE transactions_v4_g1 SET slices = '' WHERE sequence = 2`, 'INV-LOT-8'],
   ];
   for (const [sql, seen] of faults) {
     const broken = database.transaction(async (tx) => {

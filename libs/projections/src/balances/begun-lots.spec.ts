@@ -18,7 +18,7 @@ test('a lot that begins replaces those of its wallet and type, without a look at
   await runner.stop();
   // Six of each, of which five are used up. Nothing says how many there are, as while a read model is filled.
   await database.run(`
-    INSERT INTO lots_v8_g1 (organization_id, lot_id, wallet, sequence, credit_type, priority, effective_at, activated,
+    INSERT INTO lots_v9_g1 (organization_id, lot_id, wallet, sequence, credit_type, priority, effective_at, activated,
       funding, amount, returned, remaining, held, consumed, expired, voided, forfeited)
     SELECT 'org_' || o, 'lot_' || o || '_' || l, 'credits', l, 'purchased', 1, '2026-03-01', true,
       'adjustment', 10, 0, CASE l WHEN 6 THEN 10 ELSE 0 END, 0, CASE l WHEN 6 THEN 0 ELSE 10 END, 0, 0, 0
@@ -32,11 +32,11 @@ test('a lot that begins replaces those of its wallet and type, without a look at
       return database.query(statement, parameters);
     },
   };
-  await saveLots(heard, '_v8_g1', deltas);
-  const [count] = await database.query(`SELECT count(*)::text AS replaced FROM lots_v8_g1 WHERE NOT shown`);
+  await saveLots(heard, '_v9_g1', deltas);
+  const [count] = await database.query(`SELECT count(*)::text AS replaced FROM lots_v9_g1 WHERE NOT shown`);
   expect(count).toEqual({ replaced: String(5 * BEGUN) });
-  await database.run('UPDATE lots_v8_g1 SET replaced = false');
+  await database.run('UPDATE lots_v9_g1 SET replaced = false');
   const [question] = asked;
   if (question === undefined) throw new Error('nothing was asked');
-  expect(await looksAt(database, 'lots_v8_g1', ...question)).toBeLessThanOrEqual(BEGUN * 7);
+  expect(await looksAt(database, 'lots_v9_g1', ...question)).toBeLessThanOrEqual(BEGUN * 7);
 });

@@ -34,17 +34,17 @@ test('open holds are found without a look at those that have ended', async () =>
   const { models, level } = await projected(store, heard, { projectors: [balances] });
   await level();
   await database.run(`
-    INSERT INTO holds_v8_g1
+    INSERT INTO holds_v9_g1
     SELECT 'org_0', 'ended-' || n, 'credits', 1000 + n, 1, 0, 0, 0, 'released', '2026-03-02'
     FROM generate_series(1, ${String(ENDED)}) AS n;
-    ANALYZE holds_v8_g1`);
+    ANALYZE holds_v9_g1`);
   asked.length = 0;
   const listed = await models.holds(READING, { state: 'open' });
   expect(listed.value['data']).toHaveLength(1);
   expect((await models.organizationFigures(READING))?.value.holds).toHaveLength(1);
   const looks: number[] = [];
-  for (const [statement, parameters] of asked.filter(([text]) => text.includes('FROM holds_v8_g1'))) {
-    looks.push(await looksAt(database, 'holds_v8_g1', statement, parameters));
+  for (const [statement, parameters] of asked.filter(([text]) => text.includes('FROM holds_v9_g1'))) {
+    looks.push(await looksAt(database, 'holds_v9_g1', statement, parameters));
   }
   expect(looks).toEqual([1, 1]);
 });

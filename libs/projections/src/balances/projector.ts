@@ -1,6 +1,7 @@
 import { PROMPT } from '@drawdown/delivery';
 import { type DrawVisitor, effectsOf, type OwnEvent, walkDraws } from '@drawdown/domain/events';
 import { type Instant, unreachable } from '@drawdown/kernel';
+import { TEXT } from '@drawdown/ports';
 import { type LedgerProjector, type LedgerRecord, ownerOf } from '../ledger-record';
 import {
   type BalanceDeltas,
@@ -19,24 +20,24 @@ import { saveBalances } from './save';
 
 const tables = (suffix: string): readonly string[] => [
   `CREATE TABLE organizations${suffix} (
-     organization_id text PRIMARY KEY, shard integer NOT NULL, name text NOT NULL, preset text NOT NULL,
-     preset_version integer NOT NULL, plan text NOT NULL, status text NOT NULL CHECK (status IN ('active', 'suspended', 'closed')),
-     test_clock text, model_tiers json NOT NULL, rate_card text, created_at timestamptz NOT NULL)`,
+     organization_id ${TEXT} PRIMARY KEY, shard integer NOT NULL, name ${TEXT} NOT NULL, preset ${TEXT} NOT NULL,
+     preset_version integer NOT NULL, plan ${TEXT} NOT NULL, status ${TEXT} NOT NULL CHECK (status IN ('active', 'suspended', 'closed')),
+     test_clock ${TEXT}, model_tiers json NOT NULL, rate_card ${TEXT}, created_at timestamptz NOT NULL)`,
   `CREATE TABLE members${suffix} (
-     organization_id text NOT NULL, user_id text NOT NULL, role text NOT NULL, PRIMARY KEY (organization_id, user_id))`,
+     organization_id ${TEXT} NOT NULL, user_id ${TEXT} NOT NULL, role ${TEXT} NOT NULL, PRIMARY KEY (organization_id, user_id))`,
   `CREATE INDEX ON members${suffix} (user_id)`,
   // A batch updates each row once and no indexed column, in the free half of its page: no index entry is written.
   `CREATE TABLE wallets${suffix} (
-     organization_id text NOT NULL, wallet text NOT NULL, place integer NOT NULL, unit text NOT NULL,
+     organization_id ${TEXT} NOT NULL, wallet ${TEXT} NOT NULL, place integer NOT NULL, unit ${TEXT} NOT NULL,
      service_types json NOT NULL,
      settled numeric NOT NULL, held numeric NOT NULL CHECK (held >= 0), debt numeric NOT NULL CHECK (debt >= 0),
      lifetime_added numeric NOT NULL, lifetime_purchased numeric NOT NULL, lifetime_spent numeric NOT NULL,
      sequence bigint NOT NULL, policy_version integer NOT NULL, policy json NOT NULL,
      PRIMARY KEY (organization_id, wallet)) WITH (fillfactor = 50)`,
   `CREATE TABLE lots${suffix} (
-     organization_id text NOT NULL, lot_id text NOT NULL, wallet text NOT NULL, sequence bigint NOT NULL,
-     credit_type text NOT NULL, priority integer NOT NULL, effective_at timestamptz NOT NULL, activated boolean NOT NULL,
-     expires_at timestamptz, scope json, cap_amount numeric, cap_per text, cost_basis json, funding text NOT NULL,
+     organization_id ${TEXT} NOT NULL, lot_id ${TEXT} NOT NULL, wallet ${TEXT} NOT NULL, sequence bigint NOT NULL,
+     credit_type ${TEXT} NOT NULL, priority integer NOT NULL, effective_at timestamptz NOT NULL, activated boolean NOT NULL,
+     expires_at timestamptz, scope json, cap_amount numeric, cap_per ${TEXT}, cost_basis json, funding ${TEXT} NOT NULL,
      amount numeric NOT NULL CHECK (amount >= 0), returned numeric NOT NULL CHECK (returned >= 0),
      remaining numeric NOT NULL CHECK (remaining >= 0), held numeric NOT NULL CHECK (held >= 0),
      consumed numeric NOT NULL CHECK (consumed >= 0), expired numeric NOT NULL CHECK (expired >= 0),
@@ -51,14 +52,14 @@ const tables = (suffix: string): readonly string[] => [
   // On a column that changes when the next lot begins: one on "remaining > 0" would make each charge write the index.
   `CREATE INDEX ON lots${suffix} (organization_id, wallet) WHERE shown`,
   `CREATE TABLE lot_caps${suffix} (
-     organization_id text NOT NULL, lot_id text NOT NULL, cap_window text NOT NULL, used numeric NOT NULL,
+     organization_id ${TEXT} NOT NULL, lot_id ${TEXT} NOT NULL, cap_window ${TEXT} NOT NULL, used numeric NOT NULL,
      PRIMARY KEY (organization_id, lot_id, cap_window))`,
   `CREATE TABLE holds${suffix} (
-     organization_id text NOT NULL, hold_id text NOT NULL, wallet text NOT NULL, revision bigint NOT NULL,
+     organization_id ${TEXT} NOT NULL, hold_id ${TEXT} NOT NULL, wallet ${TEXT} NOT NULL, revision bigint NOT NULL,
      total numeric NOT NULL CHECK (total >= 0), captured numeric NOT NULL CHECK (captured >= 0),
      held numeric NOT NULL CHECK (held >= 0), overdraft numeric NOT NULL CHECK (overdraft >= 0),
-     state text NOT NULL CHECK (state IN ('open', 'captured', 'released', 'expired')), expires_at timestamptz NOT NULL,
-     service_type text, reference text,
+     state ${TEXT} NOT NULL CHECK (state IN ('open', 'captured', 'released', 'expired')), expires_at timestamptz NOT NULL,
+     service_type ${TEXT}, reference ${TEXT},
      PRIMARY KEY (organization_id, hold_id),
      CONSTRAINT hold_ended CHECK (state = 'open' OR held + overdraft = 0)) WITH (fillfactor = 70)`,
   `CREATE UNIQUE INDEX ON holds${suffix} (organization_id, revision)`,
@@ -72,7 +73,7 @@ const tables = (suffix: string): readonly string[] => [
  */
 export const balances: LedgerProjector<BalanceDeltas> = {
   name: 'balances',
-  version: 8,
+  version: 9,
   freshness: PROMPT,
   tableNames: ['organizations', 'members', 'wallets', 'lots', 'lot_caps', 'holds'],
   tables,

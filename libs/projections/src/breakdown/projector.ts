@@ -1,6 +1,6 @@
 import { WITHIN_A_SECOND } from '@drawdown/delivery';
 import { DRAWDOWN_NAMESPACE, formatDecimal, type Instant, uuidText, uuidV5Bytes } from '@drawdown/kernel';
-import type { Sql } from '@drawdown/ports';
+import { type Sql, TEXT } from '@drawdown/ports';
 import { forConsumption } from '../consumption';
 import type { LedgerProjector } from '../ledger-record';
 import { columns } from '../rows';
@@ -35,8 +35,8 @@ const tables = (suffix: string): readonly string[] => [
      dimension uuid NOT NULL, hour timestamptz NOT NULL, credits numeric NOT NULL, transactions bigint NOT NULL,
      PRIMARY KEY (dimension, hour)) WITH (fillfactor = 70)`,
   `CREATE TABLE breakdown_dimensions${suffix} (
-     dimension uuid PRIMARY KEY, organization_id text NOT NULL, wallet text NOT NULL, workspace_id text,
-     service_type text, user_id text, model text, resource_type text, resource_id text)`,
+     dimension uuid PRIMARY KEY, organization_id ${TEXT} NOT NULL, wallet ${TEXT} NOT NULL, workspace_id ${TEXT},
+     service_type ${TEXT}, user_id ${TEXT}, model ${TEXT}, resource_type ${TEXT}, resource_id ${TEXT})`,
   `CREATE INDEX ON breakdown_dimensions${suffix} (organization_id)`,
 ];
 

@@ -1,6 +1,7 @@
 import { WITHIN_A_SECOND } from '@drawdown/delivery';
 import { effectsOf, type LedgerEvent, walkConsumption } from '@drawdown/domain/events';
 import { DAY_MICROS, formatDecimal, type Instant, latest, shift } from '@drawdown/kernel';
+import { TEXT } from '@drawdown/ports';
 import { type LedgerProjector, ownerOf } from '../ledger-record';
 import { columns } from '../rows';
 import { startOf } from '../time-range';
@@ -46,15 +47,15 @@ export interface DayDeltas {
  */
 export const balanceDays: LedgerProjector<DayDeltas> = {
   name: 'balance_days',
-  version: 2,
+  version: 3,
   freshness: WITHIN_A_SECOND,
   tableNames: ['balance_days', 'lot_returns'],
   tables: (suffix) => [
     `CREATE TABLE balance_days${suffix} (
-       organization_id text NOT NULL, wallet text NOT NULL, until timestamptz NOT NULL, change numeric NOT NULL,
+       organization_id ${TEXT} NOT NULL, wallet ${TEXT} NOT NULL, until timestamptz NOT NULL, change numeric NOT NULL,
        PRIMARY KEY (organization_id, wallet, until)) WITH (fillfactor = 70)`,
     `CREATE TABLE lot_returns${suffix} (
-       organization_id text NOT NULL, lot_id text NOT NULL, returned_at timestamptz NOT NULL,
+       organization_id ${TEXT} NOT NULL, lot_id ${TEXT} NOT NULL, returned_at timestamptz NOT NULL,
        PRIMARY KEY (organization_id, lot_id)) WITH (fillfactor = 70)`,
   ],
   begin: () => ({ sums: new Map(), returns: new Map(), expiries: [] }),

@@ -50,16 +50,16 @@ const ALL = [
 test('a fresh installation has every index that questions about transactions need', async () => {
   const now = await run();
   await now.level();
-  expect(await indexesOf('transactions_v3_g1')).toEqual(ALL);
+  expect(await indexesOf('transactions_v4_g1')).toEqual(ALL);
 });
 
 test('a model that was filled, or built anew, has every index when it answers', async () => {
   await new TestLog(store).write(charges(5), 2);
   const now = await run();
   await now.level();
-  expect(await indexesOf('transactions_v3_g1')).toEqual(ALL);
+  expect(await indexesOf('transactions_v4_g1')).toEqual(ALL);
   await now.runner.rebuild('transactions');
-  expect(await indexesOf('transactions_v3_g2')).toEqual(ALL);
+  expect(await indexesOf('transactions_v4_g2')).toEqual(ALL);
 });
 
 test('INV-INT-1: an identity that the log charges twice keeps the model from answering, and health says so', async () => {
@@ -67,9 +67,9 @@ test('INV-INT-1: an identity that the log charges twice keeps the model from ans
   const charge = (first as { readonly charge: Charge }).charge;
   await new TestLog(store).write([1, 2].map((): Draft => ({ charge, at: START })));
   const now = await run();
-  await expect(now.level()).rejects.toThrow('transactions_v3_g1 is filled and does not answer');
+  await expect(now.level()).rejects.toThrow('transactions_v4_g1 is filled and does not answer');
   const [health] = now.runner.health();
   expect(health?.state).toBe('halted');
-  expect(health?.reason).toContain('could not create unique index "transactions_v3_g1_id_idx"');
+  expect(health?.reason).toContain('could not create unique index "transactions_v4_g1_id_idx"');
   await expect(now.runner.serving('transactions')).rejects.toThrow('is being built');
 });

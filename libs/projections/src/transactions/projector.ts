@@ -1,6 +1,6 @@
 import { WITHIN_A_SECOND } from '@drawdown/delivery';
 import { REMEMBERED_DAYS } from '@drawdown/domain/events';
-import type { Sql } from '@drawdown/ports';
+import { type Sql, TEXT } from '@drawdown/ports';
 import type { LedgerProjector } from '../ledger-record';
 import { columns, rowSource } from '../rows';
 import { addBookings, addCharges, begin, type TransactionDeltas } from './rows';
@@ -14,17 +14,17 @@ const RATES = columns({
 
 const tables = (suffix: string): readonly string[] => [
   `CREATE TABLE transactions${suffix} (
-     organization_id text NOT NULL, revision bigint NOT NULL, idx integer NOT NULL, id uuid NOT NULL, kind text NOT NULL,
-     wallet text NOT NULL, sequence bigint NOT NULL, debited numeric NOT NULL CHECK (debited >= 0),
+     organization_id ${TEXT} NOT NULL, revision bigint NOT NULL, idx integer NOT NULL, id uuid NOT NULL, kind ${TEXT} NOT NULL,
+     wallet ${TEXT} NOT NULL, sequence bigint NOT NULL, debited numeric NOT NULL CHECK (debited >= 0),
      credited numeric NOT NULL CHECK (credited >= 0), balance_before numeric NOT NULL, balance_after numeric NOT NULL,
-     debt numeric NOT NULL, uncovered numeric NOT NULL, service_type text, resource_type text, resource_id text,
-     user_id text, workspace_id text, model text, task_id text, parent_transaction_id text,
-     refunded_transaction_id text, usage_quantity numeric, usage_unit text, latency_ms bigint, rate uuid,
+     debt numeric NOT NULL, uncovered numeric NOT NULL, service_type ${TEXT}, resource_type ${TEXT}, resource_id ${TEXT},
+     user_id ${TEXT}, workspace_id ${TEXT}, model ${TEXT}, task_id ${TEXT}, parent_transaction_id ${TEXT},
+     refunded_transaction_id ${TEXT}, usage_quantity numeric, usage_unit ${TEXT}, latency_ms bigint, rate uuid,
      policy_version integer NOT NULL, event_time timestamptz NOT NULL, booked_at timestamptz NOT NULL,
-     actor text NOT NULL, slices text NOT NULL,
+     actor ${TEXT} NOT NULL, slices ${TEXT} NOT NULL,
      CONSTRAINT balance_moves CHECK (balance_after - balance_before = credited - debited))`,
   `CREATE TABLE rates${suffix} (
-     rate uuid PRIMARY KEY, rate_card text NOT NULL, rate_card_version integer NOT NULL, rate_index integer NOT NULL,
+     rate uuid PRIMARY KEY, rate_card ${TEXT} NOT NULL, rate_card_version integer NOT NULL, rate_index integer NOT NULL,
      price json NOT NULL, rounding json NOT NULL)`,
 ];
 
@@ -51,7 +51,7 @@ const indexes = (suffix: string): readonly string[] => {
 /** `transactions`: one row for each, in booking order by (revision, index) of the organization's shard. */
 export const transactions: LedgerProjector<TransactionDeltas> = {
   name: 'transactions',
-  version: 3,
+  version: 4,
   freshness: WITHIN_A_SECOND,
   tableNames: ['transactions', 'rates'],
   tables,

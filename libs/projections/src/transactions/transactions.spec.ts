@@ -361,7 +361,7 @@ test('a second charge of one identity stops the read model (INV-INT-1)', async (
     now.runner.health().some(({ projector, at }) => projector === 'transactions' && at?.revision === 3);
   for (let tries = 0; !failing() && tries < 2_000; tries++) await new Promise((resolve) => setTimeout(resolve, 10));
   expect(now.runner.health().find(({ projector }) => projector === 'transactions')?.reason).toContain(
-    'transactions_v3_g1_id_idx',
+    'transactions_v4_g1_id_idx',
   );
 });
 

@@ -159,7 +159,9 @@ const makeCluster = async (folder: string, walFolder?: string): Promise<void> =>
   if (existsSync(clusterOf(folder))) return;
   makeFolder(folder);
   if (walFolder !== undefined) makeFolder(walFolder);
-  const how = ['-U', USER, '-A', 'trust', '-E', 'UTF8', '--no-locale', '--no-sync'];
+  // Compares texts as a language does, as most servers are set up; what is ours does not (TEXT of the read database).
+  const language = ['--locale-provider=icu', '--icu-locale=en-US', '--locale=C'];
+  const how = ['-U', USER, '-A', 'trust', '-E', 'UTF8', ...language, '--no-sync'];
   const wal = walFolder === undefined ? [] : ['--waldir', walFolder];
   const initdb = path.join(programsFolder(), 'initdb');
   await promisify(execFile)(initdb, ['-D', clusterOf(folder), ...how, ...wal], { cwd: folder, ...account() });
