@@ -79,6 +79,23 @@ describe('on a real PostgreSQL', () => {
     },
   );
 
+  test('transactions are read committed in a database where they are serializable', async () => {
+    const url = await newDatabase(testServer());
+    const elsewhere = openPgDatabase(url);
+    try {
+      await elsewhere.run(`DO $$ BEGIN
+        EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = ''serializable''', current_database());
+      END $$`);
+      await elsewhere.close();
+      const db = openPgDatabase(url);
+      const level = `SELECT current_setting('transaction_isolation') AS level`;
+      const levels = Promise.all([db.query(level), db.transaction((tx) => tx.query(level))]).finally(() => db.close());
+      expect(await levels).toEqual([[{ level: 'read committed' }], [{ level: 'read committed' }]]);
+    } finally {
+      await dropDatabase(url);
+    }
+  });
+
   test('FLT-44: with all connections taken a query is unavailable, and afterwards all are back', async () => {
     let letGo: () => void = () => undefined;
     const isLetGo = new Promise<void>((resolve) => (letGo = resolve));

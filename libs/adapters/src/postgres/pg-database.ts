@@ -82,7 +82,7 @@ class PgDatabase implements ReadDatabase {
       statement_timeout: QUESTION_MAX_MS,
       query_timeout: STATEMENT_MAX_MS + SILENCE_MS,
       idle_in_transaction_session_timeout: IDLE_TRANSACTION_MS,
-      options: SESSION_SETTINGS.map((setting) => `-c ${setting}`).join(' '),
+      options: SESSION_SETTINGS.map((setting) => `-c ${setting.replaceAll(' ', '\\ ')}`).join(' '),
       keepAlive: true,
       types: { getTypeParser: readerOf },
     });
