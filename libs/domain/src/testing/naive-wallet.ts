@@ -111,7 +111,8 @@ export class NaiveWallet {
         const lot = this.lots[operation.which % Math.max(1, this.lots.length)];
         if (lot === undefined) return 'nothing';
         for (const unit of lot.units) if (unit.state === 'free') this.book(unit, 'voided');
-        if (lot.units.some((unit) => unit.state === 'held')) lot.restVoided = true;
+        const isOver = lot.ends <= this.hour; // what is held of it expires
+        if (!isOver && lot.units.some((unit) => unit.state === 'held')) lot.restVoided = true;
         return 'done';
       }
       case 'adjust': {
