@@ -28,6 +28,7 @@ export class Group {
     this.members.set(id, consumer);
     this.share();
     return {
+      partitions: () => this.seats.filter(({ owner }) => owner === consumer).map(({ number }) => number),
       places: () => this.seats.flatMap((seat) => seat.placesOf(consumer)),
       stop: () => this.leave(id, consumer),
     };

@@ -89,9 +89,12 @@ export const ownership = (stream: () => Stream): void => {
       const consumption = await stream().consume([topic], groupOf(topic), member);
       await until('the other has arrived and it was asked again', () => member.of(1).length === 1 && asked === 2);
       expect(member.of(0)).toEqual([]);
+      // It is its own all the same, and nobody else's.
+      expect(numbers(consumption.partitions())).toEqual([0, 1]);
       take();
       await until('it has arrived', () => member.of(0).length === 1);
       await consumption.stop();
+      expect(consumption.partitions()).toEqual([]);
       expect(member.allFaults()).toEqual([]);
     },
     WAIT_MS,

@@ -57,6 +57,8 @@ export interface Place {
 }
 
 export interface Consumption {
+  /** The partition numbers that are its own at the moment, also those that its `assigned` has not resolved for. */
+  partitions(): readonly number[];
   /** How far it is, in each topic, in the partitions that are its own at the moment and that it has begun to consume. */
   places(): readonly Place[];
   /** Stops fetching, waits for the batches in hand and for `revoked` of all partitions, leaves the group. */

@@ -54,6 +54,10 @@ export class KafkaConsumption implements Consumption {
     };
   }
 
+  partitions(): readonly number[] {
+    return this.stopped === undefined ? [...this.owned.keys()] : [];
+  }
+
   places(): readonly Place[] {
     return [...this.owned.values()].flatMap(({ places }) => places);
   }

@@ -98,7 +98,7 @@ class KafkaStream implements Stream {
       await consumption.stop();
       this.consumptions.delete(consumption);
     };
-    return { places: () => consumption.places(), stop };
+    return { partitions: () => consumption.partitions(), places: () => consumption.places(), stop };
   }
 
   async *follow(topic: string, partition: number, from: number, signal: AbortSignal): AsyncGenerator<RecordBatch> {

@@ -92,6 +92,8 @@ export const ensureTopics = async (stream: Stream, shards: number): Promise<void
  */
 export class Worker implements Consumer {
   private readonly owned = new Map<number, Owned>();
+  /** Why a partition that the group has given to this worker is not taken: its shard cannot be loaded, for one. */
+  private readonly notTaken = new Map<number, string>();
   /** Why a partition stands, which cannot send on what it has to: the brokers do not take it. By topic and partition. */
   private readonly standing = new Map<string, string>();
   /** What was said of refused topics, by partition: once, however often the partition is taken up. */
@@ -131,11 +133,24 @@ export class Worker implements Consumer {
   get trouble(): string | null {
     const troubles = [...this.owned.values()].map(({ shard, refused }) => refused?.message ?? shard.trouble);
     troubles.push(...this.standing.values());
+    // Whoever lost such a partition is not told: there is nothing to let go of.
+    for (const partition of this.consumption?.partitions() ?? []) troubles.push(this.notTaken.get(partition) ?? null);
     return troubles.find((trouble) => trouble !== null) ?? null;
   }
 
   async assigned(partition: number): Promise<Readonly<Record<string, number>>> {
     if (partition >= this.ports.shards) return this.takeAstray(partition);
+    try {
+      const starts = await this.takeUp(partition);
+      this.notTaken.delete(partition);
+      return starts;
+    } catch (error) {
+      this.notTaken.set(partition, error instanceof Error ? error.message : String(error));
+      throw error;
+    }
+  }
+
+  private async takeUp(partition: number): Promise<Readonly<Record<string, number>>> {
     const shard = await this.ports.owner.take(partition);
     try {
       const sources = await this.startsOf(shard, partition);
