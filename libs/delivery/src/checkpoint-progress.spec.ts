@@ -82,11 +82,22 @@ test('a position of a shard that there is not is behind at once', async () => {
   await expect(polled().progress.reached('sums', 7, 0, ENOUGH_MS)).rejects.toThrow(ReadModelBehind);
 });
 
-test('a read model that no projector has made yet, or only in another version, is being built', async () => {
-  await expect(polled().progress.serving('sums')).rejects.toThrow(ReadModelBehind);
+test('a read model that no projector has made yet, or only in another version, is missing, and its projector is named', async () => {
+  const toDo = ': start its projector of this release, which fills it; see deploy/README.md, "Upgrading"';
+  const missing = polled().progress.serving('sums');
+  await expect(missing).rejects.toThrow(ReadModelBehind);
+  await expect(missing).rejects.toThrow(`the read model sums is not there in version 1${toDo}`);
   await projectorElsewhere();
-  await expect(polled(2).progress.serving('sums')).rejects.toThrow(ReadModelBehind);
+  const raised = polled(2).progress.serving('sums');
+  await expect(raised).rejects.toThrow(ReadModelBehind);
+  await expect(raised).rejects.toThrow(`the read model sums is not there in version 2, but in 1${toDo}`);
   expect(await polled().progress.serving('sums')).toBe('_v1_g1');
+});
+
+test('one whose tables are there and not level yet is being built', async () => {
+  await projectorElsewhere();
+  await database.query("UPDATE projection_models SET state = 'building'");
+  await expect(polled().progress.serving('sums')).rejects.toThrow('the read model sums is being built');
 });
 
 test('FLD-62: which tables answer is asked once, and again only after they were lost', async () => {

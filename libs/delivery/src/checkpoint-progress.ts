@@ -1,6 +1,6 @@
 import type { Log, Row, Sql } from '@drawdown/ports';
-import { codeOf, servingModel, UNDEFINED_TABLE } from './models';
-import { type Projector, suffixOf } from './projector';
+import { codeOf, modelsOf, UNDEFINED_TABLE } from './models';
+import { type Model, type Projector, suffixOf } from './projector';
 import { Reached, ReadModelBehind, type ReadProgress } from './progress';
 import { setTimeout as pause } from 'node:timers/promises';
 
@@ -32,9 +32,7 @@ export class CheckpointProgress implements ReadProgress {
   async serving(projector: string): Promise<string> {
     const known = this.suffixes.get(projector);
     if (known !== undefined) return known;
-    const model = await this.findServing(projector);
-    if (model === undefined) throw new ReadModelBehind(`the read model ${projector} is being built`);
-    const suffix = suffixOf(model);
+    const suffix = suffixOf(await this.findServing(projector));
     this.suffixes.set(projector, suffix);
     return suffix;
   }
@@ -56,13 +54,26 @@ export class CheckpointProgress implements ReadProgress {
     if (this.suffixes.get(projector) === suffix) this.suffixes.delete(projector);
   }
 
-  private async findServing(projector: string) {
+  private async findServing(projector: string): Promise<Model> {
     const asked = this.projectors.find(({ name }) => name === projector);
     if (asked === undefined) throw new RangeError(`there is no projector ${projector}`);
+    const known = await this.known(projector);
+    const own = known.filter(({ version }) => version === asked.version);
+    const serving = own.findLast(({ state }) => state === 'serving');
+    if (serving !== undefined) return serving;
+    if (own.length > 0) throw new ReadModelBehind(`the read model ${projector} is being built`);
+    const others = [...new Set(known.map(({ version }) => version))].join(', ');
+    throw new ReadModelBehind(
+      `the read model ${projector} is not there in version ${String(asked.version)}${others === '' ? '' : `, but in ${others}`}: ` +
+        'start its projector of this release, which fills it; see deploy/README.md, "Upgrading"',
+    );
+  }
+
+  private async known(projector: string): Promise<readonly Model[]> {
     try {
-      return await servingModel(this.database, asked.name, asked.version);
+      return await modelsOf(this.database, projector);
     } catch (error) {
-      if (codeOf(error) === UNDEFINED_TABLE) return undefined; // no projector has ever run
+      if (codeOf(error) === UNDEFINED_TABLE) return []; // no projector has ever run
       throw error;
     }
   }

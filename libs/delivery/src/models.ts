@@ -4,7 +4,8 @@ import { type Model, modelName, type Projector, suffixOf } from './projector';
 
 type AnyProjector<E> = Projector<unknown, E>;
 
-const modelsOf = async (sql: Sql, projector: string): Promise<readonly Model[]> => {
+/** All of its versions and generations, in their order. */
+export const modelsOf = async (sql: Sql, projector: string): Promise<readonly Model[]> => {
   const rows = await sql.query<Row & Model>(
     'SELECT projector, version, generation, state FROM projection_models WHERE projector = $1 ORDER BY version, generation',
     [projector],
@@ -61,12 +62,6 @@ export const serveModel = <E>(database: ReadDatabase, projector: AnyProjector<E>
     );
     return { ...model, state: 'serving' };
   });
-
-/** The model of a projector's version that answers; undefined where none does yet. */
-export const servingModel = async (sql: Sql, projector: string, version: number): Promise<Model | undefined> => {
-  const models = await modelsOf(sql, projector);
-  return models.findLast((model) => model.version === version && model.state === 'serving');
-};
 
 /** The last event of a shard that is in a model. */
 export interface Checkpoint {
