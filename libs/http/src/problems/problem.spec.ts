@@ -1,4 +1,4 @@
-import { QUARANTINE_CODES, REFUSAL_CODES } from '@drawdown/domain';
+import { QUARANTINE_CODES, type Refusal, REFUSAL_CODES } from '@drawdown/domain';
 import { HttpException } from '@nestjs/common';
 import { isProblemCode, PROBLEMS, statusOf } from './codes';
 import { findings, Problem, problemDocument, quoted, refusalProblem } from './problem';
@@ -39,6 +39,15 @@ test('the code of a problem with findings is that of the first', () => {
 test('two places to blame are two findings', () => {
   const refusal = { code: 'ambiguous_rate', detail: 'x', pointers: ['/rates/0', '/rates/1'] } as const;
   expect(refusalProblem(refusal).errors.map(({ pointer }) => pointer)).toEqual(refusal.pointers);
+});
+
+test('a refusal that only a newer release knows is answered again once this process is of that one', () => {
+  // A worker of that release has said so: it is upgraded before the api.
+  const refusal = { code: 'of_the_future', detail: 'x', pointer: '/amount' } as unknown as Refusal;
+  const problem = problemDocument(refusalProblem(refusal), 'req_1');
+  expect(problem).toMatchObject({ code: 'unavailable', status: 503, errors: [] });
+  expect(problem['detail']).toContain('"of_the_future"');
+  expect(refusalProblem(refusal).headers).toEqual({ 'retry-after': '1' });
 });
 
 test('errors of the layers below have their problem, bugs have none', () => {

@@ -1,6 +1,6 @@
 import type { Refusal } from '@drawdown/domain';
 import { type JsonObject, SHOWN_MAX } from '@drawdown/kernel';
-import { type ProblemCode, PROBLEMS, statusOf } from './codes';
+import { isProblemCode, type ProblemCode, PROBLEMS, statusOf } from './codes';
 
 /** One thing that is wrong, and where: a JSON Pointer into the body, or `/<name>` of a query parameter. */
 export interface Finding {
@@ -77,10 +77,19 @@ export const findings = (all: readonly Finding[]): Problem => {
   return new Problem(first.code, first.detail, { errors: errors.slice(0, FINDINGS_MAX) });
 };
 
+/** A worker is upgraded before the api: until that one is, nobody here knows what status its refusal has. */
+const ofANewerRelease = (code: string): Problem =>
+  new Problem(
+    'unavailable',
+    `it was refused with ${quoted(code)}, which this process is too old to answer: send it again with the same key`,
+    { headers: { 'retry-after': '1' } },
+  );
+
 /** What a refused command's caller is told. */
 export const refusalProblem = (refusal: Refusal, headers: Readonly<Record<string, string>> = {}): Problem => {
   const { code, detail, more = {} } = refusal;
   if (code === 'not_found') return notFound();
+  if (!isProblemCode(code)) return ofANewerRelease(code);
   const pointers = refusal.pointers ?? (refusal.pointer === undefined ? [] : [refusal.pointer]);
   return new Problem(code, detail, { errors: pointers.map((pointer) => ({ pointer, code, detail })), more, headers });
 };
