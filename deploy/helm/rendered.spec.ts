@@ -30,6 +30,7 @@ interface Manifest {
   readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
   readonly spec: {
     readonly replicas?: number;
+    readonly minReadySeconds?: number;
     readonly selector?: { readonly matchLabels?: Readonly<Record<string, string>> };
     readonly template?: {
       readonly metadata: { readonly labels: Readonly<Record<string, string>> };
@@ -83,6 +84,11 @@ describe.each(['example-values.yaml', 'full-values.yaml'])('rendered with %s', (
     for (const each of [...workloads, ...budgets]) {
       expect(each.spec.selector?.matchLabels).toMatchObject({ 'app.kubernetes.io/component': componentOf(each) });
     }
+  });
+
+  test('the next pod is replaced when one has stayed ready: what an older one cannot read it finds out a little later', () => {
+    const seconds = workloads.map((each) => [componentOf(each), each.spec.minReadySeconds ?? 0]);
+    expect(seconds).toEqual(workloads.map((each) => [componentOf(each), componentOf(each) === 'api' ? 0 : 20]));
   });
 
   test('a container is nobody special, cannot write to its file system and is probed', () => {

@@ -1,6 +1,7 @@
 import { ledgerStream } from '@drawdown/domain';
 import { chainHash, eventIdOf, storedHash } from '@drawdown/kernel';
 import type { EventStore } from '@drawdown/ports';
+import { inMemoryEventStore } from '@drawdown/ports/testing';
 import { type DistributedWorld, eventually, furnish, openDistributed } from '../testing/distributed';
 
 const SHARD = 1;
@@ -43,6 +44,29 @@ describe('a shard that this release cannot load, of a worker that is rolled back
     const older = await world.worker();
     await eventually(() => older.worker.trouble === `${ledgerStream(SHARD)} revision 3: ${NEWER}`);
     await eventually(() => older.metrics.of('shards_owned') === 3);
+  });
+
+  test('and one that is still being loaded keeps it from being ready, too: the next worker is replaced after that', async () => {
+    const store = inMemoryEventStore();
+    const world = openDistributed({ store });
+    opened.push(world);
+    const newer = await world.worker();
+    await furnish(await world.api());
+    await newer.stop();
+    let go = (): void => undefined;
+    const isRead = new Promise<void>((resolve) => (go = resolve));
+    const slow: EventStore = Object.assign(Object.create(store) as EventStore, {
+      read: async (...args: Parameters<EventStore['read']>) => {
+        if (args[0] === ledgerStream(SHARD)) await isRead;
+        return store.read(...args);
+      },
+    });
+    const next = await world.worker({ store: slow });
+    await eventually(() => next.metrics.of('shards_owned') === 3);
+    expect(next.worker.trouble).toBe('partition 1 is being taken up');
+    go();
+    await eventually(() => next.metrics.of('shards_owned') === 4);
+    expect(next.worker.trouble).toBeNull();
   });
 
   test('is the trouble of whoever has its partition, and of nobody else', async () => {

@@ -133,9 +133,14 @@ export class Worker implements Consumer {
   get trouble(): string | null {
     const troubles = [...this.owned.values()].map(({ shard, refused }) => refused?.message ?? shard.trouble);
     troubles.push(...this.standing.values());
-    // Whoever lost such a partition is not told: there is nothing to let go of.
-    for (const partition of this.consumption?.partitions() ?? []) troubles.push(this.notTaken.get(partition) ?? null);
+    for (const partition of this.consumption?.partitions() ?? []) troubles.push(this.whyNotTaken(partition));
     return troubles.find((trouble) => trouble !== null) ?? null;
+  }
+
+  /** Whoever loses a partition that was not taken is not told, since there is nothing to let go of: what was said of it may be old. */
+  private whyNotTaken(partition: number): string | null {
+    if (this.owned.has(partition) || partition >= this.ports.shards) return null;
+    return this.notTaken.get(partition) ?? `partition ${String(partition)} is being taken up`;
   }
 
   async assigned(partition: number): Promise<Readonly<Record<string, number>>> {
