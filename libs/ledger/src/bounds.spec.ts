@@ -188,6 +188,20 @@ describe('INV-LED-15: every append stays below the limit', () => {
     expect(metrics.of('append_total{outcome=failed}') + metrics.of('decision_failures_total')).toBe(0);
   });
 
+  test('with so many open holds that no append has room for their ends: the closing says so, and what it waits for', async () => {
+    const { run, metrics, clock, store, ...world } = await opened();
+    await Promise.all(Array.from({ length: 3_000 }, () => run(hold('1', later(START, { days: 1 })))));
+    const close = { type: 'CloseOrganization', reason: 'test' } as const;
+    const read = jest.spyOn(store, 'read');
+    const refused = await run(close);
+    expect(refused).toMatchObject({ accepted: false, refusal: { code: 'too_many_items' } });
+    expect(metrics.of('append_total{outcome=failed}') + metrics.of('decision_failures_total')).toBe(0);
+    expect(read).not.toHaveBeenCalled(); // the shard is not loaded again
+    expect(await world.available()).toBe('997000');
+    clock.moveTo(later(START, { days: 1 }));
+    expect(await run(close)).toMatchObject({ accepted: true, answer: { status: 'closed' } });
+  });
+
   test('with any mixture (property)', async () => {
     const item = fc.record({
       name: fc.nat(4_000),
@@ -211,6 +225,39 @@ describe('INV-LED-15: every append stays below the limit', () => {
       }),
       { numRuns: 8 },
     );
+  });
+});
+
+describe('an organization of many lots', () => {
+  const LOTS = 5_000;
+  const withLots = async () => {
+    const world = await opened();
+    await withOrganization(world, { id: 'many', credits: '0' });
+    const ends = { expiresAt: later(START, { days: 1 }) };
+    await Promise.all(Array.from({ length: LOTS }, () => world.run(grant('1', ends), { of: 'many' })));
+    return world;
+  };
+
+  test('takes no more appends than another for what does not touch them all', async () => {
+    const { store, run, charge, largest } = await withLots();
+    // Of less than 1 KiB each.
+    expect(store.appends.length).toBeLessThan(20);
+    store.appends.length = 0;
+    const grants = Array.from({ length: 100 }, () => run(grant('1'), { of: 'many' }));
+    const usages = Array.from({ length: 100 }, (_, i) => used(String(i), '1', { organizationId: 'many' }));
+    await Promise.all([...grants, ...usages.map((usage) => charge(usage))]);
+    expect(store.appends.length).toBeLessThan(5);
+    expect(largest()).toBeLessThanOrEqual(APPEND_BYTES_MAX);
+  });
+
+  test('has those that end at one instant booked in a few appends', async () => {
+    const { store, run, clock, largest } = await withLots();
+    store.appends.length = 0;
+    clock.moveTo(later(START, { days: 1 }));
+    await run(grant('1'), { of: 'many' });
+    expect(store.appends.length).toBeLessThan(10);
+    expect(largest()).toBeLessThanOrEqual(APPEND_BYTES_MAX);
+    expect((await recorded(store)).filter(({ event }) => event.type === 'LotExpired')).toHaveLength(LOTS);
   });
 });
 

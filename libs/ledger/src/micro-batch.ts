@@ -19,6 +19,20 @@ const EVENT_BYTES = 250;
 
 const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
 
+/** Who caused an event, and when; all of it is stored with each. */
+export interface Caused {
+  readonly organizationId: string;
+  readonly bookedAt: Instant;
+  readonly actor: Actor;
+  readonly requestId: string | null;
+}
+
+const bytesOfEvent = (stored: Json, by: Caused): number => EVENT_BYTES + bytesOf(stored) + bytesOf(by);
+
+/** Bytes that these events will take in an append. */
+export const bytesOfEvents = (events: readonly LedgerEvent[], by: Caused): number =>
+  events.reduce((bytes, event) => bytes + bytesOfEvent(writeLedgerEvent(event).stored, by), 0);
+
 /** Bytes at which a micro-batch is closed between two decisions. */
 const BATCH_BYTES_MAX = APPEND_BYTES_MAX - HEADROOM_BYTES;
 
@@ -72,6 +86,17 @@ export class MicroBatch {
     return this.isEmpty || this.bytes + bytes <= BATCH_BYTES_MAX;
   }
 
+  /**
+   * Whether there is room for what was decided and is not booked yet, now, in the next append, or in none. `most` is what
+   * it takes at most, and costs nothing; only where that is too much `exactly` is asked.
+   */
+  roomFor(most: number, exactly: () => number): 'now' | 'next' | 'never' {
+    if (this.bytes + most <= BATCH_BYTES_MAX) return 'now';
+    const bytes = exactly();
+    if (this.bytes + bytes <= BATCH_BYTES_MAX) return 'now';
+    return bytes <= BATCH_BYTES_MAX ? 'next' : 'never';
+  }
+
   /** True where one append cannot hold it: a single decision was too large. */
   get isTooLarge(): boolean {
     return this.bytes > BATCH_BYTES_MAX;
@@ -88,14 +113,11 @@ export class MicroBatch {
   }
 
   /** Throws, and is as before, where an append could not hold the event by itself. */
-  addEvent(
-    event: LedgerEvent,
-    by: { organizationId: string; bookedAt: Instant; actor: Actor; requestId: string | null },
-  ): number {
+  addEvent(event: LedgerEvent, by: Caused): number {
     this.closeCharges();
     const { version, stored } = writeLedgerEvent(event);
     // Counted as text once more when it is encoded; events of this kind are few.
-    const bytes = EVENT_BYTES + bytesOf(stored) + bytesOf(by);
+    const bytes = bytesOfEvent(stored, by);
     if (bytes > BATCH_BYTES_MAX) throw new Error(TOO_LARGE);
     this.drafts.push({ type: event.type, version, stored, event, command: null, ...by });
     this.closedBytes += bytes;

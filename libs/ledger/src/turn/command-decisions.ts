@@ -13,12 +13,13 @@ import { catalogueRefusal } from '../catalogue/catalogue-refusal';
 import { identityOfTransaction, rememberCommand, type Resident } from '../fold';
 import { latestFirst } from '../identity-index';
 import { type CommandResult, DecidedBefore, OrganizationIsFrozen } from '../ledger';
+import { bytesOfEvents, type MicroBatch } from '../micro-batch';
 import type { TakenOffsets } from '../offsets';
 import type { PastDecisions } from '../past-decisions';
 import { refundableAt } from '../refundable';
 import type { CommandWork } from '../work';
 import type { Books } from './books';
-import { bytesOfCommand } from './room';
+import { leastOfCommand, mostOfCommand } from './room';
 import type { Settling } from './settling';
 import { untouched } from './untouched';
 
@@ -31,6 +32,13 @@ const leavesAnAnswer = ({ idempotency, source }: CommandWork): boolean => idempo
 
 /** The figure "an organization that is not there yet" for the one command that begins it. */
 const UNBORN = { status: 'active' } as Resident['organization'];
+
+/** No append would hold it: sent again it would be refused again, for as long as it moves as much. */
+const TOO_MUCH: Refusal = {
+  code: 'too_many_items',
+  detail:
+    'this moves more lots or holds than can be booked as one; ask for less at a time, and release holds before a closing',
+};
 
 /** Decides commands, each after what was due before it. It never waits: what it needs from the log was fetched before. */
 export class CommandDecisions {
@@ -59,11 +67,14 @@ export class CommandDecisions {
     if (refusal !== null) return this.refused(work, resident, refusal);
     const now = resident === undefined ? this.bornAt(command) : this.books.nowFor(resident);
     if (resident !== undefined && !this.settling.settle(resident, now)) return null;
-    if (resident !== undefined && !batch.hasRoomFor(bytesOfCommand(resident, command))) return null;
+    if (resident !== undefined && !batch.hasRoomFor(leastOfCommand(command))) return null;
     const context: Context = { now, commandId: work.commandId };
     const complete = this.withCharge(command, organizationId);
     const decision = untouched(() => decide(resident?.organization ?? UNBORN, complete, context));
     if (!decision.accepted) return this.refused(work, resident, decision.refusal, decision.events);
+    const room = resident === undefined ? 'now' : this.roomFor(work, resident, decision.events, now);
+    if (room === 'next') return null;
+    if (room === 'never') return this.refused(work, resident, TOO_MUCH);
     this.books.book(organizationId, decision.events, now, work.sender.actor, work.sender.requestId);
     const after = state.residents.get(organizationId);
     if (after === undefined) throw new Error(`${organizationId} is not there after ${command.type}`);
@@ -73,6 +84,17 @@ export class CommandDecisions {
     const position = positionOf(this.shard, batch.isEmpty ? state.revision : batch.lastRevision);
     this.settling.settle(after, now);
     return { accepted: true, answer: document, position, replayed: false };
+  }
+
+  private roomFor(
+    { organizationId, command, sender }: CommandWork,
+    resident: Resident,
+    events: readonly OwnEvent[],
+    bookedAt: Instant,
+  ): ReturnType<MicroBatch['roomFor']> {
+    const exactly = (): number =>
+      leastOfCommand(command) + bytesOfEvents(events, { organizationId, bookedAt, ...sender });
+    return this.books.batch.roomFor(mostOfCommand(resident, command), exactly);
   }
 
   private isFetched({ organizationId, command, idempotency }: CommandWork): boolean {

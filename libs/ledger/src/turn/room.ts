@@ -1,8 +1,11 @@
 import type { OrganizationCommand, UsageEvent } from '@drawdown/domain';
 import type { Resident } from '../fold';
 
-/** Bytes that a command may add: at least, and per live lot of its organization. A charge or the end of a hold adds so many per lot. */
-const COMMAND_BYTES = { least: 64 * 1024, perLot: 350 };
+/**
+ * Bytes that a command may add: what there is room for before it is decided, and per live lot of its organization. A charge
+ * or the end of a hold adds so many per lot.
+ */
+const COMMAND_BYTES = { least: 64 * 1024, perLot: 350, perHold: 500 };
 const BYTES_PER_LOT = 100;
 
 /** Bytes that a provider's own usage object may take once it is written as text within text. */
@@ -22,13 +25,20 @@ const bytesOfScope = (command: OrganizationCommand): number =>
 const lotsOf = (resident: Resident, command: OrganizationCommand): number =>
   liveLots(resident) + (command.type === 'RefundCharge' ? (command.charge?.slices.length ?? 0) : 0);
 
-/** A command may move every live lot: release it, draw from it, and name it in its booking. */
-export const bytesOfCommand = (resident: Resident, command: OrganizationCommand): number =>
-  COMMAND_BYTES.least + COMMAND_BYTES.perLot * lotsOf(resident, command) + bytesOfScope(command);
+/** What a command takes wherever nothing is moved but what it is about: its answer is in it, and its own words. */
+export const leastOfCommand = (command: OrganizationCommand): number => COMMAND_BYTES.least + bytesOfScope(command);
 
-/** A charge may be sliced over every live lot; what has no normalizer is kept as it came. */
-export const bytesOfUsage = (resident: Resident, usage: UsageEvent): number =>
-  usage.raw === null ? BYTES_PER_LOT * liveLots(resident) : RAW_BYTES;
+/** A command may move every live lot: release it, draw from it, and name it in its booking. A closing ends every open hold. */
+export const mostOfCommand = (resident: Resident, command: OrganizationCommand): number =>
+  leastOfCommand(command) +
+  COMMAND_BYTES.perLot * lotsOf(resident, command) +
+  (command.type === 'CloseOrganization' ? COMMAND_BYTES.perHold * resident.organization.openHolds.size : 0);
+
+/** What has no normalizer is kept as it came. */
+export const leastOfUsage = ({ raw }: UsageEvent): number => (raw === null ? 0 : RAW_BYTES);
+
+/** A charge names the lots that it draws from. */
+export const bytesOfSlices = (lots: number): number => BYTES_PER_LOT * lots;
 
 /** The end of a hold gives something back to each of its lots, which may pay a debt of it. */
-export const bytesOfSettling = (resident: Resident): number => 2 * BYTES_PER_LOT * liveLots(resident);
+export const mostOfSettling = (resident: Resident): number => 2 * BYTES_PER_LOT * liveLots(resident);

@@ -4,7 +4,8 @@ import { firstDue, reschedule, type Resident } from '../fold';
 import { InvariantViolated } from '../invariants';
 import type { SettleWork } from '../work';
 import type { Books } from './books';
-import { bytesOfSettling } from './room';
+import { bytesOfEvents } from '../micro-batch';
+import { mostOfSettling } from './room';
 
 /** Facts that one settle work books before it lets others have their turn. */
 const SETTLED_PER_TURN = 2_000;
@@ -16,8 +17,7 @@ export class Settling {
   /** Books what is due for one organization at `now`; false where the batch is full before all of it is. */
   settle(resident: Resident, now: Instant): boolean {
     while (resident.due !== null && resident.due <= now) {
-      if (!this.hasRoom(resident)) return false;
-      this.settleOnce(resident, now);
+      if (this.settleOnce(resident, now) === null) return false;
     }
     return true;
   }
@@ -32,23 +32,27 @@ export class Settling {
       const { due, resident } = first;
       const now = this.books.nowFor(resident);
       if (due > now) return true;
-      if (settled >= SETTLED_PER_TURN || !this.hasRoom(resident)) return false;
+      if (settled >= SETTLED_PER_TURN) return false;
+      const booked = this.settleOnce(resident, now);
+      if (booked === null) return false;
       // The entry stays where the same instant has more to settle, and is out of date where it has not.
-      settled += this.settleOnce(resident, now);
+      settled += booked;
     }
   }
 
-  /** Whether what is due next fits into this append. */
-  private hasRoom(resident: Resident): boolean {
-    const { batch } = this.books;
-    return !batch.isFull && batch.hasRoomFor(bytesOfSettling(resident));
-  }
-
-  /** Books the next due instant's facts. An organization for which that fails is frozen: it would fail for ever. */
-  private settleOnce(resident: Resident, now: Instant): number {
+  /**
+   * Books the next due instant's facts, and says how many; null where the batch has no room for them. An organization for
+   * which that fails is frozen: it would fail for ever.
+   */
+  private settleOnce(resident: Resident, now: Instant): number | null {
     const { id } = resident.organization;
+    const { batch } = this.books;
+    if (batch.isFull) return null;
     try {
       const events = settleNext(resident.organization, now);
+      const by = { organizationId: id, bookedAt: now, actor: SYSTEM, requestId: null };
+      const room = batch.roomFor(mostOfSettling(resident), () => bytesOfEvents(events, by));
+      if (room !== 'now' && !batch.isEmpty) return null;
       // Charges may have used up what was due.
       if (events.length === 0) reschedule(this.books.state, resident);
       this.books.book(id, events, now, SYSTEM, null);

@@ -2,6 +2,7 @@ import {
   acceptedTimes,
   type AcceptedTimes,
   canonicalContent,
+  type Charge,
   decideUsage,
   type LedgerEvent,
   type UsageEvent,
@@ -12,11 +13,12 @@ import type { Catalogue } from '../catalogue/catalogue';
 import { foldCharge, foldIdentity, foldTime, type Resident } from '../fold';
 import { checkCharged } from '../invariants';
 import { FROZEN, type UsageOutcome } from '../ledger';
+import { TOO_LARGE } from '../micro-batch';
 import type { PastDecision, PastDecisions } from '../past-decisions';
 import { ChargedOutcome, conflicted, quarantined, refusedBefore, refusedUsage } from '../usage-outcomes';
 import type { UsageWork } from '../work';
 import type { Books } from './books';
-import { bytesOfUsage } from './room';
+import { bytesOfSlices, leastOfUsage } from './room';
 import type { Settling } from './settling';
 import { untouched } from './untouched';
 
@@ -46,7 +48,7 @@ export class UsageDecisions {
     if (resident.due !== null && resident.due <= now && !this.settling.settle(resident, now)) return null;
     const places = state.identities.find(identity);
     if (places.length > 0 && !this.past.hasAll(places, batch)) return null;
-    if (!batch.hasRoomFor(bytesOfUsage(resident, usage))) return null;
+    if (!batch.hasRoomFor(leastOfUsage(usage))) return null;
     const past = places.length === 0 ? null : this.past.about(usage, places, now, batch);
     if (past === null) return this.fresh(work, resident, usage, identity, now, null);
     if (work.redrive !== null && past.kind === 'quarantine') {
@@ -95,7 +97,7 @@ export class UsageDecisions {
     identity: Identity,
     now: Instant,
     redriven: PastDecision | null,
-  ): UsageOutcome {
+  ): UsageOutcome | null {
     const { state, batch, touched } = this.books;
     const { organization } = resident;
     const accepted = this.acceptedAt(now);
@@ -108,6 +110,7 @@ export class UsageDecisions {
       return decideUsage(organization, usage, card, actor.id, now, times, quarantine);
     });
     if (decision.kind === 'charge') {
+      if (!this.hasRoomFor(decision.charge)) return null;
       const place = batch.placeOfCharge(now);
       batch.addCharge(decision.charge, now);
       foldCharge(state, organization, decision.charge, identity, now, place);
@@ -135,6 +138,16 @@ export class UsageDecisions {
     const revision = untouched(() => batch.addEvent({ type: 'UsageRefused', data }, by));
     foldIdentity(state, organization, identity, now, { revision, index: 0 });
     return refusedUsage('out_of_credits', detail, wallet);
+  }
+
+  /** False where the next append has room for it; throws where none has. */
+  private hasRoomFor({ slices }: Charge): boolean {
+    const bytes = bytesOfSlices(slices.length);
+    const room = this.books.batch.roomFor(bytes, () => bytes);
+    if (room !== 'never') return room === 'now';
+    return untouched(() => {
+      throw new Error(TOO_LARGE);
+    });
   }
 
   private acceptedAt(now: Instant): AcceptedTimes {
