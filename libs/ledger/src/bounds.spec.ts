@@ -1,4 +1,4 @@
-import type { AccessRefusal, UsageEvent } from '@drawdown/domain';
+import type { AccessRefusal, OrganizationCommand, UsageEvent } from '@drawdown/domain';
 import { later, START, UNITS } from '@drawdown/domain/testing';
 import { credits, NO_CREDITS, parseQuantity } from '@drawdown/kernel';
 import { APPEND_BYTES_MAX } from '@drawdown/ports';
@@ -259,6 +259,27 @@ describe('an organization of many lots', () => {
     expect(largest()).toBeLessThanOrEqual(APPEND_BYTES_MAX);
     expect((await recorded(store)).filter(({ event }) => event.type === 'LotExpired')).toHaveLength(LOTS);
   });
+});
+
+test('an organization has no more lots than one charge can be drawn from, and a hold takes from half of them', async () => {
+  const { run, charge, largest, metrics, time, clock, ...world } = await opened();
+  await withOrganization({ run, charge, metrics, time, clock, ...world }, { id: 'many', credits: '0' });
+  const of = 'many';
+  const granted = await Promise.all(Array.from({ length: 8_000 }, () => run(grant('1'), { of })));
+  expect(granted.every(({ accepted }) => accepted)).toBe(true);
+  const tooMany = { accepted: false, refusal: { code: 'too_many_items' } };
+  expect(await run(grant('1'), { of })).toMatchObject(tooMany);
+  const more = { type: 'AdjustBalance', wallet: 'credits', amount: credits(1n), reason: 'test' } as const;
+  expect(await run(more, { of })).toMatchObject(tooMany);
+  expect(await run(hold('4001'), { of })).toMatchObject(tooMany);
+  const held = await mustBeAccepted(run(hold('4000'), { of }));
+  const extend = { type: 'ExtendHold', holdId: idIn(held), expiresAt: later(START, { days: 2 }), amount: credits(1n) };
+  expect(await run(extend as OrganizationCommand, { of })).toMatchObject(tooMany);
+  await mustBeAccepted(run({ type: 'ReleaseHold', holdId: idIn(held) }, { of }));
+  expect((await charge(used('all', '8000', { organizationId: of }))).outcomes).toMatchObject([{ outcome: 'charged' }]);
+  expect(await run(grant('1'), { of })).toMatchObject({ accepted: true });
+  expect(largest()).toBeLessThanOrEqual(APPEND_BYTES_MAX);
+  expect(metrics.of('append_total{outcome=failed}') + metrics.of('decision_failures_total')).toBe(0);
 });
 
 describe('a huge request', () => {

@@ -3,6 +3,7 @@ import type { OwnEvent } from '../events';
 import { book } from './booking';
 import type { CommandRule } from './commands';
 import { bookingDocument, grantAnswer, granted } from './grant';
+import { lotRefusal } from './limits';
 import { notFound, withoutReason } from './refusals';
 import { freeOf, isEffective, isExpired, type Wallet, walletNamed } from './state';
 
@@ -28,6 +29,8 @@ export const adjustBalance: CommandRule<'AdjustBalance'> = {
     if (command.amount < 0n) {
       return accept(reduced(wallet, credits(-command.amount), command.reason, organization.id, context));
     }
+    const tooMany = lotRefusal(organization);
+    if (tooMany !== null) return tooMany;
     const terms = {
       wallet: wallet.key,
       creditType: ADJUSTMENT,

@@ -13,6 +13,7 @@ import {
 import { type Booking, lotDocument, type OwnEvent } from '../events';
 import { book } from './booking';
 import type { CommandOf, CommandRule, Context, Outcome } from './commands';
+import { lotRefusal } from './limits';
 import { alreadyOver, notFound } from './refusals';
 import { lotOf, type Organization, walletNamed } from './state';
 
@@ -51,7 +52,7 @@ const refusedTerms = (organization: Organization, command: Terms, { now }: Conte
     const detail = 'expires_at must be after effective_at';
     return refuse({ code: 'invalid_interval', pointer: '/expires_at', detail });
   }
-  return null;
+  return lotRefusal(organization);
 };
 
 /** The event of a grant whose terms are accepted. */

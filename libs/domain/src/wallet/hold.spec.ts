@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { decide } from '../organization/rules';
 import {
   afterwards,
   amount,
@@ -255,4 +256,19 @@ describe('a hold', () => {
       .given(captureHold('h', '8'))
       .balance({ settled: '-3', held: '0' });
   });
+});
+
+test('an organization has so many open holds at most', () => {
+  const { organization } = new TestLedger();
+  const openHolds = new Map(Array.from({ length: 20_000 }, (_, n) => [`h${String(n)}`, {} as never]));
+  const command = { type: 'AuthorizeHold', wallet: 'credits', amount: amount('1'), expiresAt: null } as const;
+  const decided = (holds: typeof openHolds) =>
+    decide(
+      { ...organization, openHolds: holds },
+      { ...command, serviceType: null, reference: null },
+      { now: START, commandId: 'c' },
+    );
+  expect(decided(openHolds)).toMatchObject({ accepted: false, refusal: { code: 'too_many_items' } });
+  openHolds.delete('h1');
+  expect(decided(openHolds)).toMatchObject({ accepted: false, refusal: { code: 'out_of_credits' } });
 });

@@ -19,6 +19,7 @@ import type { CommandRule, DueRule, Outcome, Refusal } from './commands';
 import { debtPaidByFreed, stillGood } from './debt-payment';
 import { ANY_CHARGE, availableTo, type ChargeScope, drawDown } from './draw-down';
 import { endedIn } from './held-ended';
+import { heldLotsRefusal, holdRefusal } from './limits';
 import { alreadyOver, notFound } from './refusals';
 import { less, merged, upTo } from './slices';
 import { type Hold, holdOf, type Organization, type Wallet, walletNamed, walletOf } from './state';
@@ -80,11 +81,15 @@ export const authorizeHold: CommandRule<'AuthorizeHold'> = {
     const expiresAt = command.expiresAt ?? latestEnd(wallet, now);
     const badEnd = refusedEnd(wallet, expiresAt, now);
     if (badEnd !== null) return refuse(badEnd);
+    const tooMany = holdRefusal(organization);
+    if (tooMany !== null) return tooMany;
     const aside = setAside(wallet, command.amount, scopeOf(organization, command.serviceType), now);
     const { serviceType, reference } = command;
     if ('available' in aside) {
       return refuseHold(wallet, command.amount, aside.available, { holdId: null, serviceType, reference });
     }
+    const tooWide = heldLotsRefusal(aside.slices);
+    if (tooWide !== null) return tooWide;
     const holdId = derivedId('hold', organization.id, commandId);
     return accept({
       type: 'HoldAuthorized',
@@ -130,6 +135,8 @@ export const extendHold: CommandRule<'ExtendHold'> = {
         ? { slices: [], overdraft: NO_CREDITS }
         : setAside(wallet, more, scopeOf(organization, serviceType), now);
     if ('available' in aside) return refuseHold(wallet, more, aside.available, { holdId, serviceType, reference });
+    const tooWide = heldLotsRefusal([...hold.slices, ...aside.slices]);
+    if (tooWide !== null) return tooWide;
     return accept({
       type: 'HoldExtended',
       data: {
