@@ -2,13 +2,16 @@ import { PgliteUpkeep } from './pglite-upkeep';
 
 const MB = 1024 * 1024;
 
-/** An engine that has written so many bytes, with one worn table; gives what the upkeep had it do. */
+/** An engine that has written so many bytes, with one worn table and some that have grown; gives what the upkeep had it do. */
 const engine = () => {
   const done: string[] = [];
-  const state = { written: 0 };
+  const state = { written: 0, grown: [] as string[] };
   const upkeep = new PgliteUpkeep({
-    query: async (statement) =>
-      statement.includes('pg_wal_lsn_diff') ? [{ bytes: String(state.written) }] : [{ name: 'public.worn' }],
+    query: async (statement) => {
+      if (statement.includes('pg_wal_lsn_diff')) return [{ bytes: String(state.written) }];
+      if (statement.includes('n_dead_tup')) return [{ name: 'public.worn' }];
+      return state.grown.map((name) => ({ name }));
+    },
     run: async (script) => {
       done.push(script);
       return '';
@@ -25,6 +28,16 @@ describe('the upkeep of the embedded database', () => {
       await upkeep.run();
     }
     expect(done).toEqual(['CHECKPOINT', 'CHECKPOINT']);
+  });
+
+  test('has the planner look at tables that have grown, long before anything is cleaned', async () => {
+    const { state, done, upkeep } = engine();
+    state.grown = ['public.grown'];
+    for (const megabytes of [3, 4, 5, 7, 8]) {
+      state.written = megabytes * MB;
+      await upkeep.run();
+    }
+    expect(done).toEqual(['ANALYZE public.grown', 'ANALYZE public.grown']);
   });
 
   test('cleans the tables that need it, less often', async () => {
