@@ -129,7 +129,8 @@ export const saveLots = async (tx: Sql, suffix: string, deltas: BalanceDeltas): 
 /**
  * Lots that were used up when another of their credit type began: those that have nothing now, and had as little then,
  * because nothing changed of them since. They are looked for from the lots that began: joined, the planner would read all
- * lots there are.
+ * lots there are. Of those of one wallet and type the last that began says it of all others, the one before it of that one:
+ * looked for from each, thousands of grants would read the wallet's lots thousands of times.
  */
 const saveReplaced = async (tx: Sql, suffix: string, deltas: BalanceDeltas): Promise<void> => {
   const begun = rowsOf(
@@ -139,15 +140,18 @@ const saveReplaced = async (tx: Sql, suffix: string, deltas: BalanceDeltas): Pro
   );
   if (begun.length === 0) return;
   const found = await tx.query<{ organization_id: string; lot_id: string; place: string }>(
-    `SELECT d.organization_id, t.lot_id, max(d.place)::text AS place FROM ${BEGUN.source} AS d (${BEGUN.list})
-     CROSS JOIN LATERAL (
-       SELECT wallet, credit_type FROM lots${suffix} WHERE organization_id = d.organization_id AND lot_id = d.lot_id
-       OFFSET 0) AS m
+    `SELECT m.organization_id, t.lot_id, max(m.place)::text AS place FROM (
+       SELECT d.*, l.wallet, l.credit_type,
+         row_number() OVER (PARTITION BY d.organization_id, l.wallet, l.credit_type ORDER BY d.place DESC) AS nth
+       FROM ${BEGUN.source} AS d (${BEGUN.list}) CROSS JOIN LATERAL (
+         SELECT wallet, credit_type FROM lots${suffix} WHERE organization_id = d.organization_id AND lot_id = d.lot_id
+         OFFSET 0) AS l) AS m
      CROSS JOIN LATERAL (
        SELECT lot_id FROM lots${suffix}
-       WHERE organization_id = d.organization_id AND wallet = m.wallet AND shown
-         AND credit_type = m.credit_type AND remaining = 0 AND lot_id <> d.lot_id OFFSET 0) AS t
-     GROUP BY d.organization_id, t.lot_id`,
+       WHERE organization_id = m.organization_id AND wallet = m.wallet AND shown
+         AND credit_type = m.credit_type AND remaining = 0 AND lot_id <> m.lot_id OFFSET 0) AS t
+     WHERE m.nth <= 2
+     GROUP BY m.organization_id, t.lot_id`,
     BEGUN.parameters(begun),
   );
   const replaced = found.filter(({ organization_id: id, lot_id: lotId, place }) => {
