@@ -1,3 +1,4 @@
+import { PgliteSession, startPglite } from './pglite-session';
 import { PgliteUpkeep } from './pglite-upkeep';
 
 const MB = 1024 * 1024;
@@ -38,6 +39,38 @@ describe('the upkeep of the embedded database', () => {
       await upkeep.run();
     }
     expect(done).toEqual(['ANALYZE public.grown', 'ANALYZE public.grown']);
+  });
+
+  test('a table is looked at when it has doubled, not when its rows have changed', async () => {
+    const db = await startPglite(undefined);
+    try {
+      const session = new PgliteSession(db, () => undefined);
+      const upkeep = new PgliteUpkeep(session);
+      const looks: unknown[] = [];
+      const after = async (script: string): Promise<void> => {
+        await session.run(`${script}; SELECT pg_stat_force_next_flush()`); // counted at once, not within the second
+        await upkeep.run();
+        const question = `SELECT analyze_count AS looks, reltuples AS rows
+          FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid WHERE s.relname = 'wide'`;
+        looks.push(...(await session.query(question, [])));
+      };
+      const add = (rows: number): string =>
+        `INSERT INTO wide SELECT repeat('x', 900) FROM generate_series(1, ${String(rows)})`;
+      await after(`CREATE TABLE wide (text text); ${add(6_000)}`);
+      await after('UPDATE wide SET text = text');
+      await after(add(6_000));
+      await after(add(2_000));
+      await after(add(6_000));
+      expect(looks).toEqual([
+        { looks: '1', rows: 6_000 },
+        { looks: '1', rows: 6_000 },
+        { looks: '1', rows: 6_000 },
+        { looks: '1', rows: 6_000 },
+        { looks: '2', rows: 20_000 },
+      ]);
+    } finally {
+      await db.close();
+    }
   });
 
   test('cleans the tables that need it, less often', async () => {

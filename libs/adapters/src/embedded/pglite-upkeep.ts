@@ -13,7 +13,7 @@ const WRITTEN = `SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::tex
 const GROWN_TABLES = `
   SELECT format('%I.%I', s.schemaname, s.relname) AS name
   FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
-  WHERE s.n_mod_since_analyze > 1000 + greatest(c.reltuples, 0)`;
+  WHERE s.n_live_tup > 1000 + 2 * greatest(c.reltuples, 0)`;
 
 /** Tables that autovacuum would clean, by its own default thresholds. */
 const WORN_TABLES = `
