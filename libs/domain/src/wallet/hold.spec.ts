@@ -272,3 +272,23 @@ test('an organization has so many open holds at most', () => {
   openHolds.delete('h1');
   expect(decided(openHolds)).toMatchObject({ accepted: false, refusal: { code: 'out_of_credits' } });
 });
+
+test('a hold over more lots than one may take from now is given more time, and no more credits', () => {
+  const ledger = new TestLedger();
+  granted('lot', '10')(ledger);
+  authorizeHold('h1', '1')(ledger);
+  const [hold] = ledger.organization.openHolds.values();
+  if (hold === undefined) throw new Error('nothing is held');
+  const [slice] = hold.slices;
+  const slices = Array.from({ length: 4_001 }, (_, n) => ({
+    ...slice,
+    lotId: `lot-${String(n)}`,
+  })) as typeof hold.slices;
+  const wide = { ...ledger.organization, holds: new Map([[hold.id, { ...hold, slices }]]) };
+  const extend = (more: string | null) => {
+    const terms = { expiresAt: later(START, { days: 2 }), amount: more === null ? null : amount(more) };
+    return decide(wide, { type: 'ExtendHold', holdId: hold.id, ...terms }, { now: START, commandId: 'c' });
+  };
+  expect(extend('1')).toMatchObject({ accepted: false, refusal: { code: 'too_many_items' } });
+  expect(extend(null)).toMatchObject({ accepted: true });
+});

@@ -135,7 +135,8 @@ export const extendHold: CommandRule<'ExtendHold'> = {
         ? { slices: [], overdraft: NO_CREDITS }
         : setAside(wallet, more, scopeOf(organization, serviceType), now);
     if ('available' in aside) return refuseHold(wallet, more, aside.available, { holdId, serviceType, reference });
-    const tooWide = heldLotsRefusal([...hold.slices, ...aside.slices]);
+    // One that is wider, from before there was a limit, can still be given more time.
+    const tooWide = aside.slices.length === 0 ? null : heldLotsRefusal([...hold.slices, ...aside.slices]);
     if (tooWide !== null) return tooWide;
     return accept({
       type: 'HoldExtended',
