@@ -282,6 +282,69 @@ test('an organization has no more lots than one charge can be drawn from, and a 
   expect(metrics.of('append_total{outcome=failed}') + metrics.of('decision_failures_total')).toBe(0);
 });
 
+describe('what lots alone do not tell the size of', () => {
+  const refundOf = (transactionId: string, amount: string | null = null): OrganizationCommand => ({
+    ...{ type: 'RefundCharge', transactionId, charge: null, reason: 'test' },
+    amount: amount === null ? null : credits(BigInt(amount) * 1_000_000_000n),
+  });
+  const chargedOverAll = async (lots: number) => {
+    const world = await opened();
+    await withOrganization(world, { id: 'many', credits: '0' });
+    await Promise.all(Array.from({ length: lots }, () => world.run(grant('1'), { of: 'many' })));
+    const { outcomes } = await world.charge(used('all', String(lots), { organizationId: 'many' }));
+    const [outcome] = outcomes;
+    if (outcome?.outcome !== 'charged') throw new Error('it was not charged');
+    return {
+      ...world,
+      refund: (amount: string | null) =>
+        world.submit(`refund ${String(amount)}`, refundOf(outcome.transactionId, amount), 'many'),
+    };
+  };
+  const usages = (count: number) =>
+    Array.from({ length: count }, (_, i) => used(String(i), '1', { dimensions: { team: sized(2_000) } }));
+  const failures = ({ metrics }: Pick<Awaited<ReturnType<typeof opened>>, 'metrics'>): number =>
+    metrics.of('append_total{outcome=failed}') + metrics.of('decision_failures_total');
+
+  test('a refund to spent lots waits for the next append where this one is nearly full', async () => {
+    const world = await chargedOverAll(6_000);
+    const [{ outcomes }, refunded] = await Promise.all([world.charge(...usages(300)), world.refund(null)]);
+    expect([outcomes.length, refunded.accepted]).toEqual([300, true]);
+    expect(world.largest()).toBeLessThanOrEqual(APPEND_BYTES_MAX);
+    expect(failures(world)).toBe(0);
+  });
+
+  test('a refund to more spent lots than an append has room for is refused, and possible in parts', async () => {
+    const world = await chargedOverAll(8_000);
+    expect(await world.refund(null)).toMatchObject({ accepted: false, refusal: { code: 'too_many_items' } });
+    expect(await world.refund('4000')).toMatchObject({ accepted: true });
+    expect(await world.refund(null)).toMatchObject({ accepted: true, answer: { credits: '4000' } });
+    expect(failures(world)).toBe(0);
+  });
+
+  test('a closing with holds that all take from the same lots', async () => {
+    const world = await opened();
+    const [LOTS, HOLDS] = [100, 50];
+    const end = later(START, { days: 1 });
+    const of = 'many';
+    await withOrganization(world, { id: of, credits: '0' });
+    await Promise.all(Array.from({ length: LOTS }, () => world.run(grant(String(HOLDS)), { of })));
+    const all = Array.from({ length: LOTS * HOLDS }, () => mustBeAccepted(world.run(hold('1', end), { of })));
+    const ids = (await Promise.all(all)).map(idIn);
+    for (let wide = 0; wide < HOLDS; wide++) {
+      // One of each lot.
+      const free = ids.filter((_, i) => i % HOLDS === wide);
+      await Promise.all(free.map((holdId) => mustBeAccepted(world.run({ type: 'ReleaseHold', holdId }, { of }))));
+      await mustBeAccepted(world.run(hold(String(LOTS), end), { of }));
+    }
+    const charged = world.charge(...usages(300));
+    const close = world.run({ type: 'CloseOrganization', reason: 'test' }, { of });
+    const [{ outcomes }, closed] = await Promise.all([charged, close]);
+    expect([outcomes.length, closed.accepted]).toEqual([300, true]);
+    expect(world.largest()).toBeLessThanOrEqual(APPEND_BYTES_MAX);
+    expect(failures(world)).toBe(0);
+  });
+});
+
 describe('a huge request', () => {
   test('is split between decisions; nobody is answered before its last part is stored', async () => {
     const { charge, faults, time } = await opened();

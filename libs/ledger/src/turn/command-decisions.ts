@@ -37,7 +37,7 @@ const UNBORN = { status: 'active' } as Resident['organization'];
 const TOO_MUCH: Refusal = {
   code: 'too_many_items',
   detail:
-    'this moves more lots or holds than can be booked as one; ask for less at a time, and release holds before a closing',
+    'this moves more lots or holds than can be booked as one; ask for less at a time, and before a closing release holds and void grants',
 };
 
 /** Decides commands, each after what was due before it. It never waits: what it needs from the log was fetched before. */

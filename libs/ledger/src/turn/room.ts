@@ -5,7 +5,7 @@ import type { Resident } from '../fold';
  * Bytes that a command may add: what there is room for before it is decided, and per live lot of its organization. A charge
  * or the end of a hold adds so many per lot.
  */
-const COMMAND_BYTES = { least: 64 * 1024, perLot: 350, perHold: 500 };
+const COMMAND_BYTES = { least: 64 * 1024, perLot: 350 };
 const BYTES_PER_LOT = 100;
 
 /** Bytes that a provider's own usage object may take once it is written as text within text. */
@@ -21,18 +21,15 @@ const liveLots = ({ organization }: Resident): number => {
 const bytesOfScope = (command: OrganizationCommand): number =>
   command.type === 'GrantCredits' && command.scope !== null ? 2 * Buffer.byteLength(JSON.stringify(command.scope)) : 0;
 
-/** A refund gives back to lots that are spent, too. */
-const lotsOf = (resident: Resident, command: OrganizationCommand): number =>
-  liveLots(resident) + (command.type === 'RefundCharge' ? (command.charge?.slices.length ?? 0) : 0);
-
 /** What a command takes wherever nothing is moved but what it is about: its answer is in it, and its own words. */
 export const leastOfCommand = (command: OrganizationCommand): number => COMMAND_BYTES.least + bytesOfScope(command);
 
-/** A command may move every live lot: release it, draw from it, and name it in its booking. A closing ends every open hold. */
+/** A refund gives back to lots that are spent, and a closing ends every hold, of which each may be over many lots. */
+const UNBOUNDED: ReadonlySet<OrganizationCommand['type']> = new Set(['RefundCharge', 'CloseOrganization']);
+
+/** A command may move every live lot: release it, draw from it, and name it in its booking. Infinity where lots do not tell. */
 export const mostOfCommand = (resident: Resident, command: OrganizationCommand): number =>
-  leastOfCommand(command) +
-  COMMAND_BYTES.perLot * lotsOf(resident, command) +
-  (command.type === 'CloseOrganization' ? COMMAND_BYTES.perHold * resident.organization.openHolds.size : 0);
+  UNBOUNDED.has(command.type) ? Infinity : leastOfCommand(command) + COMMAND_BYTES.perLot * liveLots(resident);
 
 /** What has no normalizer is kept as it came. */
 export const leastOfUsage = ({ raw }: UsageEvent): number => (raw === null ? 0 : RAW_BYTES);
