@@ -3,15 +3,15 @@ import type { Refusal } from './commands';
 import type { Organization } from './state';
 
 /**
- * What an organization may have alive at once. What happened has to be bookable, and one append holds no charge over more
- * lots than this, nor the end of a hold over more than half of them; and the books of all that is alive are checked with
- * every append, for which everybody else on the shard waits.
+ * What an organization may have alive at once. What happened has to be bookable: a charge over all of these lots, its refund,
+ * the end of a hold and a closing each fit into one append, however long the amounts are. And the books of all that is alive
+ * are checked with every append, for which everybody else on the shard waits.
  */
 export const WALLET_LIMITS = {
   /** Lots with something left, of all wallets; those that begin later, too. */
-  lots: 8_000,
+  lots: 4_000,
   /** Lots that one hold sets aside. */
-  lotsOfHold: 4_000,
+  lotsOfHold: 2_000,
   openHolds: 20_000,
 };
 
