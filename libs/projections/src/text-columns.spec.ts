@@ -1,16 +1,9 @@
 import { openTestDatabase } from '@drawdown/adapters/testing';
-import type { ReadDatabase, Row } from '@drawdown/ports';
+import type { Row } from '@drawdown/ports';
 import { inMemoryEventStore } from '@drawdown/ports/testing';
-import { projected, stopAll } from './testing';
+import { fileDatabase, projected } from './testing';
 
-let database: ReadDatabase;
-beforeAll(async () => {
-  database = await openTestDatabase();
-});
-afterAll(async () => {
-  await stopAll();
-  await database.close();
-});
+const database = fileDatabase(openTestDatabase);
 
 test('every text column is compared by its bytes, whatever the database is set to', async () => {
   await (await projected(inMemoryEventStore(), database)).level();
