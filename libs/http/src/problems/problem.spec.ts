@@ -47,7 +47,7 @@ test('a refusal that only a newer release knows is answered again once this proc
   const problem = problemDocument(refusalProblem(refusal), 'req_1');
   expect(problem).toMatchObject({ code: 'unavailable', status: 503, errors: [] });
   expect(problem['detail']).toContain('"of_the_future"');
-  expect(refusalProblem(refusal).headers).toEqual({ 'retry-after': '1' });
+  expect(refusalProblem(refusal).headers).toEqual({ 'retry-after': '30' });
 });
 
 test('errors of the layers below have their problem, bugs have none', () => {

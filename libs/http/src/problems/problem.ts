@@ -77,12 +77,12 @@ export const findings = (all: readonly Finding[]): Problem => {
   return new Problem(first.code, first.detail, { errors: errors.slice(0, FINDINGS_MAX) });
 };
 
-/** A worker is upgraded before the api: until that one is, nobody here knows what status its refusal has. */
+/** A worker is upgraded before the api: until that one is, in half a minute or more, nobody here knows what status its refusal has. */
 const ofANewerRelease = (code: string): Problem =>
   new Problem(
     'unavailable',
     `it was refused with ${quoted(code)}, which this process is too old to answer: send it again with the same key`,
-    { headers: { 'retry-after': '1' } },
+    { headers: { 'retry-after': '30' } },
   );
 
 /** What a refused command's caller is told. */
