@@ -282,6 +282,23 @@ test('an organization has no more lots than one charge can be drawn from, and a 
   expect(metrics.of('append_total{outcome=failed}') + metrics.of('decision_failures_total')).toBe(0);
 });
 
+test('an organization that may have no further lot can still have its debt paid', async () => {
+  const world = await opened();
+  const of = 'many';
+  await withOrganization(world, { id: of, credits: '0' });
+  const mail = { scope: { service_types: ['email'] } };
+  await Promise.all(Array.from({ length: 4_000 }, () => mustBeAccepted(world.run(grant('1', mail), { of }))));
+  await world.charge(used('owed', '10', { organizationId: of, serviceType: 'compute' }));
+  expect(await world.run(grant('10.5'), { of })).toMatchObject({
+    accepted: false,
+    refusal: { code: 'too_many_items' },
+  });
+  await mustBeAccepted(world.run(grant('9'), { of }));
+  const rest = { type: 'AdjustBalance', wallet: 'credits', amount: credits(1_000_000_000n), reason: 'test' } as const;
+  await mustBeAccepted(world.run(rest, { of }));
+  expect(await world.run(rest, { of })).toMatchObject({ accepted: false, refusal: { code: 'too_many_items' } });
+});
+
 describe('what lots alone do not tell the size of', () => {
   const refundOf = (transactionId: string, amount: string | null = null): OrganizationCommand => ({
     ...{ type: 'RefundCharge', transactionId, charge: null, reason: 'test' },

@@ -2,8 +2,7 @@ import { accept, credits, derivedTransactionId, refuse, sum } from '@drawdown/ke
 import type { OwnEvent } from '../events';
 import { book } from './booking';
 import type { CommandRule } from './commands';
-import { bookingDocument, grantAnswer, granted } from './grant';
-import { lotRefusal } from './limits';
+import { acceptLot, bookingDocument, grantAnswer, granted } from './grant';
 import { notFound, withoutReason } from './refusals';
 import { freeOf, isEffective, isExpired, type Wallet, walletNamed } from './state';
 
@@ -29,8 +28,6 @@ export const adjustBalance: CommandRule<'AdjustBalance'> = {
     if (command.amount < 0n) {
       return accept(reduced(wallet, credits(-command.amount), command.reason, organization.id, context));
     }
-    const tooMany = lotRefusal(organization);
-    if (tooMany !== null) return tooMany;
     const terms = {
       wallet: wallet.key,
       creditType: ADJUSTMENT,
@@ -43,7 +40,7 @@ export const adjustBalance: CommandRule<'AdjustBalance'> = {
       costBasis: null,
       reason: command.reason,
     };
-    return accept(granted(organization, terms, context, 'adjustment'));
+    return acceptLot(organization, granted(organization, terms, context, 'adjustment'));
   },
   answer: (organization, _, events, { now }) => {
     const [event] = events;

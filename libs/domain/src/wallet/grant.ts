@@ -21,7 +21,7 @@ import { lotOf, type Organization, walletNamed } from './state';
 export const grantCredits: CommandRule<'GrantCredits'> = {
   decide: (organization, command, context) => {
     const problem = refusedTerms(organization, command, context);
-    return problem ?? accept(granted(organization, command, context, 'grant'));
+    return problem ?? acceptLot(organization, granted(organization, command, context, 'grant'));
   },
   answer: (organization, _, events, { now }) => grantAnswer(organization, events, now),
 };
@@ -52,7 +52,15 @@ const refusedTerms = (organization: Organization, command: Terms, { now }: Conte
     const detail = 'expires_at must be after effective_at';
     return refuse({ code: 'invalid_interval', pointer: '/expires_at', detail });
   }
-  return lotRefusal(organization);
+  return null;
+};
+
+type CreditsGranted = Extract<OwnEvent, { type: 'CreditsGranted' }>;
+
+/** Accepts a grant, unless its lot would be one too many; one that pays debt with all it has leaves nothing alive. */
+export const acceptLot = (organization: Organization, event: CreditsGranted): Outcome => {
+  const { lot, debtPaid } = event.data;
+  return (debtPaid < lot.amount ? lotRefusal(organization) : null) ?? accept(event);
 };
 
 /** The event of a grant whose terms are accepted. */
@@ -61,7 +69,7 @@ export const granted = (
   command: Terms,
   { now, commandId }: Context,
   kind: 'grant' | 'adjustment',
-): OwnEvent => {
+): CreditsGranted => {
   const wallet = walletNamed(organization, command.wallet);
   if (wallet === undefined) throw new Error(`granted: no wallet ${command.wallet}`);
   const effectiveAt = command.effectiveAt ?? now;
