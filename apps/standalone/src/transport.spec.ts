@@ -151,12 +151,8 @@ test('FLT-82: a connection that asks and never reads is closed with its answers,
   socket.on('error', () => undefined); // a reset is an end, too
   const [served] = (await opened) as [Socket];
   // What the systems between take is not kept by the process: it is asked until more than that is answered.
-  for (const end = performance.now() + ANSWER_MAX_MS; served.writableLength === 0 && performance.now() < end;) {
-    socket.write('GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n');
-    await pause(1);
-  }
-  expect(served.writableLength).toBeGreaterThan(0);
   await until('it is closed', ANSWER_MAX_MS, async () => {
+    if (served.writableLength === 0) socket.write('GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(4));
     expect((await fetch(`${hasty.url}/livez`)).status).toBe(200);
     return served.destroyed;
   });
