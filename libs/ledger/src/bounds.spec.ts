@@ -300,10 +300,6 @@ test('an organization that may have no further lot can still have its debt paid'
 });
 
 describe('what lots alone do not tell the size of', () => {
-  const refundOf = (transactionId: string, amount: string | null = null): OrganizationCommand => ({
-    ...{ type: 'RefundCharge', transactionId, charge: null, reason: 'test' },
-    amount: amount === null ? null : credits(BigInt(amount) * 1_000_000_000n),
-  });
   /** As long as the amounts of so many lots can be. */
   const LONG = 170_000_000_000_000_123_456_789n;
   const lotsOf = async (lots: number, each: bigint) => {
@@ -322,11 +318,11 @@ describe('what lots alone do not tell the size of', () => {
     const { outcomes } = await world.charge(used('all', all, { organizationId: 'many' }));
     const [outcome] = outcomes;
     if (outcome?.outcome !== 'charged') throw new Error('it was not charged');
-    return {
-      ...world,
-      refund: (amount: string | null) =>
-        world.submit(`refund ${String(amount)}`, refundOf(outcome.transactionId, amount), 'many'),
+    const { transactionId } = outcome;
+    const refund: OrganizationCommand = {
+      ...{ type: 'RefundCharge', transactionId, charge: null, amount: null, reason: 'test' },
     };
+    return { ...world, refund: () => world.run(refund, { of: 'many' }) };
   };
   const usages = (count: number) =>
     Array.from({ length: count }, (_, i) => used(String(i), '1', { dimensions: { team: sized(2_000) } }));
@@ -335,7 +331,7 @@ describe('what lots alone do not tell the size of', () => {
 
   test('a refund to spent lots waits for the next append where this one is nearly full', async () => {
     const world = await chargedOverAll(4_000);
-    const [{ outcomes }, refunded] = await Promise.all([world.charge(...usages(300)), world.refund(null)]);
+    const [{ outcomes }, refunded] = await Promise.all([world.charge(...usages(300)), world.refund()]);
     expect([outcomes.length, refunded.accepted]).toEqual([300, true]);
     expect(world.largest()).toBeLessThanOrEqual(APPEND_BYTES_MAX);
     expect(failures(world)).toBe(0);
@@ -343,7 +339,7 @@ describe('what lots alone do not tell the size of', () => {
 
   test('at the limits of lots, however long their amounts are, a charge is refunded whole, a hold captured, and a closing forfeits the rest', async () => {
     const world = await chargedOverAll(4_000, LONG);
-    expect(await world.refund(null)).toMatchObject({
+    expect(await world.refund()).toMatchObject({
       accepted: true,
       answer: { credits: formatDecimal(LONG * 4_000n) },
     });
