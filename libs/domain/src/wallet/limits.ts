@@ -7,7 +7,7 @@ import type { Organization } from './state';
  * the end of a hold and a closing each fit into one append, however long the amounts are. And the books of all that is alive
  * are checked with every append, for which everybody else on the shard waits.
  */
-export const WALLET_LIMITS = {
+const WALLET_LIMITS = {
   /** Lots with something left, of all wallets; those that begin later, too. */
   lots: 4_000,
   /** Lots that one hold sets aside. */

@@ -2,9 +2,9 @@ import { settleNext, SYSTEM } from '@drawdown/domain';
 import type { Instant } from '@drawdown/kernel';
 import { firstDue, reschedule, type Resident } from '../fold';
 import { InvariantViolated } from '../invariants';
+import { bytesOfEvents } from '../micro-batch';
 import type { SettleWork } from '../work';
 import type { Books } from './books';
-import { bytesOfEvents } from '../micro-batch';
 import { mostOfSettling } from './room';
 
 /** Facts that one settle work books before it lets others have their turn. */

@@ -34,12 +34,12 @@ export class Combinations {
     const ofService = branch(branch(this.root, by.serviceType), by.model);
     const leaves = branch(branch(branch(ofService, by.resourceType), by.resourceId), by.workspaceId);
     let combination = leaves.get(by.userId);
-    if (combination === undefined) leaves.set(by.userId, (combination = this.begun(by)));
+    if (combination === undefined) leaves.set(by.userId, (combination = this.combined(by)));
     return combination;
   }
 
   /** Models that are one text to the database are one here. */
-  private begun(by: Attribution): Combination {
+  private combined(by: Attribution): Combination {
     const model = by.model === null ? null : asStored(by.model);
     return model === by.model ? combinationOf(by) : this.of({ ...by, model });
   }
