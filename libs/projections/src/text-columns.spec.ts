@@ -5,7 +5,7 @@ import { fileDatabase, projected } from './testing';
 
 const database = fileDatabase(openTestDatabase);
 
-test('every text column is compared by its bytes, whatever the database is set to', async () => {
+test('every text column of the read models is compared by its bytes, whatever the database is set to', async () => {
   await (await projected(inMemoryEventStore(), database)).level();
   const columns = await database.query<Row & { column: string; collation: string | null }>(
     `SELECT table_name || '.' || column_name AS column, collation_name AS collation FROM information_schema.columns
